@@ -41,6 +41,6 @@ class InvalidRequest(EngineError):
 
 
 class Unavailable(EngineError):
-    """Something that the answer needs (media process, store, running engine) is not there now; trying later may help."""
+    """Something that the answer needs (media process, store, running engine) is not there now; later it may be."""
 
     code: ClassVar[str] = "unavailable"

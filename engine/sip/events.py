@@ -1,0 +1,200 @@
+"""What the stack tells the layer above. A **session** is one INVITE usage, from the first INVITE to its end, in or out;
+exactly one of InviteFailed, InviteCancelled, SessionEnded closes every session that was announced or asked for, except
+an inbound one that we ourselves rejected (nothing follows `reject`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NewType
+
+from engine.sip.flow import Flow
+
+SessionId = NewType("SessionId", int)
+PingId = NewType("PingId", int)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentPeer:
+    """The request proved by digest that it comes from this agent."""
+
+    user: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrunkPeer:
+    """The request came from an address of this trunk."""
+
+    name: str
+
+
+Peer = AgentPeer | TrunkPeer
+
+
+class EndedBy(StrEnum):
+    """Who or what ended an established session."""
+
+    REMOTE = "remote"
+    """BYE from the peer."""
+    LOCAL = "local"
+    """Our BYE was answered (or went unanswered until Timer F): the dialog is gone."""
+    ACK_TIMEOUT = "ack_timeout"
+    """No ACK for our 2xx within 64*T1 (RFC 3261 13.3.1.4); the stack has sent BYE."""
+    DIALOG_GONE = "dialog_gone"
+    """481 or 408 to a request within the dialog (RFC 3261 12.2.1.2); the stack has sent BYE."""
+    CONNECTION_LOST = "connection_lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InviteReceived:
+    """A new call for us, from an authenticated agent or a trunk. 100 Trying has been sent."""
+
+    session: SessionId
+    peer: Peer
+    flow: Flow
+    call_id: str
+    """The SIP Call-ID, for logs and traces."""
+    to_user: str
+    """User part of the Request-URI, unescaped: the number that was called."""
+    from_user: str
+    from_display: str
+    sdp: bytes | None
+    """The offer; None asks us for one (late offer, RFC 3261 13.2.1)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InviteCancelled:
+    """The caller gave up before our final answer (CANCEL answered, 487 sent), or its connection was lost."""
+
+    session: SessionId
+    reason: str = ""
+    """Text of the Reason header, if any (RFC 3326)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AckReceived:
+    """Our 2xx is acknowledged. `sdp` is the answer to a late offer, else None."""
+
+    session: SessionId
+    sdp: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressReceived:
+    """A provisional answer other than 100 to our INVITE."""
+
+    session: SessionId
+    status: int
+    sdp: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InviteAccepted:
+    """2xx to our INVITE; ACK has been sent. Further 2xx of other forks are acknowledged and ended by the stack."""
+
+    session: SessionId
+    flow: Flow
+    sdp: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InviteFailed:
+    """Our INVITE ended without a call: final 3xx-6xx, timeout (408), no way to send (503), or 487 after `cancel`."""
+
+    session: SessionId
+    status: int
+    reason: str
+    retry_after: int | None = None
+    timed_out: bool = False
+    """True where no peer answered (Timer B, or no final answer in time after CANCEL): the status is then ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEnded:
+    """An established session is over; nothing more can be done with it."""
+
+    session: SessionId
+    by: EndedBy
+    reason: str = ""
+    """Text of the Reason header of a BYE, if any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferReceived:
+    """re-INVITE from the peer; answer with `answer_offer` or `refuse_offer`. None asks us for an offer."""
+
+    session: SessionId
+    sdp: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferAnswered:
+    """2xx to our re-INVITE."""
+
+    session: SessionId
+    sdp: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferRefused:
+    """Our re-INVITE was refused; the session stays as it was (RFC 3261 14.1). 491 has been retried by the stack."""
+
+    session: SessionId
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindingAdded:
+    """A phone registered for the user (a refresh on the same flow and contact is not told)."""
+
+    user: str
+    contact: str
+    flow: Flow
+    expires_s: int
+    user_agent: str
+    source: str = field(default="")
+    """"host:port" that the REGISTER came from, for logs and the API."""
+
+
+class BindingEnd(StrEnum):
+    UNREGISTERED = "unregistered"
+    EXPIRED = "expired"
+    CONNECTION_LOST = "connection_lost"
+    REPLACED = "replaced"
+    """The same contact came by another flow; BindingAdded follows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindingRemoved:
+    user: str
+    contact: str
+    why: BindingEnd
+    left: int
+    """Bindings that the user still has; 0 means unreachable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PingAnswered:
+    """Outcome of `ping`: any final answer shows a living peer; None means Timer F or no connection."""
+
+    ping: PingId
+    status: int | None
+    round_trip_s: float
+
+
+SipEvent = (
+    InviteReceived
+    | InviteCancelled
+    | AckReceived
+    | ProgressReceived
+    | InviteAccepted
+    | InviteFailed
+    | SessionEnded
+    | OfferReceived
+    | OfferAnswered
+    | OfferRefused
+    | BindingAdded
+    | BindingRemoved
+    | PingAnswered
+)
