@@ -1,0 +1,156 @@
+"""Neutral call-control events: what a leg tells the calls layer, whatever protocol it speaks.
+
+Two legs of a call understand each other only through these. Nothing of SIP is seen above `calls/sip_leg.py`; what other
+layers need of it (bindings, trunk health) leaves it as the types at the end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine.calls.causes import EndCause
+from engine.ids import AgentName, LegId, TrunkName
+from engine.media.commands import Codec, Direction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromAgent:
+    """The leg was placed by this agent's phone, proved by its secret."""
+
+    agent: AgentName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromTrunk:
+    """The leg came from this trunk, known by its address."""
+
+    trunk: TrunkName
+
+
+Origin = FromAgent | FromTrunk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Party:
+    """Who is on a leg, as shown to the other side."""
+
+    number: str
+    display: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteMedia:
+    """Where the peer's media is and what was agreed with it; becomes `media.commands.SetRemote`."""
+
+    address: str
+    port: int
+    flow_address: str
+    """Source address of the signalling, the other place that media may come from (NAT)."""
+    codec: Codec
+    payload_type: int
+    dtmf_payload_type: int | None
+    direction: Direction
+    """From our side: RECVONLY or INACTIVE means that the peer put us on hold."""
+    rtcp_port: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalMedia:
+    """Our side's RTP port on this leg, as opened by the media process, and the codecs to offer, best first."""
+
+    port: int
+    codecs: tuple[Codec, ...] = (Codec.PCMU, Codec.PCMA)
+
+
+# --- from a leg ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """Somebody calls us. The leg waits for Ring, Answer or Reject."""
+
+    leg: LegId
+    origin: Origin
+    called: str
+    """The number that was dialled."""
+    caller: Party
+    protocol_id: str
+    """The protocol's own name of the call (SIP Call-ID), for logs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ringing:
+    """The far phone rings."""
+
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """The leg is up: the far side answered our Place, or confirmed our Answer. Its media may flow."""
+
+    leg: LegId
+    media: RemoteMedia
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Updated:
+    """The peer changed its media while the leg is up (hold, resume, another address); already answered by the leg."""
+
+    leg: LegId
+    media: RemoteMedia
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """The leg is over. Always the last event of a leg, exactly once, whoever ended it, except after Reject."""
+
+    leg: LegId
+    cause: EndCause
+
+
+LegEvent = Offered | Ringing | Answered | Updated | Ended
+
+
+# --- about people and lines ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reachable:
+    """The agent's phone is registered (again, or from one more place)."""
+
+    agent: AgentName
+    contact: str
+    source: str
+    """"host:port" that the registration came from."""
+    user_agent: str
+
+
+class UnreachableReason(StrEnum):
+    UNREGISTERED = "unregistered"
+    EXPIRED = "expired"
+    CONNECTION_LOST = "connection_lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreachable:
+    """The agent's last binding is gone: no call can reach the phone."""
+
+    agent: AgentName
+    reason: UnreachableReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrunkUp:
+    trunk: TrunkName
+    round_trip_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrunkDown:
+    trunk: TrunkName
+    reason: str
+
+
+PresenceEvent = Reachable | Unreachable | TrunkUp | TrunkDown
