@@ -1,0 +1,325 @@
+"""The event log: one typed, ordered record of all that happened. CDRs, queue_log lines, metrics and the feed are folds
+of it; nothing else is their source.
+
+`Journal` gives each entry its sequence number and times. A body's class name is its type on disk and in the feed; fields
+may be added with a default (readers of old records fill it in), anything else raises `SCHEMA_VERSION`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from engine.calls.causes import EndCause
+from engine.calls.directory import AgentStatus
+from engine.clock import Clock
+from engine.ids import AgentName, CallId, LegId, OfferId, QueueName, TrunkName
+
+SCHEMA_VERSION: Final = 1
+
+
+class CallDirection(StrEnum):
+    """Seen from the centre."""
+
+    INBOUND = "inbound"
+    """From a trunk."""
+    OUTBOUND = "outbound"
+    """From an agent to a trunk."""
+    INTERNAL = "internal"
+    """From an agent to anything inside: queue, echo, feature code, another agent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineStarted:
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineStopped:
+    clean: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallStarted:
+    direction: CallDirection
+    leg: LegId
+    origin: str
+    """"agent:NAME" or "trunk:NAME"."""
+    context: str
+    called: str
+    caller: str
+    caller_display: str
+    protocol_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRouted:
+    destination: str
+    """"queue:NAME", "echo", "announcement:FILE", "agent:NAME", "trunk:NAME/NUMBER", "feature:NAME", "reject:486"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallAnswered:
+    """The caller's leg is up (music, echo, announcement or talk may be heard)."""
+
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerQueued:
+    queue: QueueName
+    position: int
+    """1 is next."""
+    caller: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferMade:
+    offer: OfferId
+    queue: QueueName
+    agent: AgentName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferRinging:
+    offer: OfferId
+    queue: QueueName
+    agent: AgentName
+
+
+class OfferOutcome(StrEnum):
+    ANSWERED = "answered"
+    RING_TIMEOUT = "ring_timeout"
+    BUSY = "busy"
+    REJECTED = "rejected"
+    UNREACHABLE = "unreachable"
+    FAILED = "failed"
+    CALLER_LEFT = "caller_left"
+    ANSWERED_ELSEWHERE = "answered_elsewhere"
+    AGENT_UNAVAILABLE = "agent_unavailable"
+    QUEUE_TIMEOUT = "queue_timeout"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferEnded:
+    offer: OfferId
+    queue: QueueName
+    agent: AgentName
+    outcome: OfferOutcome
+    rang_s: float
+    """From the offer to its end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerConnected:
+    """Caller and agent were put together by a queue."""
+
+    queue: QueueName
+    agent: AgentName
+    offer: OfferId
+    waited_s: float
+    rang_s: float
+    position: int
+    """Position at entry (queue_log's origpos)."""
+
+
+class QueueExit(StrEnum):
+    ABANDONED = "abandoned"
+    TIMEOUT = "timeout"
+    FULL = "full"
+    QUEUE_REMOVED = "queue_removed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerLeft:
+    """Out of the queue without an agent."""
+
+    queue: QueueName
+    why: QueueExit
+    waited_s: float
+    position: int
+    entry_position: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallConnected:
+    """Two people's legs were put together, through a queue or directly: talk begins."""
+
+    leg: LegId
+    peer: str
+    """"agent:NAME" or "trunk:NAME"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallHeld:
+    leg: LegId
+    """The leg whose phone put the other on hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallResumed:
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigitReceived:
+    leg: LegId
+    digit: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegClosed:
+    """What was measured on a leg, as the media process reported it last."""
+
+    leg: LegId
+    packets_received: int
+    packets_sent: int
+    lost: int
+    jitter_ms: float
+    remote_lost: int | None
+    round_trip_ms: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEnded:
+    """Always the last record of a call but for the LegClosed of its legs; exactly one per CallStarted."""
+
+    cause: EndCause
+    ended_by: str
+    """"caller", "agent", "called" or "engine"."""
+    waited_s: float
+    talked_s: float
+    total_s: float
+    queue: QueueName | None
+    agent: AgentName | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentStatusChanged:
+    agent: AgentName
+    status: AgentStatus
+    reason: str
+    """A person's word ("lunch"), or "rona: ..." when the engine did it."""
+    by: str
+    """"api", "cli", "phone", "engine"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentStateChanged:
+    agent: AgentName
+    state: str
+    """A value of acd.agent.AgentState."""
+    previous: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentReachable:
+    agent: AgentName
+    contact: str
+    source: str
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentUnreachable:
+    agent: AgentName
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrunkStateChanged:
+    trunk: TrunkName
+    up: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaStarted:
+    pid: int
+    port_min: int
+    port_max: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaLost:
+    detail: str
+    legs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryChanged:
+    """An agent, queue, membership or trunk was put or dropped. Secrets are never in it."""
+
+    action: str
+    """"put" or "drop"."""
+    kind: str
+    name: str
+    by: str
+
+
+LogBody = (
+    EngineStarted
+    | EngineStopped
+    | CallStarted
+    | CallRouted
+    | CallAnswered
+    | CallerQueued
+    | OfferMade
+    | OfferRinging
+    | OfferEnded
+    | CallerConnected
+    | CallerLeft
+    | CallConnected
+    | CallHeld
+    | CallResumed
+    | DigitReceived
+    | LegClosed
+    | CallEnded
+    | AgentStatusChanged
+    | AgentStateChanged
+    | AgentReachable
+    | AgentUnreachable
+    | TrunkStateChanged
+    | MediaStarted
+    | MediaLost
+    | DirectoryChanged
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One entry of the log."""
+
+    seq: int
+    """Rises by one with every record, over restarts too."""
+    schema: int
+    call: CallId | None
+    wall: float
+    """Seconds since the epoch, UTC."""
+    mono: float
+    """The monotonic time of the input that caused it, seconds."""
+    body: LogBody
+
+
+class Journal:
+    """Numbers and collects records; whoever drives the core takes them away."""
+
+    def __init__(self, clock: Clock, *, next_seq: int = 1) -> None:
+        self._clock = clock
+        self._next_seq = next_seq
+        self._pending: list[Record] = []
+
+    def append(self, body: LogBody, *, now: float, call: CallId | None = None) -> Record:
+        """Note that this happened, at the monotonic time `now`."""
+        record = Record(self._next_seq, SCHEMA_VERSION, call, self._clock.wall(), now, body)
+        self._next_seq += 1
+        self._pending.append(record)
+        return record
+
+    def take(self) -> list[Record]:
+        """All records since the last take, in order."""
+        taken, self._pending = self._pending, []
+        return taken

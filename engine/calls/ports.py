@@ -1,0 +1,178 @@
+"""The seams of the calls layer: what it asks of legs, of media and of queues, as protocols that others implement.
+
+Nobody calls back into his caller: a port's method only queues effects, and what comes of them arrives later as an
+event, so that there is no re-entrancy anywhere in the core.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from engine.calls.causes import EndCause
+from engine.calls.events import LocalMedia, Party
+from engine.ids import AgentName, CallId, LegId, OfferId, QueueName, TrunkName
+from engine.media.commands import Command
+
+# --- legs (implemented by calls/sip_leg.py) ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentPhone:
+    """The agent's phone, by its newest binding."""
+
+    agent: AgentName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrunkNumber:
+    trunk: TrunkName
+    number: str
+
+
+Destination = AgentPhone | TrunkNumber
+
+
+class LegPort(Protocol):
+    """Commands to legs. Every leg that was offered or placed ends with exactly one `Ended` event, except that nothing
+    follows `reject`. Commands to a leg that is over already are ignored: the event that says so is under way."""
+
+    def place(self, leg: LegId, destination: Destination, caller: Party, media: LocalMedia, now: float) -> None:
+        """Call somebody. Ringing, Answered or Ended follow."""
+        ...
+
+    def ring(self, leg: LegId, now: float) -> None:
+        """Tell the offered leg that the called side rings."""
+        ...
+
+    def answer(self, leg: LegId, media: LocalMedia, now: float) -> None:
+        """Take the offered leg. Answered (media known, may flow) or Ended follow."""
+        ...
+
+    def reject(self, leg: LegId, status: int, reason: str, now: float, *, retry_after_s: int | None = None) -> None:
+        """Refuse the offered leg. No event follows."""
+        ...
+
+    def end(self, leg: LegId, cause: EndCause, now: float) -> None:
+        """End the leg in whatever state it is (cancel, refuse or hang up); Ended follows with this cause, or with
+        the peer's own if that came first."""
+        ...
+
+
+# --- media (implemented by engine.app.core over media.client) ---
+
+
+class MediaPort(Protocol):
+    def send(self, command: Command) -> None:
+        """Queue a command for the media process. Without one, MediaLost is under way and the command is dropped."""
+        ...
+
+    def ready(self) -> bool:
+        """Whether a media process is connected and takes legs."""
+        ...
+
+
+# --- queues (implemented by engine.acd) ---
+
+
+class OfferResult(StrEnum):
+    """How an offer that was not answered ended, seen from the agent's phone."""
+
+    BUSY = "busy"
+    REJECTED = "rejected"
+    UNREACHABLE = "unreachable"
+    """No binding, no transport, no reply at all, or binding lost while ringing."""
+    FAILED = "failed"
+    """Our own fault: no media port, media process lost."""
+
+
+class QueuePort(Protocol):
+    """What the calls layer tells the ACD. Effects come back through `take_effects`."""
+
+    def enter(self, call: CallId, queue: QueueName, caller: Party, now: float) -> None:
+        """A caller begins to wait. Raises NotFound for an unknown queue."""
+        ...
+
+    def leave(self, call: CallId, now: float) -> None:
+        """The caller hung up (or was ended) while waiting or being offered; nothing happens when it is not there."""
+        ...
+
+    def offer_ringing(self, offer: OfferId, now: float) -> None: ...
+
+    def offer_answered(self, offer: OfferId, now: float) -> bool:
+        """The agent's phone answered. True: caller and agent now belong together. False: too late (withdrawn, taken
+        by another): hang the agent's leg up."""
+        ...
+
+    def offer_failed(self, offer: OfferId, result: OfferResult, now: float) -> None:
+        """The agent's leg ended without an answer. Ignored for an offer that was withdrawn."""
+        ...
+
+    def talk_ended(self, call: CallId, now: float) -> None:
+        """The conversation that `offer_answered` began is over; the agent goes to wrap-up."""
+        ...
+
+    def agent_engaged(self, agent: AgentName, call: CallId, now: float) -> None:
+        """The agent's phone is in a call that no queue gave it (own call, direct call): no offers now."""
+        ...
+
+    def agent_released(self, agent: AgentName, call: CallId, now: float) -> None: ...
+
+    def take_effects(self) -> list[QueueEffect]:
+        """Drain what the ACD has decided since the last time, in order."""
+        ...
+
+
+class WithdrawReason(StrEnum):
+    RING_TIMEOUT = "ring_timeout"
+    CALLER_LEFT = "caller_left"
+    ANSWERED_ELSEWHERE = "answered_elsewhere"
+    AGENT_UNREACHABLE = "agent_unreachable"
+    AGENT_UNAVAILABLE = "agent_unavailable"
+    """Went on a break, or was removed, while it rang."""
+    QUEUE_TIMEOUT = "queue_timeout"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeOffer:
+    """Ring this agent for this caller."""
+
+    offer: OfferId
+    call: CallId
+    queue: QueueName
+    agent: AgentName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawOffer:
+    """Stop ringing; the offer is over for the ACD already."""
+
+    offer: OfferId
+    reason: WithdrawReason
+
+
+class ReleaseReason(StrEnum):
+    TIMEOUT = "timeout"
+    """The queue's `max_wait_s` is over."""
+    FULL = "full"
+    QUEUE_REMOVED = "queue_removed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseCaller:
+    """The caller is out of the queue without an agent: end the call."""
+
+    call: CallId
+    reason: ReleaseReason
+
+
+QueueEffect = MakeOffer | WithdrawOffer | ReleaseCaller
+
+
+class AgentStatusPort(Protocol):
+    """Feature codes change the agent's own status through this (implemented by engine.acd)."""
+
+    def set_status(self, agent: AgentName, available: bool, reason: str, by: str, now: float) -> None: ...
+
+    def is_available(self, agent: AgentName) -> bool: ...
