@@ -1,4 +1,4 @@
-"""Who and what exists: agents, queues, memberships and trunks, as the store keeps them and the running engine sees them.
+"""Who and what exists: agents, queues, memberships and trunks, as the store keeps and the engine sees them.
 
 `Directory` is one consistent snapshot in memory, replaced piece by piece by `apply`. The store is its owner on disk;
 whoever changes it writes there first and then hands the same `Change` to the running core.

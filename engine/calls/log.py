@@ -1,8 +1,8 @@
 """The event log: one typed, ordered record of all that happened. CDRs, queue_log lines, metrics and the feed are folds
 of it; nothing else is their source.
 
-`Journal` gives each entry its sequence number and times. A body's class name is its type on disk and in the feed; fields
-may be added with a default (readers of old records fill it in), anything else raises `SCHEMA_VERSION`.
+`Journal` gives each entry its sequence number and times. A body's class name is its type on disk and in the feed;
+fields may be added with a default (readers of old records fill it in), anything else raises `SCHEMA_VERSION`.
 """
 
 from __future__ import annotations
