@@ -1,0 +1,151 @@
+"""The one driver: feeds the pure core, drains it, transmits, and re-arms exactly one timer.
+
+Everything that happens outside reaches the core through a method of `Driver`, one input at a time, with the time at
+which it came; what the core wants done leaves in `_settle`. There is no other way in or out, so that the core can be
+run in virtual time by anything that does the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol, TypeVar
+
+from engine.calls.log import Record
+from engine.clock import Clock
+from engine.media.commands import Command, MediaEvent
+from engine.net.reactor import Reactor, Timer
+from engine.sip.flow import Flow, Transmission
+
+_NEVER: Final = float("inf")
+_T = TypeVar("_T")
+
+
+class Core(Protocol):
+    """What is driven: `engine.app.core.Core`."""
+
+    def receive_datagram(self, data: bytes, flow: Flow, now: float) -> None: ...
+    def receive_stream(self, data: bytes, flow: Flow, now: float) -> None: ...
+    def connection_opened(self, flow: Flow, now: float) -> None: ...
+    def connection_lost(self, flow: Flow, now: float) -> None: ...
+    def send_failed(self, flow: Flow, now: float) -> None: ...
+    def media_event(self, event: MediaEvent, now: float) -> None: ...
+    def media_lost(self, detail: str, now: float) -> None: ...
+    def handle_deadline(self, now: float) -> None: ...
+    def next_deadline(self) -> float | None: ...
+    def take_transmissions(self) -> Sequence[Transmission]: ...
+    def take_closes(self) -> Sequence[Flow]: ...
+    def take_media_commands(self) -> Sequence[Command]: ...
+    def take_records(self) -> Sequence[Record]: ...
+
+
+class Transmitter(Protocol):
+    """Where bytes leave: `engine.net.transports.Transports`."""
+
+    def send(self, flow: Flow, data: bytes) -> bool: ...
+    def close(self, flow: Flow) -> None: ...
+
+
+class Driver:
+    """Joins a core to the reactor's time, the transports, the media process and whoever keeps the records."""
+
+    def __init__(
+        self,
+        core: Core,
+        *,
+        reactor: Reactor,
+        clock: Clock,
+        transmitter: Transmitter,
+        to_media: Callable[[Sequence[Command]], None],
+        on_records: Callable[[Sequence[Record]], None],
+    ) -> None:
+        self._core = core
+        self._reactor = reactor
+        self._clock = clock
+        self._transmitter = transmitter
+        self._to_media = to_media
+        self._on_records = on_records
+        self._timer: Timer | None = None
+        self._armed_for = _NEVER
+
+    # --- inputs ---
+
+    def datagram(self, data: bytes, flow: Flow) -> None:
+        now = self._clock.monotonic()
+        self._core.receive_datagram(data, flow, now)
+        self._settle(now)
+
+    def stream(self, data: bytes, flow: Flow) -> None:
+        now = self._clock.monotonic()
+        self._core.receive_stream(data, flow, now)
+        self._settle(now)
+
+    def connection_opened(self, flow: Flow) -> None:
+        self._core.connection_opened(flow, self._clock.monotonic())
+
+    def connection_lost(self, flow: Flow) -> None:
+        now = self._clock.monotonic()
+        self._core.connection_lost(flow, now)
+        self._settle(now)
+
+    def send_failed(self, flow: Flow) -> None:
+        now = self._clock.monotonic()
+        self._core.send_failed(flow, now)
+        self._settle(now)
+
+    def media_events(self, events: Sequence[MediaEvent]) -> None:
+        now = self._clock.monotonic()
+        for event in events:
+            self._core.media_event(event, now)
+        self._settle(now)
+
+    def media_lost(self, detail: str) -> None:
+        now = self._clock.monotonic()
+        self._core.media_lost(detail, now)
+        self._settle(now)
+
+    def command(self, carry_out: Callable[[float], _T]) -> _T:
+        """Run a command of a person (API, command line) against the core, and settle what comes of it."""
+        now = self._clock.monotonic()
+        try:
+            return carry_out(now)
+        finally:
+            self._settle(now)
+
+    def stop(self) -> None:
+        """Disarm the timer. Nothing is driven afterwards."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+
+    # --- outputs ---
+
+    def _settle(self, now: float) -> None:
+        core = self._core
+        for flow, data in core.take_transmissions():
+            if not self._transmitter.send(flow, data):
+                self._reactor.callLater(0, self.send_failed, flow)
+        for flow in core.take_closes():
+            self._transmitter.close(flow)
+        if commands := core.take_media_commands():
+            self._to_media(commands)
+        if records := core.take_records():
+            self._on_records(records)
+        self._arm(now)
+
+    def _arm(self, now: float) -> None:
+        """Let the timer ring no later than the next deadline. One that would ring too early is left: it finds nothing
+        to do and arms again, which is cheaper than moving it with every datagram."""
+        deadline = self._core.next_deadline()
+        if deadline is None or deadline >= self._armed_for:
+            return
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._armed_for = deadline
+        self._timer = self._reactor.callLater(max(0.0, deadline - now), self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._armed_for = _NEVER
+        now = self._clock.monotonic()
+        self._core.handle_deadline(now)
+        self._settle(now)

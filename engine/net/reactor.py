@@ -1,0 +1,87 @@
+"""The parts of Twisted's reactor and transports that `net` uses, as protocols.
+
+Twisted declares them as zope interfaces, which type checkers read wrongly (their methods have no `self`); these say the
+same to mypy. The reactor itself is installed by `engine.__main__` and handed down from `engine.app`.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any, Protocol, cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import DatagramProtocol, Factory
+
+
+class Timer(Protocol):
+    """A call to come (IDelayedCall)."""
+
+    def active(self) -> bool: ...
+    def cancel(self) -> None: ...
+
+
+class Listener(Protocol):
+    """A listening socket (IListeningPort)."""
+
+    def stopListening(self) -> Deferred[None] | None: ...
+
+
+class Reactor(Protocol):
+    """IReactorTime, IReactorUDP, IReactorTCP, IReactorUNIX and IReactorCore, as far as we use them."""
+
+    def callLater(self, delay: float, callable: Callable[..., object], *args: object) -> Timer: ...
+
+    def listenUDP(
+        self, port: int, protocol: DatagramProtocol, interface: str = "", maxPacketSize: int = 8192
+    ) -> Listener: ...
+
+    def listenTCP(self, port: int, factory: Factory, backlog: int = 50, interface: str = "") -> Listener: ...
+
+    def callWhenRunning(self, callable: Callable[..., object], *args: object) -> object: ...
+
+    def run(self, installSignalHandlers: bool = True) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class End(Protocol):
+    """One end of a connection (IPv4Address, IPv6Address)."""
+
+    host: str
+    port: int
+
+
+class StreamTransport(Protocol):
+    """An open TCP or Unix connection (ITCPTransport, IConsumer)."""
+
+    connected: bool
+
+    def write(self, data: bytes) -> None: ...
+    def loseConnection(self) -> None: ...
+    def abortConnection(self) -> None: ...
+    def getHost(self) -> End: ...
+    def getPeer(self) -> End: ...
+    def getHandle(self) -> socket.socket: ...
+    def setTcpNoDelay(self, enabled: bool) -> None: ...
+    def registerProducer(self, producer: object, streaming: bool) -> None: ...
+    def unregisterProducer(self) -> None: ...
+
+
+class DatagramTransport(Protocol):
+    """An open UDP socket (IUDPTransport)."""
+
+    def getHost(self) -> End: ...
+    def getHandle(self) -> socket.socket: ...
+
+
+def stream_transport(transport: Any) -> StreamTransport:
+    """What a Protocol's `transport` is once its connection is made."""
+    assert transport is not None
+    return cast(StreamTransport, transport)
+
+
+def datagram_transport(transport: Any) -> DatagramTransport:
+    """What a DatagramProtocol's `transport` is once it is started."""
+    assert transport is not None
+    return cast(DatagramTransport, transport)

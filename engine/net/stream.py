@@ -1,0 +1,168 @@
+"""SIP over TCP: connections that phones and trunks open to us, and those that we open to a trunk."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from itertools import count
+from typing import Any, Final, Protocol, cast
+
+from twisted.internet import interfaces, protocol
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.python.failure import Failure
+
+from engine.net.reactor import End, Reactor, StreamTransport, stream_transport
+from engine.sip.flow import Address, Flow, Transport
+
+_CONNECT_TIMEOUT_S: Final = 5.0
+_WRITE_BOUND: Final = 1 << 20
+"""Bytes that may wait for a peer that does not read; beyond, the connection is closed."""
+_CONNECTIONS_BOUND: Final = 20_000
+
+
+class StreamSink(Protocol):
+    """Who is told about connections (the driver)."""
+
+    def connection_opened(self, flow: Flow) -> None: ...
+
+    def stream(self, data: bytes, flow: Flow) -> None: ...
+
+    def connection_lost(self, flow: Flow) -> None: ...
+
+    def send_failed(self, flow: Flow) -> None: ...
+
+
+class StreamConnections(protocol.Factory):
+    """Every open connection by its number; a listening factory and a connector in one."""
+
+    noisy = False
+
+    def __init__(self, sink: StreamSink, reactor: Reactor) -> None:
+        self._sink = sink
+        self._reactor = reactor
+        self._numbers = count(1)
+        self._open: dict[int, _Connection] = {}
+        self._outgoing: dict[Address, _Connection] = {}
+        self._waiting: dict[Address, list[tuple[Flow, bytes]]] = {}
+
+    def buildProtocol(self, addr: interfaces.IAddress | None) -> _Connection | None:
+        if len(self._open) >= _CONNECTIONS_BOUND:
+            return None
+        return _Connection(self._sink, next(self._numbers), opened=self._on_open, closed=self._on_close)
+
+    def send(self, flow: Flow, data: bytes) -> bool:
+        """Write on the flow's connection. A flow without a connection number asks for one of ours to its remote: it
+        is opened, and the bytes wait for it. False when the connection is gone."""
+        if flow.connection == 0:
+            return self._send_outgoing(flow, data)
+        connection = self._open.get(flow.connection)
+        return connection is not None and connection.send(data)
+
+    def close(self, flow: Flow) -> None:
+        """Close the flow's connection, after what is written."""
+        if (connection := self._open.get(flow.connection)) is not None:
+            connection.close()
+
+    def close_all(self) -> None:
+        """Close every connection."""
+        for connection in list(self._open.values()):
+            connection.close()
+
+    def _send_outgoing(self, flow: Flow, data: bytes) -> bool:
+        if (connection := self._outgoing.get(flow.remote)) is not None:
+            return connection.send(data)
+        waiting = self._waiting.get(flow.remote)
+        if waiting is not None:
+            waiting.append((flow, data))
+            return True
+        self._waiting[flow.remote] = [(flow, data)]
+        endpoint = HostnameEndpoint(self._reactor, flow.remote.host, flow.remote.port, timeout=_CONNECT_TIMEOUT_S)
+        connecting = cast("Deferred[_Connection]", endpoint.connect(cast(Any, self)))
+        connecting.addCallbacks(
+            lambda made: self._connected(flow.remote, made), lambda failure: self._not_connected(flow.remote, failure)
+        )
+        return True
+
+    def _connected(self, remote: Address, connection: _Connection) -> None:
+        self._outgoing[remote] = connection
+        for _flow, data in self._waiting.pop(remote, []):
+            connection.send(data)
+
+    def _not_connected(self, remote: Address, _failure: Failure) -> None:
+        for flow, _data in self._waiting.pop(remote, []):
+            self._sink.send_failed(flow)
+
+    def _on_open(self, connection: _Connection) -> None:
+        self._open[connection.number] = connection
+
+    def _on_close(self, connection: _Connection) -> None:
+        self._open.pop(connection.number, None)
+        if self._outgoing.get(connection.flow.remote) is connection:
+            del self._outgoing[connection.flow.remote]
+
+
+class _Connection(protocol.Protocol):
+    def __init__(
+        self,
+        sink: StreamSink,
+        number: int,
+        *,
+        opened: Callable[[_Connection], None],
+        closed: Callable[[_Connection], None],
+    ) -> None:
+        self._sink = sink
+        self.number = number
+        self._opened = opened
+        self._closed = closed
+        self._stream: StreamTransport | None = None
+        self._backlog: int | None = None
+        self.flow = Flow(Transport.TCP, Address("", 0), Address("", 0), number)
+
+    def connectionMade(self) -> None:
+        transport = self._stream = stream_transport(self.transport)
+        transport.setTcpNoDelay(True)
+        transport.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self.flow = Flow(Transport.TCP, _address(transport.getHost()), _address(transport.getPeer()), self.number)
+        transport.registerProducer(self, True)
+        self._opened(self)
+        self._sink.connection_opened(self.flow)
+
+    def dataReceived(self, data: bytes) -> None:
+        self._sink.stream(data, self.flow)
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        self._closed(self)
+        self._sink.connection_lost(self.flow)
+
+    def send(self, data: bytes) -> bool:
+        transport = self._stream
+        if transport is None or not transport.connected:
+            return False
+        if self._backlog is not None:
+            self._backlog += len(data)
+            if self._backlog > _WRITE_BOUND:
+                transport.abortConnection()
+                return False
+        transport.write(data)
+        return True
+
+    def close(self) -> None:
+        if self._stream is not None:
+            self._stream.unregisterProducer()
+            self._stream.loseConnection()
+
+    # Twisted's IPushProducer: it tells us when the peer does not read as fast as we write.
+
+    def pauseProducing(self) -> None:
+        self._backlog = 0
+
+    def resumeProducing(self) -> None:
+        self._backlog = None
+
+    def stopProducing(self) -> None:
+        self._backlog = None
+
+
+def _address(end: End) -> Address:
+    return Address(end.host, end.port)
