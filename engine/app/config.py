@@ -1,0 +1,236 @@
+"""The machine's configuration: one TOML file, typed, every key with its default and its reason.
+
+Only what belongs to the machine stands here (addresses, ports, paths, limits). Agents, queues and trunks are in the
+store. Unknown keys are errors. `python -m engine.app.config` prints the reference that `docs/config.md` holds.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from engine.errors import ConfigError
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class LogFormat(StrEnum):
+    KEY_VALUE = "key-value"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def _ip(value: str, *, allow_empty: bool) -> str:
+    if value == "" and allow_empty:
+        return value
+    try:
+        ip_address(value)
+    except ValueError:
+        raise ValueError("must be an IP address, such as 192.0.2.10") from None
+    return value
+
+
+class SipConfig(_Section):
+    host: str = Field("0.0.0.0", description="Address that SIP listens on, UDP and TCP.")
+    port: Port = Field(5080, description="Port for both; 5060 is left to Asterisk on the same machine.")
+    advertise: str = Field(
+        "",
+        description="Address to name in Via, Contact and SDP when peers see us by another one (NAT); empty: as routed.",
+    )
+    realm: str = Field(
+        "hearthline",
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        description="Realm of digest authentication. Secrets are kept for one realm: changing it asks for new ones.",
+    )
+    registration_max_s: int = Field(3600, ge=60, le=86400, description="Longest registration that is granted.")
+    registration_min_s: int = Field(30, ge=10, le=3600, description="Shortest one; less is answered with 423.")
+    nonce_ttl_s: int = Field(300, ge=10, le=3600, description="Life of a digest nonce.")
+
+    @field_validator("host")
+    @classmethod
+    def _host_is_ip(cls, value: str) -> str:
+        return _ip(value, allow_empty=False)
+
+    @field_validator("advertise")
+    @classmethod
+    def _advertise_is_ip(cls, value: str) -> str:
+        return _ip(value, allow_empty=True)
+
+
+class MediaConfig(_Section):
+    spawn: bool = Field(
+        True, description="Start the media process; false when systemd runs `hearthline media` as a unit of its own."
+    )
+    host: str = Field("0.0.0.0", description="Address that RTP sockets are bound to.")
+    port_min: Port = Field(20002, description="First RTP port (even). Clear of Asterisk's 10000-20000.")
+    port_max: Port = Field(29998, description="Last RTP port (even); its RTCP is one above.")
+    rtp_timeout_s: float = Field(30.0, ge=2, le=3600, description="Silence on a leg that ends its call.")
+    music: str = Field("", description="WAV file for callers who wait; empty: the one that comes with Hearthline.")
+
+    @field_validator("host")
+    @classmethod
+    def _host_is_ip(cls, value: str) -> str:
+        return _ip(value, allow_empty=False)
+
+    @model_validator(mode="after")
+    def _range(self) -> MediaConfig:
+        if self.port_min % 2 or self.port_max % 2 or self.port_min > self.port_max:
+            raise ValueError(f"port_min and port_max must be even and in order; found {self.port_min}, {self.port_max}")
+        return self
+
+
+class ApiConfig(_Section):
+    host: str = Field("127.0.0.1", description="Address of the API and of /metrics; open it to others behind TLS only.")
+    port: Port = Field(8080, description="Port of the API and of /metrics.")
+
+    @field_validator("host")
+    @classmethod
+    def _host_is_ip(cls, value: str) -> str:
+        return _ip(value, allow_empty=False)
+
+
+class StoreConfig(_Section):
+    url: str = Field("", description="SQLAlchemy URL; empty: SQLite in the state directory.")
+
+
+class DialplanConfig(_Section):
+    file: str = Field("", description="The dialplan; empty: the demo dialplan that comes with Hearthline.")
+
+
+class LogConfig(_Section):
+    level: LogLevel = Field(LogLevel.INFO, description="Least level that is written.", strict=False)
+    format: LogFormat = Field(
+        LogFormat.KEY_VALUE, description="key=value lines, or one JSON object a line.", strict=False
+    )
+
+
+class ServiceConfig(_Section):
+    state_dir: str = Field(
+        "var", description="Secrets, certificate, database, sockets; made on first start, mode 0700."
+    )
+    drain_s: float = Field(300.0, ge=0, le=86400, description="After SIGTERM live calls may go on for this long.")
+
+
+class Config(_Section):
+    """The whole file."""
+
+    service: ServiceConfig = ServiceConfig()
+    sip: SipConfig = SipConfig()
+    media: MediaConfig = MediaConfig()
+    api: ApiConfig = ApiConfig()
+    store: StoreConfig = StoreConfig()
+    dialplan: DialplanConfig = DialplanConfig()
+    log: LogConfig = LogConfig()
+
+    @property
+    def state_dir(self) -> Path:
+        return Path(self.service.state_dir).absolute()
+
+    @property
+    def store_url(self) -> str:
+        return self.store.url or f"sqlite:///{self.state_dir / 'hearthline.db'}"
+
+
+def load_config(path: Path | None) -> Config:
+    """The configuration in a file, or the embedded defaults for None. Relative paths in it are relative to it.
+
+    Raises ConfigError that names file, key, what was found and what is allowed, one line for each fault.
+    """
+    if path is None:
+        return Config()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 text (byte {error.start})") from error
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: is not TOML: {error}") from error
+    try:
+        config = Config.model_validate(table)
+    except ValidationError as error:
+        raise ConfigError("\n".join(f"{path}: {_explain(fault)}" for fault in error.errors())) from error
+    return _anchored(config, path.absolute().parent)
+
+
+def _anchored(config: Config, base: Path) -> Config:
+    def anchor(value: str) -> str:
+        return str(base / value) if value else value
+
+    return config.model_copy(
+        update={
+            "service": config.service.model_copy(update={"state_dir": anchor(config.service.state_dir)}),
+            "media": config.media.model_copy(update={"music": anchor(config.media.music)}),
+            "dialplan": config.dialplan.model_copy(update={"file": anchor(config.dialplan.file)}),
+        }
+    )
+
+
+def _explain(fault: Mapping[str, Any]) -> str:
+    key = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return f"{key}: unknown key; allowed here: {', '.join(_keys_beside(fault['loc']))}"
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    if fault["type"] == "value_error" and isinstance(fault["input"], dict):
+        return f"{key}: {message}"
+    return f"{key}: found {fault['input']!r}; {message[0].lower()}{message[1:]}"
+
+
+def _keys_beside(location: tuple[str | int, ...]) -> list[str]:
+    model: type[BaseModel] = Config
+    for part in location[:-1]:
+        annotation = model.model_fields[str(part)].annotation
+        assert isinstance(annotation, type)
+        assert issubclass(annotation, BaseModel)
+        model = annotation
+    return sorted(model.model_fields)
+
+
+def reference() -> str:
+    """The reference of all keys as Markdown, for `docs/config.md`."""
+    lines = [
+        "# Configuration reference",
+        "",
+        "Written by `python -m engine.app.config`; a test keeps it equal to the code. Every key may be left out.",
+        "Relative paths are relative to the file.",
+        "",
+    ]
+    for section, field in Config.model_fields.items():
+        model = field.annotation
+        assert isinstance(model, type)
+        assert issubclass(model, BaseModel)
+        lines += [f"## [{section}]", "", "| Key | Default | Meaning |", "| --- | --- | --- |"]
+        for key, item in model.model_fields.items():
+            lines.append(f"| `{key}` | `{_toml(item.default)}` | {item.description} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return f'"{value}"'
+    return str(value)
+
+
+if __name__ == "__main__":
+    print(reference(), end="")

@@ -1,0 +1,124 @@
+"""The state directory: secrets, a development certificate, the lock that keeps a second engine out.
+
+Made on first start with mode 0700; every secret in it is a file of its own with mode 0600, never in git, never logged.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from engine.errors import ConfigError
+
+_CERTIFICATE_DAYS: Final = 397
+_SOCKET_PATH_BOUND: Final = 100
+"""Bytes of a Unix socket's path: 104 on macOS, 108 on Linux, less a suffix."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateDir:
+    """Where everything of one engine stands on disk."""
+
+    path: Path
+
+    @property
+    def api_token_file(self) -> Path:
+        return self.path / "secrets" / "api-token"
+
+    @property
+    def media_socket(self) -> Path:
+        """The media process's Unix socket; in the system's run-time directory when the path would be too long."""
+        inside = self.path / "media.sock"
+        if len(os.fsencode(inside)) <= _SOCKET_PATH_BOUND:
+            return inside
+        digest = hashes.Hash(hashes.SHA256())
+        digest.update(os.fsencode(inside))
+        base = Path(os.environ.get("XDG_RUNTIME_DIR", "/tmp"))
+        return base / f"hearthline-{digest.finalize().hex()[:16]}.sock"
+
+    @property
+    def log_dir(self) -> Path:
+        return self.path / "log"
+
+    def secret(self, name: str) -> str:
+        """A secret of this directory; made when it is not there yet."""
+        file = self.path / "secrets" / name
+        if not file.exists():
+            _write_private(file, secrets.token_urlsafe(32).encode())
+        return file.read_text(encoding="ascii").strip()
+
+    def prepare(self) -> None:
+        """Make what is missing. Raises ConfigError where the directory cannot be made or written."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self.path / "secrets").mkdir(mode=0o700, exist_ok=True)
+            self.log_dir.mkdir(mode=0o700, exist_ok=True)
+            for name in ("api-token", "media", "nonce"):
+                self.secret(name)
+            self._certificate()
+        except OSError as error:
+            raise ConfigError(f"service.state_dir: {error.filename}: {error.strerror}; it must be writable") from error
+
+    def lock(self) -> int:
+        """Take the directory for this process, for as long as the file descriptor stays open. Raises ConfigError that
+        names the process which has it."""
+        file = self.path / "engine.lock"
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
+            os.close(descriptor)
+            raise ConfigError(
+                f"service.state_dir: {self.path} is in use by another engine (process {holder}); "
+                "stop that, or give this one a state_dir of its own"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        return descriptor
+
+    def _certificate(self) -> None:
+        """A self-signed certificate for development; operators put a real one in its place."""
+        certificate_file = self.path / "dev-certificate.pem"
+        if certificate_file.exists():
+            return
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+        now = datetime.now(UTC)
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(minutes=5))
+            .not_valid_after(now + timedelta(days=_CERTIFICATE_DAYS))
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+            .sign(key, hashes.SHA256())
+        )
+        pem = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        _write_private(self.path / "secrets" / "dev-certificate.key", pem)
+        _write_private(certificate_file, certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def _write_private(file: Path, data: bytes) -> None:
+    """Write whole or not at all, readable by the owner alone."""
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as out:
+        out.write(data)
+        out.flush()
+        os.fsync(descriptor)
+    temporary.replace(file)
