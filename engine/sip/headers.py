@@ -1,0 +1,274 @@
+"""Typed values of header fields: addresses, Via, CSeq, parameters, lists. Each has a parser, which raises
+RemoteSipError(400), and a `str()` that gives the field back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from engine.sip.errors import LocalSipError
+from engine.sip.grammar import (
+    CSEQ,
+    LIST_ELEMENT,
+    MEDIA_TYPE,
+    NAME_ADDR,
+    PARAM,
+    PLAIN_PARAMS_ONLY,
+    TOKEN,
+    VALUE,
+    VIA,
+    VIA_PLAIN,
+    quote,
+    unquote,
+)
+from engine.sip.limits import MAX_CSEQ, MAX_DELTA_SECONDS
+from engine.sip.names import refuse
+from engine.sip.uri import NO_PARAMS, SipUri, is_host, parse_any_uri
+
+MAGIC_COOKIE: Final = "z9hG4bK"
+"""A branch that starts so is unique over space and time (RFC 3261 8.1.1.7)."""
+
+DEFAULT_EXPIRES: Final = 3600
+"""What a malformed expires parameter counts as (RFC 3261 20.10)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NameAddr:
+    """From, To, Contact, Route, Record-Route: a display name, a URI and the header's parameters (RFC 3261 20.10)."""
+
+    display: str
+    """Unquoted; empty where there is none. Control characters of quoted pairs are left out."""
+    uri: SipUri
+    params: Mapping[str, str | None] = field(default_factory=lambda: NO_PARAMS, hash=False)
+    """Header parameters, names in lower case, values unquoted."""
+
+    def __str__(self) -> str:
+        name = f"{quote(self.display)} " if self.display else ""
+        return f"{name}<{self.uri}>{print_params(self.params)}"
+
+    @property
+    def tag(self) -> str | None:
+        return self.params.get("tag")
+
+    @property
+    def expires(self) -> int | None:
+        """Seconds of a Contact's expires parameter, at most 2**32-1; malformed counts as 3600 (RFC 3261 20.10)."""
+        text = self.params.get("expires")
+        if text is None:
+            return None
+        seconds = read_number(text, MAX_DELTA_SECONDS)
+        return DEFAULT_EXPIRES if seconds is None else seconds
+
+    def with_tag(self, tag: str) -> NameAddr:
+        return replace(self, params={**self.params, "tag": tag})
+
+
+@dataclass(frozen=True, slots=True)
+class Via:
+    """One hop of a response's way back (RFC 3261 20.42)."""
+
+    transport: str
+    """Upper case: UDP, TCP, TLS, or what the peer made up."""
+    host: str
+    """IPv6 without brackets."""
+    port: int | None = None
+    params: Mapping[str, str | None] = field(default_factory=lambda: NO_PARAMS, hash=False)
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port is None else f":{self.port}"
+        return f"SIP/2.0/{self.transport} {host}{port}{print_params(self.params)}"
+
+    @property
+    def branch(self) -> str | None:
+        return self.params.get("branch")
+
+    @property
+    def has_magic_cookie(self) -> bool:
+        """Whether the branch alone identifies the transaction; a bare cookie does not (RFC 3261 17.2.3)."""
+        branch = self.params.get("branch") or ""
+        return len(branch) > len(MAGIC_COOKIE) and branch.startswith(MAGIC_COOKIE)
+
+    @property
+    def rport(self) -> int | None:
+        """The port that was filled in; None where absent or still empty: `"rport" in via.params` tells (RFC 3581)."""
+        text = self.params.get("rport")
+        return None if text is None else read_number(text, 65535)
+
+    @property
+    def received(self) -> str | None:
+        """Source address, without brackets."""
+        text = self.params.get("received")
+        return text[1:-1] if text and text[0] == "[" and text[-1] == "]" else text
+
+    @property
+    def sent_by(self) -> str:
+        """host:port in lower case, the port as written: part of the transaction key (RFC 3261 17.2.3)."""
+        return f"{self.host.lower()}:{'' if self.port is None else self.port}"
+
+    def with_source(self, host: str, port: int) -> Via:
+        """The Via as a server notes it on arrival: `received` always, where it differs from sent-by or rport was asked
+        for, and `rport` filled in where it was asked for (RFC 3261 18.2.1, RFC 3581 4)."""
+        params = dict(self.params)
+        if "rport" in params:
+            params["rport"] = str(port)
+        elif host == self.host:
+            return self
+        params["received"] = host
+        return replace(self, params=params)
+
+
+@dataclass(frozen=True, slots=True)
+class CSeq:
+    """Number and method of a transaction (RFC 3261 20.16)."""
+
+    number: int
+    method: str
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.method}"
+
+
+def read_number(text: str, ceiling: int) -> int | None:
+    """Digits to a number, everything past `ceiling` counting as it; None for what is not all digits."""
+    if not text.isascii() or not text.isdigit():
+        return None
+    digits = text.lstrip("0")
+    return min(int(digits or "0"), ceiling) if len(digits) <= 20 else ceiling
+
+
+def parse_name_addr(text: str) -> NameAddr:
+    """One address with its parameters. Raises RemoteSipError(400)."""
+    match = NAME_ADDR.fullmatch(text)
+    if match is not None:
+        quoted, bare, uri, rest = match.groups()
+        display = _visible(unquote(quoted)) if quoted else bare.rstrip(" \t")
+        return NameAddr(display, parse_any_uri(uri), parse_params(rest) if rest else NO_PARAMS)
+    # addr-spec without brackets: what follows the first ";" belongs to the header, and the URI may hold neither "?" nor
+    # "," (RFC 3261 20.10).
+    uri, semicolon, rest = text.partition(";")
+    uri = uri.rstrip(" \t")
+    if "?" in uri or "," in uri:
+        raise refuse(400, f"URI with '?' or ',' outside angle brackets: {text[:80]!r}")
+    return NameAddr("", parse_any_uri(uri), parse_params(semicolon + rest) if semicolon else NO_PARAMS)
+
+
+def parse_name_addr_list(text: str) -> tuple[NameAddr, ...]:
+    """The addresses of one field value. Raises RemoteSipError(400)."""
+    return tuple(parse_name_addr(element) for element in split_list(text))
+
+
+def _visible(text: str) -> str:
+    return text if text.isprintable() else "".join(char for char in text if char >= " " and char != "\x7f")
+
+
+def parse_via(text: str) -> Via:
+    """One via-parm. Raises RemoteSipError(400)."""
+    match = VIA_PLAIN.fullmatch(text) or VIA.fullmatch(text)
+    if match is None:
+        raise refuse(400, f"not a Via: {text[:80]!r}")
+    transport, host, port, params = match.groups()
+    if host[0] == "[":
+        host = host[1:-1]
+    number = int(port) if port else None
+    if number is not None and number > 65535:
+        raise refuse(400, f"port {number} is out of range")
+    if not is_host(host):
+        raise refuse(400, f"{host[:80]!r} is neither a host name nor an address")
+    return Via(transport.upper(), host, number, parse_params(params) if params else NO_PARAMS)
+
+
+def parse_cseq(text: str) -> CSeq:
+    """Raises RemoteSipError(400), also for a number of 2**31 or more (RFC 3261 8.1.1.5)."""
+    match = CSEQ.fullmatch(text)
+    if match is None:
+        raise refuse(400, f"not a CSeq: {text[:80]!r}")
+    number = int(match[1])
+    if number > MAX_CSEQ:
+        raise refuse(400, f"CSeq number {number} is out of range")
+    return CSeq(number, match[2])
+
+
+def parse_params(text: str) -> dict[str, str | None]:
+    """`;name=value;flag` to a dictionary, names in lower case, quoted values unquoted. Raises RemoteSipError(400) for
+    an empty or repeated parameter (RFC 3261 7.3.1)."""
+    params: dict[str, str | None] = {}
+    if PLAIN_PARAMS_ONLY.fullmatch(text):
+        items = text.split(";")
+        for item in items[1:]:
+            name, equals, value = item.partition("=")
+            params[name.lower()] = value if equals else None
+        count = len(items) - 1
+    else:
+        at = count = 0
+        while at < len(text):
+            match = PARAM.match(text, at)
+            if match is None:
+                raise refuse(400, f"malformed parameters: {text[at : at + 80]!r}")
+            name, plain, quoted = match.groups()
+            params[name.lower()] = plain if quoted is None else unquote(quoted)
+            at = match.end()
+            count += 1
+    if len(params) != count:
+        raise refuse(400, f"a parameter is there twice: {text[:80]!r}")
+    return params
+
+
+def print_params(params: Mapping[str, str | None]) -> str:
+    """The inverse of `parse_params`. Raises LocalSipError for a name that is no token."""
+    if not params:
+        return ""
+    parts = []
+    for name, value in params.items():
+        if TOKEN.fullmatch(name) is None:
+            raise LocalSipError(f"parameter name {name!r} is not a token")
+        if value is None:
+            parts.append(f";{name}")
+        else:
+            parts.append(f";{name}={value if VALUE.fullmatch(value) else quote(value)}")
+    return "".join(parts)
+
+
+def split_list(text: str) -> list[str]:
+    """The elements of a comma-separated value, commas inside quotes and angle brackets not separating. Raises
+    RemoteSipError(400) for an empty element or an unbalanced quote (RFC 3261 7.3.1)."""
+    if "," not in text:
+        elements = [text]
+    elif '"' not in text and "<" not in text:
+        elements = [element.strip(" \t") for element in text.split(",")]
+    else:
+        elements = []
+        at = 0
+        while True:
+            match = LIST_ELEMENT.match(text, at)
+            end = match.end() if match else at
+            elements.append(text[at:end].strip(" \t"))
+            if end == len(text):
+                break
+            if text[end] != ",":
+                raise refuse(400, f"unbalanced quote or bracket: {text[end : end + 80]!r}")
+            at = end + 1
+    if "" in elements:
+        raise refuse(400, f"empty element in a list: {text[:80]!r}")
+    return elements
+
+
+def parse_tokens(text: str) -> tuple[str, ...]:
+    """A list of tokens: Allow, Require, Supported. Empty text is an empty list (RFC 3261 20.37). Raises
+    RemoteSipError(400)."""
+    if not text:
+        return ()
+    tokens = split_list(text)
+    for token in tokens:
+        if TOKEN.fullmatch(token) is None:
+            raise refuse(400, f"not a token: {token[:80]!r}")
+    return tuple(tokens)
+
+
+def parse_media_type(text: str) -> tuple[str, dict[str, str | None]]:
+    """Content-Type: "type/subtype" in lower case and its parameters. Raises RemoteSipError(400)."""
+    match = MEDIA_TYPE.fullmatch(text)
+    if match is None:
+        raise refuse(400, f"not a media type: {text[:80]!r}")
+    return f"{match[1]}/{match[2]}".lower(), parse_params(match[3])

@@ -1,0 +1,384 @@
+"""Requests and responses: raw header fields, typed values on demand, and bytes in which nothing can be injected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from engine.sip.errors import LocalSipError, RemoteSipError
+from engine.sip.grammar import CALL_ID, TOKEN
+from engine.sip.headers import (
+    CSeq,
+    NameAddr,
+    Via,
+    parse_cseq,
+    parse_media_type,
+    parse_name_addr,
+    parse_tokens,
+    parse_via,
+    read_number,
+    split_list,
+)
+from engine.sip.limits import MAX_DELTA_SECONDS
+from engine.sip.multimap import Headers
+from engine.sip.names import METHODS, REASONS, refuse
+from engine.sip.uri import SipUri, parse_uri
+
+__all__ = ["Headers", "Message", "Request", "Response"]
+
+_FORMS_DIALOG: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
+_ECHOED: Final = frozenset({"Via", "From", "To", "Call-ID", "CSeq"})
+_ECHOED_WITH_ROUTE: Final = _ECHOED | {"Record-Route"}
+_ECHOED_WITH_TIMESTAMP: Final = _ECHOED | {"Timestamp"}
+_SDP: Final = "application/sdp"
+
+
+class Message:
+    """What requests and responses share. The typed properties parse at first access and raise RemoteSipError, with the
+    status that a request is answered with, where the field is malformed, or missing though the RFC demands it."""
+
+    __slots__ = ("body", "headers")
+
+    headers: Headers
+    body: bytes
+
+    @property
+    def start_line(self) -> str:
+        """The first line, without its end."""
+        raise LocalSipError("a message is a Request or a Response")
+
+    def to_bytes(self) -> bytes:
+        """The message as it goes out, Content-Length last and right. Raises LocalSipError where the start line or a
+        value holds a line break or cannot be written in UTF-8."""
+        headers = self.headers
+        lines = [self.start_line]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
+        text = "\r\n".join(lines)
+        breaks = len(headers) + 3
+        # One pass over the finished text, instead of one over each part, is what keeps line breaks out by construction.
+        if text.count("\n") != breaks or text.count("\r") != breaks:
+            raise LocalSipError("line break inside the start line or a header field")
+        try:
+            return text.encode() + self.body
+        except UnicodeEncodeError as error:
+            raise LocalSipError(f"header text cannot be written: {error.reason}") from None
+
+    @property
+    def call_id(self) -> str:
+        return self.headers.one("Call-ID", _parse_call_id)
+
+    @property
+    def cseq(self) -> CSeq:
+        return self.headers.one("CSeq", parse_cseq)
+
+    @property
+    def via(self) -> Via:
+        """The topmost Via: the hop that the message comes from, or that a response goes to."""
+        typed = self.headers._typed
+        via = typed.get("top Via")
+        if via is None:
+            text = self.headers.get("Via")
+            if text is None:
+                raise refuse(400, "Via is missing")
+            via = typed["top Via"] = parse_via(split_list(text)[0] if "," in text else text)
+        return via
+
+    @property
+    def vias(self) -> tuple[Via, ...]:
+        return self.headers.each("Via", parse_via)
+
+    @property
+    def from_(self) -> NameAddr:
+        return self.headers.one("From", parse_name_addr)
+
+    @property
+    def to(self) -> NameAddr:
+        return self.headers.one("To", parse_name_addr)
+
+    @property
+    def from_tag(self) -> str | None:
+        """The tag of From without parsing the address, for look-ups."""
+        return self._tag("From")
+
+    @property
+    def to_tag(self) -> str | None:
+        """The tag of To without parsing the address, for look-ups."""
+        return self._tag("To")
+
+    def _tag(self, key: str) -> str | None:
+        text = self.headers.get(key)
+        if text is None:
+            raise refuse(400, f"{key} is missing")
+        _, bracket, tail = text.rpartition(">")
+        if bracket:
+            if not tail:
+                return None
+            if tail.startswith(";tag=") and TOKEN.fullmatch(tail, 5):
+                return tail[5:]
+        return self.headers.one(key, parse_name_addr).tag
+
+    @property
+    def contact_star(self) -> bool:
+        """Whether Contact is "*": all bindings (RFC 3261 10.2.2). Raises RemoteSipError where more stand beside."""
+        values = self.headers.get_all("Contact")
+        if "*" not in values:
+            return False
+        if len(values) > 1:
+            raise refuse(400, "Contact * stands beside others")
+        return True
+
+    @property
+    def contacts(self) -> tuple[NameAddr, ...]:
+        """Every Contact; empty for none and for "*"."""
+        return () if self.contact_star else self.headers.each("Contact", parse_name_addr)
+
+    @property
+    def routes(self) -> tuple[NameAddr, ...]:
+        return self.headers.each("Route", parse_name_addr)
+
+    @property
+    def record_routes(self) -> tuple[NameAddr, ...]:
+        return self.headers.each("Record-Route", parse_name_addr)
+
+    @property
+    def max_forwards(self) -> int | None:
+        """0-255; None where absent (RFC 2543 peers), which counts as 70 (RFC 3261 16.3)."""
+        return self.headers.maybe("Max-Forwards", _parse_max_forwards)
+
+    @property
+    def expires(self) -> int | None:
+        """Seconds, at most 2**32-1."""
+        return self.headers.maybe("Expires", _parse_seconds)
+
+    @property
+    def min_expires(self) -> int | None:
+        return self.headers.maybe("Min-Expires", _parse_seconds)
+
+    @property
+    def retry_after(self) -> int | None:
+        """Seconds, without the comment and parameters that may follow (RFC 3261 20.33)."""
+        return self.headers.maybe("Retry-After", _parse_retry_after)
+
+    @property
+    def content_type(self) -> str | None:
+        """type/subtype in lower case, without parameters."""
+        return self.headers.maybe("Content-Type", _parse_content_type)
+
+    @property
+    def require(self) -> tuple[str, ...]:
+        """Option tags."""
+        return self._tokens("Require")
+
+    @property
+    def proxy_require(self) -> tuple[str, ...]:
+        return self._tokens("Proxy-Require")
+
+    @property
+    def supported(self) -> tuple[str, ...]:
+        return self._tokens("Supported")
+
+    @property
+    def allow(self) -> tuple[str, ...]:
+        """Methods, case as written (they are case-sensitive)."""
+        return self._tokens("Allow")
+
+    def _tokens(self, key: str) -> tuple[str, ...]:
+        typed = self.headers._typed
+        tokens = typed.get(key)
+        if tokens is None:
+            fields = self.headers.get_all(key)
+            tokens = typed[key] = tuple(token for text in fields for token in parse_tokens(text))
+        return tokens
+
+    def check(self) -> None:
+        """Parses everything that this class knows by name. Raises RemoteSipError for the first that is malformed."""
+        for name in _CHECKED:
+            getattr(self, name)
+
+
+_CHECKED: Final = (
+    *("call_id", "cseq", "vias", "via", "from_", "to", "from_tag", "to_tag", "contacts", "routes", "record_routes"),
+    *("max_forwards", "expires", "min_expires", "retry_after", "content_type"),
+    *("require", "proxy_require", "supported", "allow"),
+)
+
+
+class Request(Message):
+    """A request (RFC 3261 7.1)."""
+
+    __slots__ = ("_uri", "method", "request_uri")
+
+    def __init__(self, method: str, uri: SipUri | str, headers: Headers | None = None, body: bytes = b"") -> None:
+        self.method = method
+        self.request_uri = str(uri)
+        """As it came or goes out."""
+        self._uri: SipUri | None = None
+        self.headers = headers if headers is not None else Headers()
+        self.body = body
+
+    @classmethod
+    def build(
+        cls,
+        method: str,
+        uri: SipUri | str,
+        headers: Sequence[tuple[str, str]] = (),
+        body: bytes = b"",
+        content_type: str | None = None,
+    ) -> Request:
+        """A request of ours; a body without a type is SDP. Raises LocalSipError for a method that is no token, a URI
+        with white space, and what `Headers.add` refuses."""
+        if method not in METHODS and TOKEN.fullmatch(method) is None:
+            raise LocalSipError(f"method {method!r} is not a token")
+        request = cls(method, uri, Headers(headers), body)
+        if not request.request_uri or " " in request.request_uri or "\t" in request.request_uri:
+            raise LocalSipError(f"white space in Request-URI {request.request_uri!r}")
+        _type_body(request, content_type)
+        return request
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Request):
+            return NotImplemented
+        mine = (self.method, self.request_uri, self.body, self.headers)
+        return mine == (other.method, other.request_uri, other.body, other.headers)
+
+    __hash__ = None  # type: ignore[assignment]  # mutable
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.request_uri}>"
+
+    @property
+    def start_line(self) -> str:
+        return f"{self.method} {self.request_uri} SIP/2.0"
+
+    @property
+    def uri(self) -> SipUri:
+        """The Request-URI. Raises RemoteSipError, 416 for a foreign scheme (RFC 3261 8.2.2.1)."""
+        if self._uri is None:
+            self._uri = parse_uri(self.request_uri)
+        return self._uri
+
+    def check(self) -> None:
+        uri = self.uri
+        if uri.headers:
+            raise refuse(400, "header fields in the Request-URI (RFC 3261 19.1.1)")
+        super().check()
+
+    def note_source(self, host: str, port: int) -> None:
+        """Writes `received` and `rport` into the topmost Via, from which every response is copied (RFC 3261 18.2.1,
+        RFC 3581 4). Raises RemoteSipError where the Via is malformed."""
+        via = self.via.with_source(host, port)
+        if via is not self.via:
+            text = self.headers.get("Via") or ""
+            rest = split_list(text)[1:] if "," in text else []
+            self.headers.set_first("Via", ", ".join([str(via), *rest]))
+
+
+class Response(Message):
+    """A response (RFC 3261 7.2). Its builder is `build`, since `to` is the header field."""
+
+    __slots__ = ("reason", "status")
+
+    def __init__(self, status: int, reason: str = "", headers: Headers | None = None, body: bytes = b"") -> None:
+        self.status = status
+        self.reason = reason
+        self.headers = headers if headers is not None else Headers()
+        self.body = body
+
+    @classmethod
+    def build(
+        cls,
+        request: Request,
+        status: int,
+        reason: str | None = None,
+        to_tag: str | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+        body: bytes = b"",
+        content_type: str | None = None,
+    ) -> Response:
+        """The response to a request (RFC 3261 8.2.6.2): every Via, From, To, Call-ID and CSeq copied, `to_tag` put on a
+        To that has none (never on 100), Record-Route copied where the answer forms a dialog (12.1.1), Timestamp into
+        100 (8.2.6.1). A body without a type is SDP. Raises LocalSipError for a status out of range and what
+        `Headers.add` refuses."""
+        if not 100 <= status <= 699:
+            raise LocalSipError(f"status {status} is out of range")
+        echoed = _ECHOED
+        if 100 < status < 300 and request.method in _FORMS_DIALOG:
+            echoed = _ECHOED_WITH_ROUTE
+        elif status == 100:
+            echoed = _ECHOED_WITH_TIMESTAMP
+        keys: list[str] = []
+        values: list[str] = []
+        for key, value in request.headers.items():
+            if key in echoed:
+                keys.append(key)
+                values.append(value)
+        if to_tag is not None and status != 100 and "To" in keys:
+            at = keys.index("To")
+            if _may_lack_tag(request):
+                values[at] = f"{values[at]};tag={to_tag}"
+        fields = Headers.of(keys, values)
+        for name, value in headers:
+            fields.add(name, value)
+        response = cls(status, REASONS.get(status, "Unknown") if reason is None else reason, fields, body)
+        _type_body(response, content_type)
+        return response
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Response):
+            return NotImplemented
+        mine = (self.status, self.reason, self.body, self.headers)
+        return mine == (other.status, other.reason, other.body, other.headers)
+
+    __hash__ = None  # type: ignore[assignment]  # mutable
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status} {self.reason}>"
+
+    @property
+    def start_line(self) -> str:
+        return f"SIP/2.0 {self.status} {self.reason}"
+
+
+def _may_lack_tag(request: Request) -> bool:
+    try:
+        return request.to_tag is None
+    except RemoteSipError:
+        # A To that cannot be read is being refused; a tag behind it is the best that can be done (RFC 3261 8.2.6.2).
+        return True
+
+
+def _type_body(message: Message, content_type: str | None) -> None:
+    if content_type is not None:
+        message.headers.set("Content-Type", content_type)
+    elif message.body and "Content-Type" not in message.headers:
+        message.headers.add("Content-Type", _SDP)
+
+
+def _parse_call_id(text: str) -> str:
+    if CALL_ID.fullmatch(text) is None:
+        raise refuse(400, f"not a Call-ID: {text[:80]!r}")
+    return text
+
+
+def _parse_max_forwards(text: str) -> int:
+    hops = read_number(text, 256)
+    if hops is None or hops > 255:
+        raise refuse(400, f"not a Max-Forwards: {text[:80]!r}")
+    return hops
+
+
+def _parse_seconds(text: str) -> int:
+    seconds = read_number(text, MAX_DELTA_SECONDS)
+    if seconds is None:
+        raise refuse(400, f"not a number of seconds: {text[:80]!r}")
+    return seconds
+
+
+def _parse_retry_after(text: str) -> int:
+    digits = text.partition(";")[0].partition("(")[0].rstrip(" \t")
+    return _parse_seconds(digits)
+
+
+def _parse_content_type(text: str) -> str:
+    return _SDP if text == _SDP else parse_media_type(text)[0]
