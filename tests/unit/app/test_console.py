@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import io
+
+from engine.app.console import CallConsole
+from engine.calls.causes import EndCause, Outcome, Reason
+from engine.calls.log import (
+    AgentReachable,
+    CallDirection,
+    CallEnded,
+    CallerConnected,
+    CallerQueued,
+    CallStarted,
+    LogBody,
+    OfferEnded,
+    OfferMade,
+    OfferOutcome,
+    Record,
+)
+from engine.ids import AgentName, CallId, LegId, OfferId, QueueName
+
+DEMO = QueueName("demo")
+ALICE = AgentName("alice")
+ONE = OfferId("o1")
+
+
+def record(call: str | None, body: LogBody) -> Record:
+    return Record(1, 1, None if call is None else CallId(call), 0.0, 0.0, body)
+
+
+def started(caller: str) -> CallStarted:
+    return CallStarted(
+        direction=CallDirection.INBOUND,
+        leg=LegId("l"),
+        origin="trunk:t",
+        context="c",
+        called="600",
+        caller=caller,
+        caller_display="",
+        protocol_id="p",
+    )
+
+
+def ended() -> CallEnded:
+    return CallEnded(
+        cause=EndCause(outcome=Outcome.SUCCESS, reason=Reason.CALLER_HANGUP),
+        ended_by="caller",
+        waited_s=1,
+        talked_s=6.04,
+        total_s=7,
+        queue=DEMO,
+        agent=ALICE,
+    )
+
+
+def shown(*records: Record) -> list[str]:
+    out = io.StringIO()
+    console = CallConsole(out)
+    for one in records:
+        console.observe([one])
+    return [line[10:] for line in out.getvalue().splitlines()]
+
+
+def test_the_life_of_a_call_is_one_line_that_grows() -> None:
+    queued = CallerQueued(queue=DEMO, position=1, caller="100")
+    offered = OfferMade(offer=ONE, queue=DEMO, agent=ALICE)
+    answered = OfferEnded(offer=ONE, queue=DEMO, agent=ALICE, outcome=OfferOutcome.ANSWERED, rang_s=1)
+    talks = CallerConnected(queue=DEMO, agent=ALICE, offer=ONE, waited_s=1.26, rang_s=1, position=1)
+    lines = shown(*(record("a", body) for body in (started("100"), queued, offered, answered, talks, ended())))
+    assert lines == [
+        "100 calls 600 · waits in demo as number 1 · rings alice · talks to alice after 1.3 s · "
+        + "caller hangup after 6.0 s of talk"
+    ]
+
+
+def test_a_line_that_another_interrupts_is_begun_again_whole() -> None:
+    lines = shown(
+        record("a", started("100")),
+        record("b", started("200")),
+        record("a", ended()),
+        record(None, AgentReachable(agent=ALICE, contact="c", source="192.0.2.1:5", user_agent="")),
+        record("b", ended()),
+    )
+    assert lines == [
+        "100 calls 600",
+        "200 calls 600",
+        "100 calls 600 · caller hangup after 6.0 s of talk",
+        "alice is registered from 192.0.2.1:5",
+        "200 calls 600 · caller hangup after 6.0 s of talk",
+    ]
+
+
+def test_an_offer_that_failed_says_how() -> None:
+    body = OfferEnded(offer=ONE, queue=DEMO, agent=ALICE, outcome=OfferOutcome.RING_TIMEOUT, rang_s=15)
+    assert shown(record("a", started("100")), record("a", body)) == ["100 calls 600 · alice: ring timeout"]

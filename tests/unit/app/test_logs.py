@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from engine.app.config import LogConfig, LogFormat, LogLevel
+from engine.app.logs import RecordLogger, note, set_up_logs
+from engine.calls.causes import EndCause, Outcome, Reason
+from engine.calls.log import CallAnswered, CallEnded, LegClosed, LogBody, MediaLost, Record
+from engine.ids import CallId, LegId
+
+
+@pytest.fixture
+def _loggers() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def written(config: LogConfig, *bodies: LogBody) -> list[str]:
+    stream = io.StringIO()
+    set_up_logs(config, stream)
+    RecordLogger().observe([Record(7, 1, CallId("c1"), 0.0, 0.0, body) for body in bodies])
+    return stream.getvalue().splitlines()
+
+
+ANSWERED = CallAnswered(leg=LegId("l1"))
+ENDED = CallEnded(
+    cause=EndCause(outcome=Outcome.CLIENT, reason=Reason.ABANDONED, sip_code=487),
+    ended_by="caller",
+    waited_s=1.23456,
+    talked_s=0,
+    total_s=2,
+    queue=None,
+    agent=None,
+)
+CLOSED = LegClosed(
+    leg=LegId("l1"), packets_received=1, packets_sent=1, lost=0, jitter_ms=0, remote_lost=None, round_trip_ms=None
+)
+
+
+@pytest.mark.usefixtures("_loggers")
+def test_key_value_lines_carry_call_and_leg() -> None:
+    (line,) = written(LogConfig(), ANSWERED)
+    assert line.endswith("level=info event=CallAnswered seq=7 call=c1 leg=l1")
+    assert line.startswith("time=20")
+
+
+@pytest.mark.usefixtures("_loggers")
+def test_json_lines_carry_the_same() -> None:
+    (line,) = written(LogConfig(format=LogFormat.JSON), ENDED)
+    entry = json.loads(line)
+    assert entry["call"] == "c1"
+    assert entry["cause"] == "client/abandoned/487"
+    assert entry["waited_s"] == 1.235
+    assert "queue" not in entry
+
+
+@pytest.mark.usefixtures("_loggers")
+def test_the_level_hides_what_is_less_and_shows_trouble() -> None:
+    assert written(LogConfig(), CLOSED) == []
+    assert len(written(LogConfig(level=LogLevel.DEBUG), CLOSED)) == 1
+    (line,) = written(LogConfig(level=LogLevel.WARNING), ANSWERED, MediaLost(detail="it died", legs=3))
+    assert 'event=MediaLost seq=7 call=c1 detail="it died" legs=3' in line
+
+
+@pytest.mark.usefixtures("_loggers")
+def test_a_value_cannot_forge_a_line_or_a_key() -> None:
+    stream = io.StringIO()
+    set_up_logs(LogConfig(), stream)
+    note("x", name='a b="c"\nlevel=error')
+    (line,) = stream.getvalue().splitlines()
+    assert line.endswith(r'event=x name="a b=\"c\"\nlevel=error"')

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from engine.app.state import StateDir
+from engine.errors import ConfigError
+
+
+def test_first_start_makes_secrets_and_a_certificate_that_only_the_owner_reads(tmp_path: Path) -> None:
+    state = StateDir(tmp_path / "var")
+    state.prepare()
+    token = state.api_token_file.read_text()
+    assert len(token) >= 32
+    for file in [
+        state.api_token_file,
+        state.path / "secrets" / "media",
+        state.path / "secrets" / "dev-certificate.key",
+    ]:
+        assert file.stat().st_mode & 0o777 == 0o600
+    assert (state.path).stat().st_mode & 0o777 == 0o700
+    certificate = x509.load_pem_x509_certificate((state.path / "dev-certificate.pem").read_bytes())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["localhost"]
+
+
+def test_a_second_start_keeps_them(tmp_path: Path) -> None:
+    state = StateDir(tmp_path / "var")
+    state.prepare()
+    before = {file: file.read_bytes() for file in state.path.rglob("*") if file.is_file()}
+    state.prepare()
+    assert {file: file.read_bytes() for file in state.path.rglob("*") if file.is_file()} == before
+
+
+def test_secrets_differ_from_each_other_and_from_those_of_another_engine(tmp_path: Path) -> None:
+    made = []
+    for name in ("a", "b"):
+        state = StateDir(tmp_path / name)
+        state.prepare()
+        made += [state.secret("api-token"), state.secret("media"), state.secret("nonce")]
+    assert len(set(made)) == 6
+
+
+def test_a_second_engine_is_told_who_has_the_directory(tmp_path: Path) -> None:
+    state = StateDir(tmp_path)
+    state.prepare()
+    held = state.lock()
+    with pytest.raises(ConfigError, match=f"in use by another engine \\(process {os.getpid()}\\)"):
+        state.lock()
+    os.close(held)
+    os.close(state.lock())
+
+
+def test_a_directory_that_cannot_be_made_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match=r"service\.state_dir: .*file"):
+        StateDir(tmp_path / "file" / "var").prepare()
+
+
+def test_the_media_socket_has_a_path_that_the_kernel_takes(tmp_path: Path) -> None:
+    assert StateDir(tmp_path).media_socket == tmp_path / "media.sock"
+    deep = StateDir(tmp_path / ("d" * 120))
+    assert len(os.fsencode(deep.media_socket)) < 104
+    assert deep.media_socket != StateDir(tmp_path / ("e" * 120)).media_socket

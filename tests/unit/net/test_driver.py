@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+from twisted.internet.task import Clock as TwistedClock
+
+from engine.calls.log import Record
+from engine.media.commands import Command, ListLegs, MediaEvent, PlayFinished
+from engine.net.driver import Driver
+from engine.sip.flow import Address, Flow, Transmission, Transport
+
+FLOW = Flow(Transport.UDP, Address("127.0.0.1", 5080), Address("127.0.0.1", 5060))
+
+
+class VirtualClock:
+    def __init__(self, reactor: TwistedClock) -> None:
+        self._reactor = reactor
+
+    def monotonic(self) -> float:
+        return float(self._reactor.seconds())
+
+    def wall(self) -> float:
+        return 0.0
+
+
+class EchoCore:
+    """Sends back what it gets, asks for a deadline one second after each input, and notes what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, object, float]] = []
+        self.deadline: float | None = None
+        self._out: list[Transmission] = []
+
+    def receive_datagram(self, data: bytes, flow: Flow, now: float) -> None:
+        self._out.append(Transmission(flow, data))
+        self.deadline = now + 1 if self.deadline is None else min(self.deadline, now + 1)
+
+    def receive_stream(self, data: bytes, flow: Flow, now: float) -> None:
+        self.told.append(("stream", data, now))
+
+    def connection_opened(self, flow: Flow, now: float) -> None:
+        self.told.append(("opened", flow, now))
+
+    def connection_lost(self, flow: Flow, now: float) -> None:
+        self.told.append(("lost", flow, now))
+
+    def send_failed(self, flow: Flow, now: float) -> None:
+        self.told.append(("send_failed", flow, now))
+
+    def media_event(self, event: MediaEvent, now: float) -> None:
+        self.told.append(("media", event, now))
+
+    def media_lost(self, detail: str, now: float) -> None:
+        self.told.append(("media_lost", detail, now))
+
+    def handle_deadline(self, now: float) -> None:
+        if self.deadline is not None and self.deadline <= now:
+            self.told.append(("deadline", None, now))
+            self.deadline = None
+
+    def next_deadline(self) -> float | None:
+        return self.deadline
+
+    def take_transmissions(self) -> Sequence[Transmission]:
+        taken, self._out = self._out, []
+        return taken
+
+    def take_closes(self) -> Sequence[Flow]:
+        return []
+
+    def take_media_commands(self) -> Sequence[Command]:
+        return [ListLegs()] if self.told and self.told[-1][0] == "media" else []
+
+    def take_records(self) -> Sequence[Record]:
+        return []
+
+
+class Wires:
+    def __init__(self, *, works: bool = True) -> None:
+        self.sent: list[bytes] = []
+        self._works = works
+
+    def send(self, flow: Flow, data: bytes) -> bool:
+        self.sent.append(data)
+        return self._works
+
+    def close(self, flow: Flow) -> None:
+        self.sent.append(b"close")
+
+
+def driven(works: bool = True) -> tuple[Driver, EchoCore, TwistedClock, Wires, list[Command]]:
+    reactor = TwistedClock()
+    core = EchoCore()
+    wires = Wires(works=works)
+    commands: list[Command] = []
+    on_records: Callable[[Sequence[Record]], None] = lambda _records: None  # noqa: E731
+    driver = Driver(
+        core,
+        reactor=reactor,
+        clock=VirtualClock(reactor),
+        transmitter=wires,
+        to_media=commands.extend,
+        on_records=on_records,
+    )
+    return driver, core, reactor, wires, commands
+
+
+def test_what_an_input_causes_leaves_at_once() -> None:
+    driver, _, _, wires, _ = driven()
+    driver.datagram(b"hello", FLOW)
+    assert wires.sent == [b"hello"]
+
+
+def test_one_timer_rings_at_the_earliest_deadline() -> None:
+    driver, core, reactor, _, _ = driven()
+    for _ in range(5):
+        driver.datagram(b"x", FLOW)
+        reactor.advance(0.1)
+    assert len(reactor.getDelayedCalls()) == 1
+    reactor.advance(0.49)
+    assert core.told == []
+    reactor.advance(0.02)
+    assert [what for what, _, _ in core.told] == ["deadline"]
+    assert reactor.getDelayedCalls() == []
+
+
+def test_a_deadline_that_moved_away_costs_one_early_ring_and_nothing_else() -> None:
+    driver, core, reactor, _, _ = driven()
+    driver.datagram(b"x", FLOW)
+    core.deadline = 5.0
+    reactor.advance(1.0)
+    assert core.told == []
+    reactor.advance(4.0)
+    assert core.told == [("deadline", None, 5.0)]
+
+
+def test_a_send_that_fails_is_told_to_the_core_afterwards_not_within() -> None:
+    driver, core, reactor, _, _ = driven(works=False)
+    driver.datagram(b"x", FLOW)
+    assert core.told == []
+    reactor.advance(0)
+    assert core.told == [("send_failed", FLOW, 0.0)]
+
+
+def test_media_events_reach_the_core_and_its_commands_go_back() -> None:
+    driver, core, _, _, commands = driven()
+    event = PlayFinished(leg="l", player="p")
+    driver.media_events([event])
+    driver.media_lost("died")
+    assert [(what, value) for what, value, _ in core.told] == [("media", event), ("media_lost", "died")]
+    assert commands == [ListLegs()]
+
+
+def test_a_command_that_raises_is_settled_all_the_same() -> None:
+    driver, core, reactor, _, _ = driven()
+
+    def fail(now: float) -> None:
+        core.deadline = now + 1
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        driver.command(fail)
+    assert len(reactor.getDelayedCalls()) == 1
+
+
+def test_after_stop_no_timer_is_left() -> None:
+    driver, _, reactor, _, _ = driven()
+    driver.datagram(b"x", FLOW)
+    driver.stop()
+    assert reactor.getDelayedCalls() == []
