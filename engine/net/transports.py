@@ -7,6 +7,7 @@ from typing import Protocol
 from twisted.internet.error import CannotListenError
 
 from engine.errors import ConfigError
+from engine.net.bridge import as_future
 from engine.net.reactor import Listener, Reactor
 from engine.net.stream import StreamConnections, StreamSink
 from engine.net.udp import UdpListener
@@ -61,5 +62,5 @@ class Transports:
         for port in self._ports:
             stopping = port.stopListening()
             if stopping is not None:
-                await stopping
+                await as_future(stopping)
         self._ports.clear()

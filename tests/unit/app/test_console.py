@@ -68,8 +68,10 @@ def test_the_life_of_a_call_is_one_line_that_grows() -> None:
     talks = CallerConnected(queue=DEMO, agent=ALICE, offer=ONE, waited_s=1.26, rang_s=1, position=1)
     lines = shown(*(record("a", body) for body in (started("100"), queued, offered, answered, talks, ended())))
     assert lines == [
-        "100 calls 600 · waits in demo as number 1 · rings alice · talks to alice after 1.3 s · "
-        + "caller hangup after 6.0 s of talk"
+        (
+            "100 calls 600 · waits in demo as number 1 · rings alice · talks to alice after 1.3 s · "
+            "caller hangup after 6.0 s of talk"
+        )
     ]
 
 
