@@ -60,6 +60,8 @@ class Reason(StrEnum):
     """Events wait in memory up to their bound (disk full); new calls are refused."""
     SHUTDOWN = "shutdown"
     DRAINING = "draining"
+    ENGINE_RESTART = "engine_restart"
+    """The engine was killed while the call was up; its end was written by the next start."""
     OPERATOR = "operator"
     """Ended by a person through API or command line."""
     PROTOCOL = "protocol"
