@@ -1,0 +1,49 @@
+"""Two people on two legs: who hears whom, and what holding changes about it.
+
+Neither side hears the other while one of them holds. A side that is held, and does not hold itself, hears music.
+"""
+
+from __future__ import annotations
+
+from engine.calls.call import Call
+from engine.calls.music import Music
+from engine.calls.switchboard import CallLeg
+from engine.media.commands import Connect, Disconnect
+
+
+class Bridge:
+    """The two edges between the legs of a call. `settle` brings them in line with what the legs' phones asked for."""
+
+    def __init__(self, call: Call, far: CallLeg, music: Music) -> None:
+        self._call = call
+        self._far = far
+        self._music = music
+        self._linked = False
+
+    @property
+    def held(self) -> bool:
+        """Whether one of the two holds the other."""
+        return not self._linked
+
+    def settle(self) -> None:
+        """Both legs are up: connect, disconnect, play and stop what differs from how it should be."""
+        a, b = self._call.caller, self._far
+        link = not (a.holding or b.holding)
+        self._serenade(a, b)
+        self._serenade(b, a)
+        if link == self._linked:
+            return
+        self._linked = link
+        for source, sink in ((a.id, b.id), (b.id, a.id)):
+            edge = Connect(source=source, sink=sink) if link else Disconnect(source=source, sink=sink)
+            self._call.board.media.send(edge)
+
+    def music_failed(self, leg: CallLeg) -> None:
+        """What the held leg should hear cannot be played."""
+        self._music.failed(leg)
+
+    def _serenade(self, leg: CallLeg, other: CallLeg) -> None:
+        if not other.holding or leg.holding:
+            self._music.stop(leg)
+        elif not leg.playing:
+            self._music.start(leg)

@@ -1,0 +1,220 @@
+"""One call: the caller's leg, the far legs that its destination adds, and the one way in which it ends.
+
+A `Call` keeps what is true of every call, whatever its destination: which legs there are, what they were told, who is
+engaged by it, when it was answered and connected. `finish` is the only end, whoever causes it, and it works once:
+first those outside are told (queue), then every leg goes, then the record `CallEnded` is written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.calls.causes import EndCause, Outcome, Reason
+from engine.calls.destination import Destination
+from engine.calls.events import FromAgent, LocalMedia, Offered, Origin, Party, RemoteMedia
+from engine.calls.final_status import refusal_status
+from engine.calls.log import CallAnswered, CallConnected, CallDirection, CallEnded, CallHeld, CallResumed
+from engine.calls.switchboard import CallLeg, Role, Switchboard
+from engine.ids import AgentName, CallId, LegId, QueueName
+from engine.media.commands import Codec, Play, StopPlay, Tone
+
+NO_PORT = EndCause(outcome=Outcome.SERVER, reason=Reason.NO_MEDIA_PORT, sip_code=503)
+CANCELLED = EndCause(outcome=Outcome.UPSTREAM, reason=Reason.CANCELLED, sip_code=487)
+"""How a far leg ends that rings no longer."""
+
+ENGINE = "engine"
+"""`ended_by` of what no side of the call did."""
+
+
+def who(origin: Origin) -> str:
+    """The name of an origin in records: "agent:NAME" or "trunk:NAME"."""
+    return f"agent:{origin.agent}" if isinstance(origin, FromAgent) else f"trunk:{origin.trunk}"
+
+
+def preferring(first: Codec | None) -> tuple[Codec, ...]:
+    """All codecs, with the other side's in front, so that the media plane need only pass packets through."""
+    if first is None:
+        return tuple(Codec)
+    return (first, *(codec for codec in Codec if codec is not first))
+
+
+class Call:
+    """See the module. `destination` is set once, right after routing."""
+
+    destination: Destination
+
+    def __init__(
+        self, board: Switchboard, offered: Offered, caller: Party, direction: CallDirection, now: float
+    ) -> None:
+        self.board = board
+        self.id = CallId(board.ids.token())
+        self.origin = offered.origin
+        self.party = caller
+        self.called = offered.called
+        self.direction = direction
+        self.caller = CallLeg(
+            id=offered.leg,
+            role=Role.CALLER,
+            who=who(offered.origin),
+            agent=offered.origin.agent if isinstance(offered.origin, FromAgent) else None,
+            dialog=True,
+        )
+        self.far: dict[LegId, CallLeg] = {}
+        self.over = False
+        self.started = now
+        self.waiting_since: float | None = None
+        """When the caller began to wait for a person; None where nobody is waited for."""
+        self.answered_at: float | None = None
+        self.connected_at: float | None = None
+        self.queue: QueueName | None = None
+        self.agent: AgentName | None = self.caller.agent if direction is CallDirection.OUTBOUND else None
+        """The agent who talks, as the CDR names him."""
+        self._engaged: list[AgentName] = []
+        board.calls[self.id] = self
+        board.owners[self.caller.id] = (self, self.caller)
+
+    # --- what destinations do ---
+
+    def open_caller(self, now: float) -> None:
+        """Ask for the caller's port; `leg_opened` follows, or the end of the call. An agent's own phone is taken."""
+        if self.caller.agent is not None:
+            self.engage(self.caller.agent, now)
+        self.board.open_media(self, self.caller)
+
+    def add_far(self, role: Role, name: str, agent: AgentName | None) -> CallLeg:
+        """A further leg, for which a port is asked; its destination places it when it has one."""
+        leg = CallLeg(id=LegId(self.board.ids.token()), role=role, who=name, agent=agent, dialog=False)
+        self.far[leg.id] = leg
+        self.board.open_media(self, leg)
+        return leg
+
+    def engage(self, agent: AgentName, now: float) -> None:
+        """The agent's phone is in this call without a queue's doing; undone by the end of the call."""
+        if agent not in self._engaged:
+            self._engaged.append(agent)
+            self.board.queues.agent_engaged(agent, self.id, now)
+
+    def answer_caller(self, now: float, codec: Codec | None = None) -> None:
+        """Take the caller's leg, whose port is open; `caller_up` follows. `codec` is what the far side speaks."""
+        assert self.caller.port is not None, "a leg is answered when its port is known"
+        self.caller.answered = True
+        self.board.legs.answer(self.caller.id, LocalMedia(port=self.caller.port, codecs=preferring(codec)), now)
+
+    def connected(self, far: CallLeg, now: float) -> None:
+        """Caller and this leg talk from now on."""
+        self.connected_at = now
+        if far.agent is not None:
+            self.agent = far.agent
+        self.board.log(self.id, CallConnected(leg=far.id, peer=far.who), now)
+
+    def play(self, leg: CallLeg, player: str, *, file: str | None = None, tone: Tone | None = None, loop: bool) -> None:
+        """Play to a leg, instead of what it is played now; `player` is how PlayFinished will name it."""
+        leg.playing = player
+        self.board.media.send(Play(leg=leg.id, player=player, file=file, tone=tone, loop=loop))
+
+    def stop_playing(self, leg: CallLeg) -> None:
+        """Stop what the leg is played; nothing happens when that is nothing."""
+        if leg.playing:
+            leg.playing = ""
+            self.board.media.send(StopPlay(leg=leg.id))
+
+    def drop(self, leg: CallLeg, cause: EndCause, now: float) -> None:
+        """End a far leg while the call goes on; nothing more is heard of it."""
+        self.far.pop(leg.id, None)
+        self.board.end_dialog(leg, cause, now)
+        self.board.close_media(self.id, leg)
+        self.board.forget(leg)
+
+    # --- what happens to legs ---
+
+    def leg_opened(self, leg: CallLeg, port: int, now: float) -> None:
+        leg.port = port
+        self.destination.leg_opened(leg, now)
+
+    def leg_not_opened(self, leg: CallLeg, now: float) -> None:
+        """The media process has no port for this leg."""
+        leg.media = False
+        if leg is self.caller:
+            self.finish(NO_PORT, ENGINE, now)
+        else:
+            self.drop(leg, NO_PORT, now)
+            self.destination.far_failed(leg, now)
+
+    def leg_ringing(self, leg: CallLeg, now: float) -> None:
+        if leg is not self.caller:
+            self.destination.far_ringing(leg, now)
+
+    def leg_answered(self, leg: CallLeg, remote: RemoteMedia, now: float) -> None:
+        if leg is not self.caller:
+            leg.answered = True
+            self.destination.far_answered(leg, remote, now)
+            return
+        self.answered_at = now
+        self.board.set_remote(leg, remote)
+        self.board.log(self.id, CallAnswered(leg=leg.id), now)
+        self.destination.caller_up(now)
+
+    def leg_updated(self, leg: CallLeg, remote: RemoteMedia, now: float) -> None:
+        """The peer changed its media: tell the media process, then whoever listens."""
+        held = leg.holding
+        self.board.set_remote(leg, remote)
+        if self.connected_at is not None and leg.holding != held:
+            self.board.log(self.id, CallHeld(leg=leg.id) if leg.holding else CallResumed(leg=leg.id), now)
+        self.destination.media_changed(leg, now)
+
+    def leg_ended(self, leg: CallLeg, cause: EndCause, now: float) -> None:
+        """The leg's dialog is over, by itself or by its peer."""
+        leg.dialog = False
+        if leg is self.caller:
+            self.finish(self.destination.caller_gone(cause), leg.role, now)
+        else:
+            self.drop(leg, cause, now)
+            self.destination.far_ended(leg, cause, now)
+
+    # --- the end ---
+
+    def finish(
+        self, cause: EndCause, ended_by: str, now: float, *, text: str = "", retry_after_s: int | None = None
+    ) -> None:
+        """End the call with this cause; nothing happens when it has ended. `text` and `retry_after_s` go with the
+        refusal of a caller who was not answered."""
+        if self.over:
+            return
+        self.over = True
+        self.destination.closing(now)
+        cause = self._end_caller(cause, now, text, retry_after_s)
+        for leg in tuple(self.far.values()):
+            self.drop(leg, cause if leg.answered else CANCELLED, now)
+        self.board.close_media(self.id, self.caller)
+        self.board.forget(self.caller)
+        for agent in self._engaged:
+            self.board.queues.agent_released(agent, self.id, now)
+        self.board.timers.cancel(self.id)
+        del self.board.calls[self.id]
+        self._log_end(cause, ended_by, now)
+
+    def _end_caller(self, cause: EndCause, now: float, text: str, retry_after_s: int | None) -> EndCause:
+        """End the caller's dialog, if it lives, and give the cause the status that he saw."""
+        if self.caller.answered:
+            if not 200 <= (cause.sip_code or 0) <= 299:
+                cause = replace(cause, sip_code=200)
+            self.board.end_dialog(self.caller, cause, now)
+        elif self.caller.dialog:
+            cause = replace(cause, sip_code=refusal_status(cause))
+            assert cause.sip_code is not None
+            self.board.refuse(self.caller, cause.sip_code, text, now, retry_after_s=retry_after_s)
+        return cause
+
+    def _log_end(self, cause: EndCause, ended_by: str, now: float) -> None:
+        talked = 0.0 if self.connected_at is None else now - self.connected_at
+        waited = 0.0 if self.waiting_since is None else now - talked - self.waiting_since
+        ended = CallEnded(
+            cause=cause,
+            ended_by=str(ended_by),
+            waited_s=waited,
+            talked_s=talked,
+            total_s=now - self.started,
+            queue=self.queue,
+            agent=self.agent,
+        )
+        self.board.log(self.id, ended, now)

@@ -1,0 +1,184 @@
+"""Call detail records: one row per call, folded from the event log and from nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from engine.calls.causes import EndCause, Outcome, Reason
+from engine.calls.log import (
+    CallAnswered,
+    CallConnected,
+    CallDirection,
+    CallEnded,
+    CallerConnected,
+    CallerQueued,
+    CallRouted,
+    CallStarted,
+    EngineStarted,
+    EngineStopped,
+    LegClosed,
+    MediaLost,
+    Record,
+)
+from engine.ids import AgentName, CallId, LegId, QueueName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cdr:
+    """One call, over. Times of day are seconds since the epoch, UTC; None where it never came to that."""
+
+    call: CallId
+    protocol_id: str
+    """The caller's protocol's name of the call (SIP Call-ID)."""
+    direction: CallDirection
+    origin: str
+    """"agent:NAME" or "trunk:NAME"."""
+    context: str
+    caller: str
+    caller_display: str
+    called: str
+    """As dialled."""
+    destination: str
+    """As `CallRouted` names it."""
+    queue: QueueName | None
+    agent: AgentName | None
+    """Who talked: the agent that was rung, or who placed a call to a trunk."""
+    peer: str
+    """Who was connected to the caller, "agent:NAME" or "trunk:NAME"; empty when nobody was."""
+    started: float
+    answered: float | None
+    """The caller's leg was up."""
+    connected: float | None
+    """Two people were put together."""
+    ended: float
+    waited_s: float
+    talked_s: float
+    total_s: float
+    cause: EndCause
+    ended_by: str
+    """"caller", "agent", "called" or "engine"."""
+    caller_quality: LegClosed | None
+    """What was measured on the caller's leg; None when it never was up, or the media process was lost."""
+    peer_quality: LegClosed | None
+
+
+@dataclass(slots=True)
+class _Open:
+    """A call as far as the log has told it."""
+
+    wall: float
+    started: CallStarted
+    destination: str = ""
+    queue: QueueName | None = None
+    agent: AgentName | None = None
+    answered: float | None = None
+    connected: float | None = None
+    peer: str = ""
+    peer_leg: LegId | None = None
+    ended: tuple[float, CallEnded] | None = None
+    qualities: dict[LegId, LegClosed] = field(default_factory=dict)
+
+    def missing(self) -> bool:
+        """Whether a leg that was up has not reported its quality."""
+        awaited = (self.started.leg if self.answered is not None else None, self.peer_leg)
+        return any(leg is not None and leg not in self.qualities for leg in awaited)
+
+
+class CdrFold:
+    """Folds records into rows. A row comes out when its call has ended and the legs that were up have told their
+    quality, or when that will never come (the media process or the engine was gone)."""
+
+    def __init__(self) -> None:
+        self._open: dict[CallId, _Open] = {}
+        self._last_wall = 0.0
+
+    def open_calls(self) -> int:
+        """Calls whose row is still to come."""
+        return len(self._open)
+
+    def apply(self, record: Record) -> list[Cdr]:
+        """The rows that this record completes. Records must come in the order of their `seq`."""
+        body, rows = record.body, list[Cdr]()
+        if record.call is None:
+            if isinstance(body, MediaLost | EngineStopped):
+                rows = [self._row(call, state) for call, state in self._ended()]
+            elif isinstance(body, EngineStarted):
+                rows = [self._row(call, state) for call, state in tuple(self._open.items())]
+        elif isinstance(body, CallStarted):
+            self._open[record.call] = _Open(record.wall, body)
+        elif (state := self._open.get(record.call)) is not None:
+            _note(state, record)
+            lost = state.ended is not None and state.ended[1].cause.reason is Reason.MEDIA_LOST
+            if state.ended is not None and (lost or not state.missing()):
+                rows = [self._row(record.call, state)]
+        self._last_wall = record.wall
+        return rows
+
+    def _ended(self) -> list[tuple[CallId, _Open]]:
+        return [(call, state) for call, state in self._open.items() if state.ended is not None]
+
+    def _row(self, call: CallId, state: _Open) -> Cdr:
+        del self._open[call]
+        # Without its CallEnded the call was up when the engine died: the last that the log knows is all we know.
+        wall, ended = state.ended or (self._last_wall, _cut_off(state, self._last_wall))
+        started = state.started
+        return Cdr(
+            call=call,
+            protocol_id=started.protocol_id,
+            direction=started.direction,
+            origin=started.origin,
+            context=started.context,
+            caller=started.caller,
+            caller_display=started.caller_display,
+            called=started.called,
+            destination=state.destination,
+            queue=ended.queue,
+            agent=ended.agent,
+            peer=state.peer,
+            started=state.wall,
+            answered=state.answered,
+            connected=state.connected,
+            ended=wall,
+            waited_s=ended.waited_s,
+            talked_s=ended.talked_s,
+            total_s=ended.total_s,
+            cause=ended.cause,
+            ended_by=ended.ended_by,
+            caller_quality=state.qualities.get(started.leg),
+            peer_quality=state.qualities.get(state.peer_leg) if state.peer_leg is not None else None,
+        )
+
+
+def _note(state: _Open, record: Record) -> None:
+    """Add what this record tells about its call."""
+    match record.body:
+        case CallRouted(destination=destination):
+            state.destination = destination
+        case CallAnswered():
+            state.answered = record.wall
+        case CallerQueued(queue=queue):
+            state.queue = queue
+        case CallerConnected(queue=queue, agent=agent):
+            state.queue, state.agent = queue, agent
+        case CallConnected(leg=leg, peer=peer):
+            state.connected, state.peer, state.peer_leg = record.wall, peer, leg
+        case LegClosed(leg=leg) as quality:
+            state.qualities[leg] = quality
+        case CallEnded() as ended:
+            state.ended = (record.wall, ended)
+        case _:
+            pass
+
+
+def _cut_off(state: _Open, wall: float) -> CallEnded:
+    """The end of a call that has none in the log."""
+    connected = wall if state.connected is None else state.connected
+    return CallEnded(
+        cause=EndCause(outcome=Outcome.INDETERMINATE, reason=Reason.SHUTDOWN),
+        ended_by="engine",
+        waited_s=0.0 if state.queue is None else connected - state.wall,
+        talked_s=wall - connected,
+        total_s=wall - state.wall,
+        queue=state.queue,
+        agent=state.agent,
+    )

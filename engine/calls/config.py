@@ -1,0 +1,27 @@
+"""What the operator may set about calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class MediaTimeoutPolicy(StrEnum):
+    """What to do with a call when nothing is heard on one of its legs for as long as the media process waits."""
+
+    END = "end"
+    """End the call: the phone or its network is gone. A leg that is on hold may be silent."""
+    KEEP = "keep"
+    """Go on, for lines that send nothing in silence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallsConfig:
+    hold_music: str
+    """Absolute path of the WAV file for those who wait or are held, where a queue names none."""
+    media_timeout: MediaTimeoutPolicy = MediaTimeoutPolicy.END
+    retry_after_s: int = 5
+    """Seconds that a refused caller is asked to wait (Retry-After) while there is no media process, the engine drains
+    or the store is full."""
+    max_calls: int = 5000
+    """Live calls at once; a further one is refused with 503. Bounds every table of this layer."""

@@ -1,0 +1,48 @@
+"""From a route to the behaviour that carries it out: the one place that knows all destinations."""
+
+from __future__ import annotations
+
+from engine.calls.announcement import Announcement
+from engine.calls.call import Call
+from engine.calls.destination import Destination
+from engine.calls.direct import Direct, Target
+from engine.calls.echo import Echo
+from engine.calls.feature_code import FeatureCode
+from engine.calls.ports import AgentPhone, TrunkNumber
+from engine.calls.queued import Queued
+from engine.calls.reject import Reject, by_dialplan, without_route
+from engine.calls.routing import (
+    NoRoute,
+    Route,
+    ToAgent,
+    ToAnnouncement,
+    ToEcho,
+    ToFeature,
+    ToQueue,
+    ToReject,
+    ToTrunk,
+)
+
+
+def destination_for(call: Call, route: Route) -> Destination:
+    """The behaviour that this route asks for, of this call."""
+    destination: Destination
+    match route:
+        case ToQueue(queue=queue):
+            destination = Queued(call, queue)
+        case ToEcho():
+            destination = Echo(call)
+        case ToAnnouncement(file=file):
+            destination = Announcement(call, file)
+        case ToReject(status=status, reason=reason):
+            destination = Reject(call, by_dialplan(status), reason)
+        case ToAgent(agent=agent, ring_timeout_s=timeout):
+            destination = Direct(call, Target(destination=AgentPhone(agent=agent), ring_timeout_s=timeout))
+        case ToTrunk(trunk=trunk, number=number, ring_timeout_s=timeout):
+            line = TrunkNumber(trunk=trunk, number=number)
+            destination = Direct(call, Target(destination=line, ring_timeout_s=timeout))
+        case ToFeature(feature=feature, reason=reason):
+            destination = FeatureCode(call, feature, reason)
+        case NoRoute(forbidden=forbidden):
+            destination = Reject(call, without_route(forbidden=forbidden))
+    return destination

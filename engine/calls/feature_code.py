@@ -1,0 +1,57 @@
+"""Feature codes: an agent says by dialling that he takes a break, is back, or wants to hear how he stands.
+
+The code is carried out when the call has its port, confirmed by a tone, and the engine hangs up. CONFIRM says
+"available" or "done"; DENY, as the answer to the question for the own status, says "on a break".
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from engine.calls.call import ENGINE, Call
+from engine.calls.causes import EndCause, Outcome, Reason
+from engine.calls.destination import Destination
+from engine.calls.routing import Feature
+from engine.calls.switchboard import CallLeg
+from engine.media.commands import Tone
+
+_DONE: Final = EndCause(outcome=Outcome.SUCCESS, reason=Reason.COMPLETED, sip_code=200)
+_AGENTS_ONLY: Final = EndCause(outcome=Outcome.CLIENT, reason=Reason.FORBIDDEN, sip_code=403)
+
+
+class FeatureCode(Destination):
+    """One leg, one change or question, one tone."""
+
+    def __init__(self, call: Call, feature: Feature, reason: str) -> None:
+        super().__init__(call)
+        self.name = f"feature:{feature}"
+        self._feature = feature
+        self._reason = reason
+        self._tone = Tone.CONFIRM
+
+    def start(self, now: float) -> None:
+        if self.call.caller.agent is None:
+            self.call.finish(_AGENTS_ONLY, ENGINE, now)
+        else:
+            super().start(now)
+
+    def leg_opened(self, leg: CallLeg, now: float) -> None:
+        assert leg.agent is not None, "start let agents through only"
+        statuses = self.call.board.statuses
+        match self._feature:
+            case Feature.AVAILABLE:
+                statuses.set_status(leg.agent, True, self._reason, "phone", now)
+            case Feature.BREAK:
+                statuses.set_status(leg.agent, False, self._reason, "phone", now)
+            case Feature.STATUS:
+                self._tone = Tone.CONFIRM if statuses.is_available(leg.agent) else Tone.DENY
+        self.call.answer_caller(now)
+
+    def caller_up(self, now: float) -> None:
+        self.call.play(self.call.caller, "confirmation", tone=self._tone, loop=False)
+
+    def play_finished(self, leg: CallLeg, player: str, now: float) -> None:
+        self.call.finish(_DONE, ENGINE, now)
+
+    def play_failed(self, leg: CallLeg, now: float) -> None:
+        self.call.finish(_DONE, ENGINE, now)

@@ -1,0 +1,87 @@
+"""Final status codes and end causes: what a refusal means, and how a refusal of ours is said.
+
+The numbers are those of SIP (RFC 3261 section 21), which every telephone network maps to; nothing else of SIP is here.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from engine.calls.causes import EndCause, Outcome, Reason
+
+_MEANINGS: Final[dict[int, Reason]] = {
+    401: Reason.FORBIDDEN,  # we have no secret for that line
+    403: Reason.REJECTED,
+    404: Reason.UNREACHABLE,
+    407: Reason.FORBIDDEN,
+    408: Reason.NO_ANSWER,  # said by the peer itself; our own time-out is `timed_out`
+    410: Reason.UNREACHABLE,
+    415: Reason.NOT_ACCEPTABLE,
+    480: Reason.UNREACHABLE,
+    484: Reason.UNREACHABLE,
+    485: Reason.UNREACHABLE,
+    486: Reason.BUSY,
+    487: Reason.CANCELLED,
+    488: Reason.NOT_ACCEPTABLE,
+    600: Reason.BUSY,
+    603: Reason.REJECTED,
+    604: Reason.UNREACHABLE,
+    606: Reason.NOT_ACCEPTABLE,
+    607: Reason.REJECTED,  # RFC 8197, unwanted
+}
+"""Final answers to a call of ours. Of the others, 3xx counts as rejected (we do not follow a phone's own forwarding),
+4xx as a breach of protocol, 5xx as unreachable."""
+
+_OWN: Final[dict[Reason, int]] = {
+    Reason.QUEUE_FULL: 486,
+    Reason.QUEUE_TIMEOUT: 480,
+    Reason.QUEUE_EMPTY: 480,
+    Reason.BUSY: 486,
+    Reason.NO_ANSWER: 480,
+    Reason.REJECTED: 603,
+    Reason.UNREACHABLE: 480,
+    Reason.CANCELLED: 487,
+    Reason.NO_ROUTE: 404,
+    Reason.FORBIDDEN: 403,
+    Reason.DIALPLAN_REJECT: 403,
+    Reason.NOT_ACCEPTABLE: 488,
+    Reason.AGENT_HANGUP: 480,
+    Reason.CALLED_HANGUP: 480,
+    Reason.OPERATOR: 480,
+    Reason.ACK_TIMEOUT: 480,
+    Reason.DIALOG_GONE: 480,
+    Reason.CONNECTION_LOST: 480,
+    Reason.PROTOCOL: 480,
+}
+"""How a caller who was not answered is told, where the cause brings no status of its own; 503 for the rest."""
+
+_NOT_RELAYED: Final = frozenset({401, 407, 481, 482, 483, 487, 491})
+"""Statuses that speak about our hop with the called side and would mislead the caller's (a 401 would make the phone
+ask for a password, RFC 3261 22.1)."""
+
+
+def failure_cause(status: int, *, timed_out: bool = False) -> EndCause:
+    """Why a call of ours came to nothing, by its final status.
+
+    `timed_out` says that the status is our own because nobody replied at all: the cause then has no code.
+    """
+    if timed_out:
+        return EndCause(outcome=Outcome.UPSTREAM, reason=Reason.UNREACHABLE)
+    reason = _MEANINGS.get(status)
+    if reason is None:
+        match status // 100:
+            case 3 | 6:
+                reason = Reason.REJECTED
+            case 5:
+                reason = Reason.UNREACHABLE
+            case _:
+                reason = Reason.PROTOCOL
+    return EndCause(outcome=Outcome.UPSTREAM, reason=reason, sip_code=status)
+
+
+def refusal_status(cause: EndCause) -> int:
+    """The status to refuse an unanswered caller with: the called side's own where it means the same to him."""
+    code = cause.sip_code
+    if code is not None and 400 <= code <= 699 and code not in _NOT_RELAYED:
+        return code
+    return _OWN.get(cause.reason, 503)

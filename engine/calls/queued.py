@@ -1,0 +1,182 @@
+"""A caller in a queue: answered at once, played music, then connected to the agent whose phone answers the ACD's offer.
+
+The ACD decides whom to ring and when to stop; this file carries it out. One agent's leg per offer:
+
+    MakeOffer -> port -> (the caller is up) -> place -> ringing -> answered -> offer_answered? -> bridge
+                                                                            \\-> too late: hang up
+
+No agent is rung before the caller's leg is up: whoever sent an INVITE and vanished costs nobody's time, and the
+caller's codec, which the agent's phone is offered first, is known.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from engine.calls.bridge import Bridge
+from engine.calls.call import CANCELLED, ENGINE, Call, preferring
+from engine.calls.causes import EndCause, Outcome, Reason
+from engine.calls.destination import Destination, Phase
+from engine.calls.events import RemoteMedia
+from engine.calls.music import Music
+from engine.calls.ports import AgentPhone, MakeOffer, OfferResult, ReleaseReason, WithdrawReason
+from engine.calls.switchboard import CallLeg, Role
+from engine.errors import NotFound
+from engine.ids import LegId, OfferId, QueueName
+
+_BY_STATUS: Final[dict[int, OfferResult]] = {
+    480: OfferResult.REJECTED,  # what phones say with "do not disturb" set: a person's wish, not a dead line
+    486: OfferResult.BUSY,
+    600: OfferResult.BUSY,
+    302: OfferResult.REJECTED,  # the phone is forwarded; a queue's offer is for the person at this phone
+    403: OfferResult.REJECTED,
+    603: OfferResult.REJECTED,
+    607: OfferResult.REJECTED,
+}
+"""What an agent's phone means by refusing. Every other status, and no status at all, is UNREACHABLE: that phone cannot
+be used now, and nobody has seen it ring."""
+
+_RELEASES: Final[dict[ReleaseReason, EndCause]] = {
+    ReleaseReason.TIMEOUT: EndCause(outcome=Outcome.UPSTREAM, reason=Reason.QUEUE_TIMEOUT),
+    ReleaseReason.FULL: EndCause(outcome=Outcome.UPSTREAM, reason=Reason.QUEUE_FULL),
+    ReleaseReason.QUEUE_REMOVED: EndCause(outcome=Outcome.SERVER, reason=Reason.OPERATOR),
+}
+
+_ELSEWHERE: Final = EndCause(outcome=Outcome.UPSTREAM, reason=Reason.CANCELLED, sip_code=200)
+"""Another agent took the call. The 200 makes the phone not show it as missed (RFC 3326: "call completed elsewhere")."""
+
+_UNKNOWN_QUEUE: Final = EndCause(outcome=Outcome.SERVER, reason=Reason.NO_ROUTE, sip_code=404)
+
+
+def offer_result(cause: EndCause) -> OfferResult:
+    """What the ACD is told about an agent's leg that ended unanswered with this cause."""
+    return _BY_STATUS.get(cause.sip_code or 0, OfferResult.UNREACHABLE)
+
+
+class Queued(Destination):
+    """One caller in one queue."""
+
+    def __init__(self, call: Call, queue: QueueName) -> None:
+        super().__init__(call)
+        self.name = f"queue:{queue}"
+        call.queue = queue
+        wanted = call.board.directory.queues.get(queue)
+        self._music = Music(call, wanted.music if wanted is not None else "")
+        self._offers: dict[OfferId, CallLeg] = {}
+        self._by_leg: dict[LegId, OfferId] = {}
+        self._bridge: Bridge | None = None
+        self._waiting = False
+
+    # --- the caller ---
+
+    def leg_opened(self, leg: CallLeg, now: float) -> None:
+        if leg is self.call.caller:
+            self._enter(now)
+        else:
+            self._place(leg, now)
+
+    def _enter(self, now: float) -> None:
+        call = self.call
+        assert call.queue is not None
+        try:
+            call.board.queues.enter(call.id, call.queue, call.party, now)
+        except NotFound:
+            call.finish(_UNKNOWN_QUEUE, ENGINE, now)
+            return
+        self._waiting = True
+        call.board.queued[call.id] = self
+        call.waiting_since = now
+        # A full queue says so at once: then the caller is refused as busy, rather than answered and hung up on.
+        call.board.carry_out_all(now)
+        if not call.over:
+            call.answer_caller(now)
+
+    def caller_up(self, now: float) -> None:
+        self._music.start(self.call.caller)
+        for leg in tuple(self._offers.values()):
+            self._place(leg, now)
+
+    def play_failed(self, leg: CallLeg, now: float) -> None:
+        self._music.failed(leg)
+
+    # --- what the ACD decides ---
+
+    def offer(self, made: MakeOffer, now: float) -> None:
+        """Ring this agent."""
+        leg = self.call.add_far(Role.AGENT, f"agent:{made.agent}", made.agent)
+        self._offers[made.offer] = leg
+        self._by_leg[leg.id] = made.offer
+        self.call.board.offers[made.offer] = self
+
+    def withdraw(self, offer: OfferId, reason: WithdrawReason, now: float) -> None:
+        """Stop ringing."""
+        leg = self._offers[offer]
+        self._forget(leg)
+        self.call.drop(leg, _ELSEWHERE if reason is WithdrawReason.ANSWERED_ELSEWHERE else CANCELLED, now)
+
+    def release(self, reason: ReleaseReason, now: float) -> None:
+        """The ACD has let go of the caller."""
+        self._waiting = False
+        self.call.finish(_RELEASES[reason], ENGINE, now)
+
+    # --- the agents' legs ---
+
+    def _place(self, leg: CallLeg, now: float) -> None:
+        caller = self.call.caller
+        if caller.remote is None or leg.port is None or leg.dialog or leg.agent is None:
+            return
+        self.call.board.place(leg, AgentPhone(agent=leg.agent), self.call.party, preferring(caller.remote.codec), now)
+
+    def far_failed(self, leg: CallLeg, now: float) -> None:
+        self.call.board.queues.offer_failed(self._forget(leg), OfferResult.FAILED, now)
+
+    def far_ringing(self, leg: CallLeg, now: float) -> None:
+        self.call.board.queues.offer_ringing(self._by_leg[leg.id], now)
+
+    def far_answered(self, leg: CallLeg, remote: RemoteMedia, now: float) -> None:
+        board = self.call.board
+        if not board.queues.offer_answered(self._forget(leg), now):
+            self.call.drop(leg, CANCELLED, now)
+            return
+        self._waiting = False
+        board.set_remote(leg, remote)
+        self._bridge = Bridge(self.call, leg, self._music)
+        self._bridge.settle()
+        self.call.connected(leg, now)
+
+    def far_ended(self, leg: CallLeg, cause: EndCause, now: float) -> None:
+        if leg.id in self._by_leg:
+            self.call.board.queues.offer_failed(self._forget(leg), offer_result(cause), now)
+        else:
+            self.call.finish(cause, leg.role, now)
+
+    def media_changed(self, leg: CallLeg, now: float) -> None:
+        if self._bridge is not None:
+            self._bridge.settle()
+
+    def _forget(self, leg: CallLeg) -> OfferId:
+        offer = self._by_leg.pop(leg.id)
+        del self._offers[offer]
+        del self.call.board.offers[offer]
+        return offer
+
+    # --- the end ---
+
+    def closing(self, now: float) -> None:
+        for leg in tuple(self._offers.values()):
+            self._forget(leg)
+        self.call.board.queued.pop(self.call.id, None)
+        if self._bridge is not None:
+            self.call.board.queues.talk_ended(self.call.id, now)
+        elif self._waiting:
+            self.call.board.queues.leave(self.call.id, now)
+
+    def caller_gone(self, cause: EndCause) -> EndCause:
+        if cause.reason is Reason.CALLER_HANGUP and self._bridge is None:
+            return EndCause(outcome=Outcome.CLIENT, reason=Reason.ABANDONED, sip_code=cause.sip_code)
+        return cause
+
+    def phase(self) -> Phase:
+        if self._bridge is not None:
+            return Phase.HELD if self._bridge.held else Phase.TALKING
+        return Phase.WAITING if self._waiting else Phase.SETUP

@@ -1,0 +1,580 @@
+"""Stand-ins for everything around the calls layer, each of which keeps the contract that it stands for.
+
+`FakeLegs` runs every leg through the real leg table, `FakeMedia` models ports, edges and players and refuses a command
+about a leg that is not open, `FakeQueues` is a queue whose matcher is the test. `Rig` joins them with a real
+`CallManager` in virtual time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from engine.calls.causes import EndCause, Outcome, Reason
+from engine.calls.config import CallsConfig, MediaTimeoutPolicy
+from engine.calls.directory import Agent, Directory, Queue, Trunk
+from engine.calls.events import (
+    Answered,
+    Ended,
+    FromAgent,
+    FromTrunk,
+    LegEvent,
+    LocalMedia,
+    Offered,
+    Origin,
+    Party,
+    RemoteMedia,
+    Ringing,
+    Updated,
+)
+from engine.calls.final_status import failure_cause
+from engine.calls.leg import TABLE, LegAction, LegInput, LegState
+from engine.calls.log import CallEnded, CallStarted, Journal, LogBody, Record
+from engine.calls.manager import CallManager
+from engine.calls.ports import (
+    Destination,
+    MakeOffer,
+    OfferResult,
+    QueueEffect,
+    ReleaseCaller,
+    ReleaseReason,
+    WithdrawOffer,
+    WithdrawReason,
+)
+from engine.calls.routing import Route, ToQueue
+from engine.errors import NotFound
+from engine.ids import AgentName, CallId, LegId, OfferId, QueueName, TrunkName
+from engine.media.commands import (
+    CloseLeg,
+    Codec,
+    Command,
+    Connect,
+    Direction,
+    Disconnect,
+    DtmfDigit,
+    LegClosed,
+    LegFailed,
+    LegOpened,
+    MediaEvent,
+    OpenLeg,
+    Play,
+    PlayFinished,
+    Quality,
+    RtpTimeout,
+    SetRemote,
+    StopPlay,
+)
+
+BYE = 200
+
+
+class Numbers:
+    """An IdSource that counts."""
+
+    def __init__(self) -> None:
+        self._n = 0
+
+    def token(self) -> str:
+        self._n += 1
+        return f"id{self._n}"
+
+
+@dataclass
+class SetClock:
+    now: float = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wall(self) -> float:
+        return 1_700_000_000.0 + self.now
+
+
+def remote(codec: Codec = Codec.PCMU, direction: Direction = Direction.SENDRECV, port: int = 4000) -> RemoteMedia:
+    return RemoteMedia(
+        address="192.0.2.1",
+        port=port,
+        flow_address="192.0.2.1",
+        codec=codec,
+        payload_type=0 if codec is Codec.PCMU else 8,
+        dtmf_payload_type=101,
+        direction=direction,
+    )
+
+
+@dataclass
+class FakeLeg:
+    state: LegState = LegState.IDLE
+    incoming: bool = False
+    destination: Destination | None = None
+    caller: Party | None = None
+    media: LocalMedia | None = None
+    cause: EndCause | None = None
+    """Why we ended it."""
+    refused_with: int | None = None
+    retry_after_s: int | None = None
+
+
+@dataclass
+class FakeLegs:
+    """LegPort. The far ends are moved by the test."""
+
+    legs: dict[LegId, FakeLeg] = field(default_factory=dict)
+    events: deque[LegEvent] = field(default_factory=deque)
+    auto_end: bool = True
+    """Whether the far side answers our hang-up or cancel at once."""
+    counter: int = 0
+
+    def _step(self, leg_id: LegId, happened: LegInput) -> LegAction | None:
+        leg = self.legs[leg_id]
+        transition = TABLE.get((leg.state, happened))
+        if transition is None:
+            return None
+        leg.state = transition.state
+        return transition.action
+
+    def _end(self, leg_id: LegId, cause: EndCause) -> None:
+        if self._step(leg_id, LegInput.GONE) is not None:
+            own = self.legs[leg_id].cause
+            self.events.append(Ended(leg=leg_id, cause=own or cause))
+
+    # LegPort
+
+    def place(self, leg: LegId, destination: Destination, caller: Party, media: LocalMedia, now: float) -> None:
+        assert leg not in self.legs, "a leg is placed once"
+        self.legs[leg] = FakeLeg(destination=destination, caller=caller, media=media)
+        self._step(leg, LegInput.PLACE)
+
+    def ring(self, leg: LegId, now: float) -> None:
+        self._step(leg, LegInput.RING)
+
+    def answer(self, leg: LegId, media: LocalMedia, now: float) -> None:
+        if self._step(leg, LegInput.ANSWER) is not None:
+            self.legs[leg].media = media
+
+    def reject(self, leg: LegId, status: int, reason: str, now: float, *, retry_after_s: int | None = None) -> None:
+        assert 400 <= status <= 699
+        if self._step(leg, LegInput.REJECT) is not None:
+            self.legs[leg].refused_with = status
+            self.legs[leg].retry_after_s = retry_after_s
+
+    def end(self, leg: LegId, cause: EndCause, now: float) -> None:
+        action = self._step(leg, LegInput.END)
+        if action is None:
+            return
+        self.legs[leg].cause = cause
+        if action is LegAction.SEND_REFUSAL_AND_TELL_ENDED:
+            self.events.append(Ended(leg=leg, cause=cause))
+        elif self.auto_end:
+            self._end(leg, cause)
+
+    # what the far ends do
+
+    def offer(self, origin: Origin, called: str, caller: Party) -> LegId:
+        self.counter += 1
+        leg = LegId(f"in{self.counter}")
+        self.legs[leg] = FakeLeg(incoming=True)
+        self._step(leg, LegInput.INCOMING)
+        self.events.append(Offered(leg=leg, origin=origin, called=called, caller=caller, protocol_id=f"{leg}@test"))
+        return leg
+
+    def far_ring(self, leg: LegId) -> None:
+        if self._step(leg, LegInput.FAR_RINGING) is not None:
+            self.events.append(Ringing(leg=leg))
+
+    def far_answer(self, leg: LegId, codec: Codec = Codec.PCMU) -> None:
+        if self._step(leg, LegInput.FAR_ANSWERED) is not None:
+            self.events.append(Answered(leg=leg, media=remote(codec)))
+
+    def confirm(self, leg: LegId, codec: Codec = Codec.PCMU) -> None:
+        if self._step(leg, LegInput.CONFIRMED) is not None:
+            self.events.append(Answered(leg=leg, media=remote(codec)))
+
+    def far_update(self, leg: LegId, direction: Direction) -> None:
+        if self._step(leg, LegInput.CHANGED) is LegAction.TAKE_CHANGE:
+            self.events.append(Updated(leg=leg, media=remote(direction=direction)))
+
+    def far_fail(self, leg: LegId, status: int, *, timed_out: bool = False) -> None:
+        """The far side of a placed leg refuses."""
+        if self.legs[leg].state in (LegState.PLACING, LegState.RINGING):
+            self._end(leg, failure_cause(status, timed_out=timed_out))
+
+    def far_hang_up(self, leg: LegId) -> None:
+        """The phone on this leg hangs up, or gives up calling, or is lost; whichever fits its state."""
+        found = self.legs[leg]
+        if found.incoming and found.state in (LegState.OFFERED, LegState.ALERTING):
+            self._end(leg, EndCause(outcome=Outcome.CLIENT, reason=Reason.ABANDONED, sip_code=487))
+        elif found.incoming:
+            self._end(leg, EndCause(outcome=Outcome.SUCCESS, reason=Reason.CALLER_HANGUP, sip_code=BYE))
+        elif found.state in (LegState.UP, LegState.ENDING):
+            self._end(leg, EndCause(outcome=Outcome.SUCCESS, reason=Reason.AGENT_HANGUP, sip_code=BYE))
+        else:
+            self.far_fail(leg, 480)
+
+    def far_end_done(self, leg: LegId) -> None:
+        """The far side has answered our hang-up or cancel (`auto_end` off)."""
+        if self.legs[leg].state is LegState.ENDING:
+            self._end(leg, EndCause(outcome=Outcome.SERVER, reason=Reason.PROTOCOL))
+
+    def placed(self, state: LegState | None = None) -> list[LegId]:
+        return [leg for leg, f in self.legs.items() if not f.incoming and (state is None or f.state is state)]
+
+    def left(self) -> list[LegId]:
+        return [leg for leg, f in self.legs.items() if f.state is not LegState.ENDED]
+
+
+def quality(leg: str) -> Quality:
+    return Quality(
+        leg=leg,
+        packets_received=100,
+        packets_sent=99,
+        octets_received=16000,
+        lost=1,
+        jitter_ms=2.0,
+        remote_lost=3,
+        remote_jitter_ms=1.0,
+        round_trip_ms=40.0,
+        strangers=0,
+        refused=0,
+    )
+
+
+@dataclass
+class FakeMedia:
+    """MediaPort: ports, edges and players as the media process would hold them."""
+
+    ports: dict[str, int] = field(default_factory=dict)
+    remotes: dict[str, SetRemote] = field(default_factory=dict)
+    edges: set[tuple[str, str]] = field(default_factory=set)
+    players: dict[str, Play] = field(default_factory=dict)
+    events: deque[MediaEvent] = field(default_factory=deque)
+    sent: list[Command] = field(default_factory=list)
+    bad_files: set[str] = field(default_factory=set)
+    free_ports: int = 1000
+    alive: bool = True
+    held: bool = False
+    """Do not answer OpenLeg until `release`."""
+    waiting: deque[MediaEvent] = field(default_factory=deque)
+
+    def ready(self) -> bool:
+        return self.alive
+
+    def send(self, command: Command) -> None:
+        if not self.alive:
+            return
+        self.sent.append(command)
+        match command:
+            case OpenLeg(leg=leg):
+                self._open(leg)
+            case SetRemote(leg=leg):
+                self._check(leg)
+                self.remotes[leg] = command
+            case Connect(source=source, sink=sink):
+                self._check(source, sink)
+                self.edges.add((source, sink))
+            case Disconnect(source=source, sink=sink):
+                self._check(source, sink)
+                self.edges.discard((source, sink))
+            case Play(leg=leg):
+                self._check(leg)
+                self._play(command)
+            case StopPlay(leg=leg):
+                self._check(leg)
+                self.players.pop(leg, None)
+            case CloseLeg(leg=leg):
+                self._close(leg)
+            case _:
+                raise AssertionError(f"not for calls to send: {command}")
+
+    def _check(self, *legs: str) -> None:
+        for leg in legs:
+            assert leg in self.ports, f"command about a leg that is not open: {leg}"
+
+    def _reply(self, event: MediaEvent) -> None:
+        (self.waiting if self.held else self.events).append(event)
+
+    def _open(self, leg: str) -> None:
+        assert leg not in self.ports, "a leg is opened once"
+        if len(self.ports) >= self.free_ports:
+            self._reply(LegFailed(leg=leg, command="OpenLeg", reason="no port left"))
+            return
+        self.ports[leg] = 20000 + 2 * len(self.sent)
+        self._reply(LegOpened(leg=leg, port=self.ports[leg]))
+
+    def _play(self, play: Play) -> None:
+        assert (play.file is None) != (play.tone is None)
+        if play.file in self.bad_files:
+            self._reply(LegFailed(leg=play.leg, command="Play", reason="unreadable"))
+        else:
+            self.players[play.leg] = play
+
+    def _close(self, leg: str) -> None:
+        if leg not in self.ports:
+            self._reply(LegFailed(leg=leg, command="CloseLeg", reason="unknown leg"))
+            return
+        del self.ports[leg]
+        self.remotes.pop(leg, None)
+        self.players.pop(leg, None)
+        self.edges = {edge for edge in self.edges if leg not in edge}
+        self._reply(LegClosed(leg=leg, quality=quality(leg)))
+
+    def release(self) -> None:
+        self.held = False
+        self.events.extend(self.waiting)
+        self.waiting.clear()
+
+    def finish_playing(self, leg: str) -> None:
+        play = self.players.get(leg)
+        if play is not None and not play.loop:
+            del self.players[leg]
+            self._reply(PlayFinished(leg=leg, player=play.player))
+
+    def silence(self, leg: str) -> None:
+        self._reply(RtpTimeout(leg=leg, silent_s=30.0))
+
+    def digit(self, leg: str, digit: str) -> None:
+        self._reply(DtmfDigit(leg=leg, digit=digit, duration_ms=120))
+
+    def die(self) -> None:
+        self.alive = False
+        for table in (self.ports, self.remotes, self.players, self.edges, self.events, self.waiting):
+            table.clear()
+
+    def hears(self, sink: str) -> set[str]:
+        """Whom this leg hears."""
+        return {source for source, to in self.edges if to == sink}
+
+
+@dataclass
+class FakeQueues:
+    """QueuePort and AgentStatusPort; the test decides who is offered."""
+
+    known: set[QueueName]
+    capacity: int = 1000
+    waiting: dict[CallId, QueueName] = field(default_factory=dict)
+    talking: dict[CallId, AgentName] = field(default_factory=dict)
+    offers: dict[OfferId, MakeOffer] = field(default_factory=dict)
+    rang: list[OfferId] = field(default_factory=list)
+    failed: list[tuple[AgentName, OfferResult]] = field(default_factory=list)
+    engaged: list[tuple[AgentName, CallId]] = field(default_factory=list)
+    ever_engaged: list[AgentName] = field(default_factory=list)
+    effects: list[QueueEffect] = field(default_factory=list)
+    available: dict[AgentName, bool] = field(default_factory=dict)
+    statuses: list[tuple[AgentName, bool, str, str]] = field(default_factory=list)
+    counter: int = 0
+
+    def enter(self, call: CallId, queue: QueueName, caller: Party, now: float) -> None:
+        assert call not in self.waiting
+        if queue not in self.known:
+            raise NotFound(f"no queue {queue}")
+        if len(self.waiting) >= self.capacity:
+            self.effects.append(ReleaseCaller(call=call, reason=ReleaseReason.FULL))
+            return
+        self.waiting[call] = queue
+
+    def leave(self, call: CallId, now: float) -> None:
+        self.waiting.pop(call, None)
+        self._withdraw_all(call, WithdrawReason.CALLER_LEFT)
+
+    def _withdraw_all(self, call: CallId, reason: WithdrawReason) -> None:
+        for offer, made in tuple(self.offers.items()):
+            if made.call == call:
+                self.withdraw(offer, reason)
+
+    def offer_ringing(self, offer: OfferId, now: float) -> None:
+        self.rang.append(offer)
+
+    def offer_answered(self, offer: OfferId, now: float) -> bool:
+        made = self.offers.pop(offer, None)
+        if made is None or made.call not in self.waiting:
+            return False
+        del self.waiting[made.call]
+        self.talking[made.call] = made.agent
+        self._withdraw_all(made.call, WithdrawReason.ANSWERED_ELSEWHERE)
+        return True
+
+    def offer_failed(self, offer: OfferId, result: OfferResult, now: float) -> None:
+        made = self.offers.pop(offer, None)
+        if made is not None:
+            self.failed.append((made.agent, result))
+
+    def talk_ended(self, call: CallId, now: float) -> None:
+        del self.talking[call]
+
+    def agent_engaged(self, agent: AgentName, call: CallId, now: float) -> None:
+        assert (agent, call) not in self.engaged
+        self.engaged.append((agent, call))
+        self.ever_engaged.append(agent)
+
+    def agent_released(self, agent: AgentName, call: CallId, now: float) -> None:
+        self.engaged.remove((agent, call))
+
+    def take_effects(self) -> list[QueueEffect]:
+        taken, self.effects = self.effects, []
+        return taken
+
+    # AgentStatusPort
+
+    def set_status(self, agent: AgentName, available: bool, reason: str, by: str, now: float) -> None:
+        self.available[agent] = available
+        self.statuses.append((agent, available, reason, by))
+
+    def is_available(self, agent: AgentName) -> bool:
+        return self.available.get(agent, True)
+
+    # the matcher's part, played by the test
+
+    def make_offer(self, call: CallId, agent: str) -> OfferId:
+        self.counter += 1
+        offer = OfferId(f"offer{self.counter}")
+        made = MakeOffer(offer=offer, call=call, queue=self.waiting[call], agent=AgentName(agent))
+        self.offers[offer] = made
+        self.effects.append(made)
+        return offer
+
+    def withdraw(self, offer: OfferId, reason: WithdrawReason) -> None:
+        if self.offers.pop(offer, None) is not None:
+            self.effects.append(WithdrawOffer(offer=offer, reason=reason))
+
+    def let_go(self, call: CallId, reason: ReleaseReason) -> None:
+        if self.waiting.pop(call, None) is not None:
+            self._withdraw_all(call, WithdrawReason.QUEUE_TIMEOUT)
+            self.effects.append(ReleaseCaller(call=call, reason=reason))
+
+
+@dataclass
+class FixedRouter:
+    """The same route for everybody, until the test sets another."""
+
+    answer: Route
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    def route(self, *, context: str, called: str, origin: Origin) -> Route:
+        self.asked.append((context, called))
+        return self.answer
+
+
+def small_office() -> Directory:
+    """One trunk, one queue, three agents."""
+    return Directory.of(
+        [
+            Trunk(name=TrunkName("pbx"), host="192.0.2.10"),
+            Queue(name=QueueName("sales")),
+            *(Agent(name=AgentName(name), display=name.title()) for name in ("anna", "bert", "cleo")),
+        ]
+    )
+
+
+class Rig:
+    """A CallManager among the fakes. `pump` carries everything back and forth until nothing moves."""
+
+    def __init__(self, route: Route | None = None, *, policy: MediaTimeoutPolicy = MediaTimeoutPolicy.END) -> None:
+        self.clock = SetClock()
+        self.legs = FakeLegs()
+        self.media = FakeMedia()
+        self.directory = small_office()
+        self.queues = FakeQueues(known=set(self.directory.queues))
+        self.router = FixedRouter(route or ToQueue(queue=QueueName("sales")))
+        self.journal = Journal(self.clock)
+        self.records: list[Record] = []
+        self.config = CallsConfig(hold_music="/music/default.wav", media_timeout=policy, max_calls=50)
+        self.manager = CallManager(
+            router=self.router,
+            legs=self.legs,
+            media=self.media,
+            queues=self.queues,
+            statuses=self.queues,
+            journal=self.journal,
+            ids=Numbers(),
+            directory=self.directory,
+            config=self.config,
+        )
+
+    @property
+    def now(self) -> float:
+        return self.clock.now
+
+    def pump(self) -> None:
+        while self.legs.events or self.media.events or self.queues.effects:
+            while self.legs.events:
+                self.manager.leg_event(self.legs.events.popleft(), self.now)
+            for effect in self.queues.take_effects():
+                self.manager.queue_effect(effect, self.now)
+            while self.media.events:
+                self.manager.media_event(self.media.events.popleft(), self.now)
+        self.records += self.journal.take()
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, stopping at every deadline on the way."""
+        end = self.now + seconds
+        while (due := self.manager.next_deadline()) is not None and due <= end:
+            self.clock.now = max(self.now, due)
+            self.manager.handle_deadline(self.now)
+            self.pump()
+        self.clock.now = end
+
+    # what happens, in one word
+
+    def call_in(self, called: str = "100", *, agent: str | None = None, number: str = "0301234") -> LegId:
+        """Somebody calls: from the trunk, or from an agent's phone."""
+        origin: Origin = FromTrunk(trunk=TrunkName("pbx"))
+        if agent is not None:
+            origin, number = FromAgent(agent=AgentName(agent)), agent
+        leg = self.legs.offer(origin, called, Party(number=number))
+        self.pump()
+        return leg
+
+    def confirm(self, leg: LegId, codec: Codec = Codec.PCMU) -> None:
+        self.legs.confirm(leg, codec)
+        self.pump()
+
+    def queued(self, codec: Codec = Codec.PCMU) -> tuple[LegId, CallId]:
+        """A caller who waits and hears music."""
+        leg = self.call_in()
+        self.confirm(leg, codec)
+        return leg, list(self.queues.waiting)[-1]
+
+    def offered(self, call: CallId, agent: str = "anna") -> LegId:
+        """The ACD offers the caller to this agent, whose phone is called."""
+        self.queues.make_offer(call, agent)
+        self.pump()
+        return self.legs.placed()[-1]
+
+    def talking(self) -> tuple[LegId, LegId, CallId]:
+        """A caller and an agent who talk through a queue."""
+        caller, call = self.queued()
+        agent = self.offered(call)
+        self.legs.far_ring(agent)
+        self.legs.far_answer(agent)
+        self.pump()
+        return caller, agent, call
+
+    # what is left
+
+    def bodies(self, kind: type[LogBody] | None = None) -> list[LogBody]:
+        return [r.body for r in self.records if kind is None or isinstance(r.body, kind)]
+
+    def end(self) -> CallEnded:
+        """The end of the one call that ended."""
+        ends = [r.body for r in self.records if isinstance(r.body, CallEnded)]
+        assert len(ends) == 1, ends
+        return ends[0]
+
+    def assert_clean(self) -> None:
+        """Nothing is left behind, anywhere, and every call has one start and one end."""
+        self.pump()
+        assert self.manager.live() == (0, 0, 0, 0, 0)
+        assert self.manager.snapshot() == ()
+        assert self.manager.next_deadline() is None
+        assert self.legs.left() == []
+        assert not self.media.ports
+        assert not self.media.edges
+        assert not self.media.players
+        assert not self.queues.engaged
+        assert not self.queues.waiting
+        assert not self.queues.talking
+        assert not self.queues.offers
+        started = [r.call for r in self.records if isinstance(r.body, CallStarted)]
+        ended = [r.call for r in self.records if isinstance(r.body, CallEnded)]
+        assert sorted(map(str, started)) == sorted(map(str, ended))
+        assert len(set(started)) == len(started)
