@@ -1,0 +1,120 @@
+"""Finishes the calls that were cut off because the engine was killed: begun in the log, and never ended or accounted.
+
+On every start, before anything else is appended:
+
+    journal = Journal(clock, next_seq=next_seq(engine))
+    rows = recover(engine, journal, now=now)
+    journal.append(EngineStarted(...), now=now)
+    writer.append(journal.take(), rows)
+
+All of it is one `append`, hence one transaction, so that only what was logged since the last EngineStarted needs to be
+looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sqlalchemy import Engine, func, select
+
+from engine.calls.causes import EndCause, Outcome, Reason
+from engine.calls.cdr import Cdr, CdrFold
+from engine.calls.log import (
+    CallConnected,
+    CallEnded,
+    CallerConnected,
+    CallerLeft,
+    CallerQueued,
+    EngineStarted,
+    Journal,
+    Record,
+)
+from engine.ids import AgentName, CallId, QueueName
+from engine.store.codec import decode
+from engine.store.database import reading
+from engine.store.errors import translated
+from engine.store.tables import cdrs, events
+
+RESTART_CAUSE: Final = EndCause(outcome=Outcome.INDETERMINATE, reason=Reason.ENGINE_RESTART)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutOff:
+    """What the last run left open."""
+
+    calls: dict[CallId, tuple[Record, ...]]
+    """Everything that the log has of each call without a CDR, CallStarted first."""
+    last: Record | None
+    """The last record of all: until then at least, the engine and with it the calls lived."""
+
+
+def recover(engine: Engine, journal: Journal, *, now: float) -> list[Cdr]:
+    """Append a CallEnded (indeterminate, engine_restart) for every call that has none, and return the CDRs of all
+    calls that have none; in these, a call that was cut off ended at the last sign of life of the engine."""
+    cut = cut_off(engine)
+    if cut.last is None:
+        return []
+    fold = CdrFold()
+    rows: list[Cdr] = []
+    for call, records in cut.calls.items():
+        for record in records:
+            rows += fold.apply(record)
+        if not any(isinstance(record.body, CallEnded) for record in records):
+            end = journal.append(_end_of(records, cut.last), now=now, call=call)
+            rows += fold.apply(replace(end, wall=cut.last.wall))
+    # A restart completes whatever still waits for the quality of its legs.
+    return rows + fold.apply(replace(cut.last, call=None, body=EngineStarted(version="")))
+
+
+def cut_off(engine: Engine) -> CutOff:
+    """The calls that the last run of the engine began and left without a CDR, in the order in which they began."""
+    run_start = select(func.coalesce(func.max(events.c.seq), 0)).where(events.c.type == EngineStarted.__name__)
+    begun = (
+        select(events.c.call)
+        .outerjoin(cdrs, cdrs.c.call == events.c.call)
+        .where(events.c.seq > run_start.scalar_subquery(), events.c.type == "CallStarted", cdrs.c.call.is_(None))
+        .order_by(events.c.seq)
+    )
+    with translated(), reading(engine) as connection:
+        calls = connection.execute(begun).scalars().all()
+        if not calls:
+            return CutOff(calls={}, last=None)
+        last = connection.execute(select(events).order_by(events.c.seq.desc()).limit(1)).mappings().one()
+        found: dict[CallId, tuple[Record, ...]] = {}
+        for call in calls:
+            rows = connection.execute(select(events).where(events.c.call == call).order_by(events.c.seq)).mappings()
+            found[CallId(call)] = tuple(decode(dict(row)) for row in rows)
+    return CutOff(calls=found, last=decode(dict(last)))
+
+
+def _end_of(records: Sequence[Record], last: Record) -> CallEnded:
+    """The end that the log owes this call: times up to the last sign of life."""
+    queued: float | None = None
+    talk: float | None = None
+    waited_s = 0.0
+    queue: QueueName | None = None
+    agent: AgentName | None = None
+    for record in records:
+        match record.body:
+            case CallerQueued(queue=name):
+                queued, queue = record.mono, name
+            case CallerLeft(waited_s=waited):
+                queued, waited_s = None, waited
+            case CallerConnected(queue=name, agent=who, waited_s=waited):
+                queued, waited_s, queue, agent = None, waited, name, who
+            case CallConnected(peer=peer):
+                talk = record.mono
+                agent = AgentName(peer.removeprefix("agent:")) if peer.startswith("agent:") else agent
+            case _:
+                pass
+    return CallEnded(
+        cause=RESTART_CAUSE,
+        ended_by="engine",
+        waited_s=waited_s if queued is None else last.mono - queued,
+        talked_s=0.0 if talk is None else last.mono - talk,
+        total_s=last.mono - records[0].mono,
+        queue=queue,
+        agent=agent,
+    )

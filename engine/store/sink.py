@@ -1,0 +1,98 @@
+"""Where the writer's batches go: one transaction a batch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from enum import Enum
+from operator import itemgetter
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Engine, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+from engine.calls.cdr import Cdr
+from engine.calls.log import LegClosed, Record
+from engine.store.codec import encode
+from engine.store.tables import cdrs, events
+
+
+class Sink(Protocol):
+    def write(self, records: Sequence[Record], finished: Sequence[Cdr]) -> None:
+        """Store all of these or none, durably, before returning. What is stored already is left as it is. Raises
+        whatever the database or the disk raises."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection; nothing is written afterwards."""
+        ...
+
+
+class SqlSink:
+    """Writes to the `events` and `cdrs` tables over one connection of its own, kept open for the writer thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: Connection | None = None
+        self._insert_event = _InsertNew(engine, events, "seq")
+        self._insert_cdr = _InsertNew(engine, cdrs, "call")
+
+    def write(self, records: Sequence[Record], finished: Sequence[Cdr]) -> None:
+        rows = [encode(record) for record in records]
+        cdr_rows = [cdr_row(cdr) for cdr in finished]
+        try:
+            if self._connection is None:
+                self._connection = self._engine.connect()
+            with self._connection.begin():
+                self._insert_event.run(self._connection, rows)
+                self._insert_cdr.run(self._connection, cdr_rows)
+        except Exception:
+            # After an I/O error nobody knows what state the connection is in: the next try opens another.
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            connection.invalidate()
+            connection.close()
+
+
+class _InsertNew:
+    """INSERT that passes over rows whose key is there, so that a batch whose commit got lost half-way can be sent
+    again. Compiled once, and run with the driver's own parameters: SQLAlchemy's handling of a list of dicts takes as
+    long as the insert itself."""
+
+    def __init__(self, engine: Engine, table: Table, key: str) -> None:
+        insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        compiled = insert(table).on_conflict_do_nothing(index_elements=[key]).compile(engine)
+        self._sql = str(compiled)
+        self._positions: Sequence[str] | None = getattr(compiled, "positiontup", None)
+
+    def run(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        if not rows:
+            return
+        if self._positions is None:
+            connection.exec_driver_sql(self._sql, list(rows))
+        else:
+            values = itemgetter(*self._positions)
+            connection.exec_driver_sql(self._sql, [values(row) for row in rows])
+
+
+def cdr_row(cdr: Cdr) -> dict[str, Any]:
+    """The columns of `cdrs` for one call."""
+    row = {column.name: _to_column(getattr(cdr, column.name, None)) for column in cdrs.columns}
+    row["outcome"], row["reason"], row["sip_code"] = cdr.cause.outcome.value, cdr.cause.reason.value, cdr.cause.sip_code
+    return row
+
+
+def _to_column(value: object) -> object:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, str):
+        # SIP carries bytes that are no text, and PostgreSQL takes no NUL.
+        return value.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+    if isinstance(value, LegClosed):
+        return json.dumps(asdict(value), separators=(",", ":"))
+    return value

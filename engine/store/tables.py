@@ -1,0 +1,159 @@
+"""Every table of the store, once, for SQLite and PostgreSQL alike.
+
+What is JSON is kept as text: the log's bodies are written and paged through far more often than they are looked into,
+and text needs no codec of the database. Both databases can still look inside (`json_extract`, `body::jsonb`).
+A change here needs a migration in `migrations/versions`; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+_SEQ: Final = BigInteger().with_variant(Integer(), "sqlite")
+"""In SQLite only INTEGER is the row id itself, which spares the log an index."""
+
+_RUN_MARK: Final = text("type = 'EngineStarted'")
+_OF_A_CALL: Final = text("call IS NOT NULL")
+
+events: Final = Table(
+    "events",
+    metadata,
+    Column("seq", _SEQ, primary_key=True, autoincrement=False),
+    Column("schema", Integer, nullable=False),
+    Column("call", String(64)),
+    Column("wall", Double, nullable=False),
+    Column("mono", Double, nullable=False),
+    Column("type", String(40), nullable=False),
+    Column("body", Text, nullable=False),
+    Index("ix_events_call", "call", "seq", sqlite_where=_OF_A_CALL, postgresql_where=_OF_A_CALL),
+    Index("ix_events_started", "seq", sqlite_where=_RUN_MARK, postgresql_where=_RUN_MARK),
+)
+"""The event log, `engine.calls.log.Record` by `codec`."""
+
+cdrs: Final = Table(
+    "cdrs",
+    metadata,
+    Column("call", String(64), primary_key=True),
+    Column("protocol_id", Text, nullable=False),
+    Column("direction", String(16), nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("context", String(64), nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("caller_display", Text, nullable=False),
+    Column("called", Text, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("queue", String(64)),
+    Column("agent", String(64)),
+    Column("peer", Text, nullable=False),
+    Column("started", Double, nullable=False),
+    Column("answered", Double),
+    Column("connected", Double),
+    Column("ended", Double, nullable=False),
+    Column("waited_s", Double, nullable=False),
+    Column("talked_s", Double, nullable=False),
+    Column("total_s", Double, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("sip_code", Integer),
+    Column("ended_by", String(16), nullable=False),
+    Column("caller_quality", Text),
+    Column("peer_quality", Text),
+    Index("ix_cdrs_ended", "ended", "call"),
+)
+"""One row a call, `engine.calls.cdr.Cdr` by its field names, with its cause spread over three columns."""
+
+agents: Final = Table(
+    "agents",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("display", Text, nullable=False),
+    Column("context", String(64), nullable=False),
+    Column("ha1_md5", String(32), nullable=False),
+    Column("ha1_sha256", String(64), nullable=False),
+    Column("ha1_realm", Text, nullable=False, server_default=""),
+    Column("status", String(16), nullable=False),
+    Column("status_reason", Text, nullable=False),
+    Column("status_since", Double, nullable=False),
+)
+"""`ha1_realm` is the realm that the secrets were made for: when the configured one changes, they are worthless."""
+
+queues: Final = Table(
+    "queues",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("strategy", String(32), nullable=False),
+    Column("ring_timeout_s", Double, nullable=False),
+    Column("retry_s", Double, nullable=False),
+    Column("wrap_up_s", Double, nullable=False),
+    Column("max_wait_s", Double, nullable=False),
+    Column("max_callers", Integer, nullable=False),
+    Column("music", Text, nullable=False),
+    Column("rona_break", Boolean, nullable=False),
+)
+
+members: Final = Table(
+    "members",
+    metadata,
+    Column("queue", String(64), ForeignKey("queues.name", ondelete="CASCADE"), primary_key=True),
+    Column("agent", String(64), ForeignKey("agents.name", ondelete="CASCADE"), primary_key=True),
+    Column("penalty", Integer, nullable=False),
+    Column("position", Integer, nullable=False),
+)
+"""`position` keeps the order in which members were added."""
+
+trunks: Final = Table(
+    "trunks",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("transport", String(8), nullable=False),
+    Column("addresses", Text, nullable=False),
+    Column("match_port", Boolean, nullable=False),
+    Column("context", String(64), nullable=False),
+    Column("ping_s", Double, nullable=False),
+)
+
+api_tokens: Final = Table(
+    "api_tokens",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("created", Double, nullable=False),
+)
+"""The tokens themselves are shown once and kept nowhere."""
+
+meta: Final = Table(
+    "meta",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+    CheckConstraint("key <> ''", name="key"),
+)
+"""Single facts about this store, such as when it was made."""

@@ -1,0 +1,253 @@
+"""Takes records off the event loop and brings them to the disk in batches, in order, exactly once.
+
+One daemon thread writes. While something waits it commits at least every `LINGER_S`, so that `kill -9` loses less
+than a second; `close` brings everything to the disk. When the disk is full, locked or broken, records wait in memory
+and the same batch is tried again with growing pauses. Nothing is ever dropped: `full` says that `MAX_PENDING` records
+wait, and whoever admits calls then refuses new ones (503, Reason.STORE_FULL). Live calls go on appending, which adds
+about a dozen records each.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from engine.calls.cdr import Cdr
+from engine.calls.log import Record
+from engine.store.errors import brief, is_passing
+from engine.store.sink import Sink
+
+LINGER_S: Final = 0.2
+"""How long the first record of a batch waits for company."""
+
+BATCH_ROWS: Final = 500
+"""Records of one transaction. Encoding holds the GIL for about 4 us a record, and each row for about 3 us more; with
+1,000 the loop's worst wake-up was not shorter in total but came in longer pieces."""
+
+MAX_PENDING: Final = 100_000
+
+RETRY_FIRST_S: Final = 0.2
+RETRY_MAX_S: Final = 2.0
+
+STUCK_S: Final = 5.0
+"""A record that waits longer than this makes the writer degraded even without an error (a disk that hangs)."""
+
+_log = logging.getLogger(__name__)
+
+
+class WriterHealth(StrEnum):
+    OK = "ok"
+    DEGRADED = "degraded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriterState:
+    """How the writer does; cheap enough to ask for at every scrape."""
+
+    health: WriterHealth
+    pending: int
+    """Records that wait for the disk."""
+    oldest_s: float
+    """Age of the oldest of them; 0 when none waits."""
+    last_error: str
+    """What the disk said last, empty when all is well."""
+    rejected: int
+    """Records that the database refused for what they hold. Always 0 unless there is a defect; each is logged."""
+
+
+class Ticket:
+    """A receipt for one `append`."""
+
+    __slots__ = ("_number", "_writer")
+
+    def __init__(self, writer: EventWriter, number: int) -> None:
+        self._writer = writer
+        self._number = number
+
+    @property
+    def committed(self) -> bool:
+        """Whether all of it is on the disk."""
+        return self._writer.committed_through >= self._number
+
+    def wait(self, timeout: float) -> bool:
+        """Wait, in a thread that may, until it is on the disk. False when `timeout` seconds were not enough."""
+        return self._writer.wait_committed(self._number, timeout)
+
+
+class _Entry(NamedTuple):
+    number: int
+    records: Sequence[Record]
+    cdrs: Sequence[Cdr]
+    at: float
+
+
+class EventWriter:
+    """Owns the writer thread. `append`, `state` and `full` may be called from any thread and never wait for a disk."""
+
+    def __init__(
+        self,
+        sink: Sink,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        linger_s: float = LINGER_S,
+        retry_s: float = RETRY_FIRST_S,
+        batch_rows: int = BATCH_ROWS,
+        max_pending: int = MAX_PENDING,
+    ) -> None:
+        self._sink = sink
+        self._monotonic = monotonic
+        self._linger_s = linger_s
+        self._retry_s = retry_s
+        self._batch_rows = batch_rows
+        self._max_pending = max_pending
+        self._changed = threading.Condition()
+        self._entries: deque[_Entry] = deque()
+        self._pending = 0
+        self._numbered = 0
+        self._closing = False
+        self._give_up_at: float | None = None
+        self._last_error = ""
+        self._rejected = 0
+        self.committed_through = 0
+        """Number of the last append that is on the disk with all before it; for `Ticket`."""
+        self._thread = threading.Thread(target=self._run, name="event-writer", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread; what was appended before waits for this."""
+        self._thread.start()
+
+    def append(self, records: Sequence[Record], cdrs: Sequence[Cdr] = ()) -> Ticket:
+        """Hand over records, and the CDRs that they complete; both reach the disk in one transaction, after
+        everything appended before. The sequences must not be changed afterwards."""
+        with self._changed:
+            self._numbered += 1
+            idle = not self._entries
+            self._entries.append(_Entry(self._numbered, records, cdrs, self._monotonic()))
+            self._pending += len(records)
+            if idle or self._pending >= self._batch_rows:
+                self._changed.notify_all()
+            return Ticket(self, self._numbered)
+
+    @property
+    def full(self) -> bool:
+        """Whether new calls must be refused. What is appended nevertheless is kept."""
+        return self._pending >= self._max_pending
+
+    def state(self) -> WriterState:
+        with self._changed:
+            oldest_s = self._monotonic() - self._entries[0].at if self._entries else 0.0
+            degraded = bool(self._last_error) or oldest_s > STUCK_S
+            return WriterState(
+                health=WriterHealth.DEGRADED if degraded else WriterHealth.OK,
+                pending=self._pending,
+                oldest_s=oldest_s,
+                last_error=self._last_error,
+                rejected=self._rejected,
+            )
+
+    def wait_committed(self, number: int, timeout: float) -> bool:
+        """Wait until append `number` is on the disk; see `Ticket.wait`."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.committed_through >= number, timeout)
+
+    def close(self, timeout: float) -> int:
+        """Bring everything to the disk and end the thread. Returns how many records could not be stored within
+        `timeout` seconds; 0 on every clean stop."""
+        with self._changed:
+            self._closing = True
+            self._give_up_at = self._monotonic() + timeout
+            self._changed.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join(timeout + RETRY_FIRST_S)
+        return self._pending
+
+    # --- the writer thread ---
+
+    def _run(self) -> None:
+        pause = self._retry_s
+        while batch := self._next_batch():
+            try:
+                self._store(batch)
+            except Exception as error:
+                if self._failed(error, pause):
+                    break
+                pause = min(pause * 2, RETRY_MAX_S)
+            else:
+                pause = self._retry_s
+                self._stored(batch)
+        self._sink.close()
+
+    def _next_batch(self) -> list[_Entry]:
+        """Wait for work and for company; empty when closing and nothing is left."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._entries or self._closing)
+            if self._entries and not self._last_error:
+                patience = self._entries[0].at + self._linger_s - self._monotonic()
+                self._changed.wait_for(lambda: self._pending >= self._batch_rows or self._closing, patience)
+            batch: list[_Entry] = []
+            rows = 0
+            for entry in self._entries:
+                rows += len(entry.records)
+                if batch and rows > self._batch_rows:
+                    break
+                batch.append(entry)
+            return batch
+
+    def _store(self, batch: Sequence[_Entry]) -> None:
+        """Write the batch. When the database refuses what it holds, entry by entry, so that one that can never be
+        stored does not keep the others from the disk. Raises what may pass."""
+        try:
+            self._write(batch)
+        except Exception as error:
+            if is_passing(error):
+                raise
+            for entry in batch:
+                self._store_alone(entry)
+
+    def _store_alone(self, entry: _Entry) -> None:
+        try:
+            self._write([entry])
+        except Exception as error:
+            if is_passing(error):
+                raise
+            self._rejected += len(entry.records)
+            seqs = ",".join(str(record.seq) for record in entry.records)
+            _log.error("event=store_rejected seqs=%s error=%r", seqs, brief(error))
+
+    def _write(self, batch: Sequence[_Entry]) -> None:
+        records = [record for entry in batch for record in entry.records]
+        self._sink.write(records, [cdr for entry in batch for cdr in entry.cdrs])
+
+    def _stored(self, batch: Sequence[_Entry]) -> None:
+        with self._changed:
+            for entry in batch:
+                self._entries.popleft()
+                self._pending -= len(entry.records)
+            self.committed_through = batch[-1].number
+            recovered, self._last_error = self._last_error, ""
+            self._changed.notify_all()
+        if recovered:
+            _log.warning("event=store_recovered pending=%d", self._pending)
+
+    def _failed(self, error: Exception, pause: float) -> bool:
+        """Note the failure and rest. True when closing and out of time."""
+        with self._changed:
+            first = not self._last_error
+            self._last_error = brief(error)
+            self._changed.notify_all()
+        if first:
+            _log.error("event=store_degraded pending=%d error=%r", self._pending, self._last_error)
+        with self._changed:
+            if self._give_up_at is None:
+                self._changed.wait_for(lambda: self._closing, pause)
+                return False
+            left = self._give_up_at - self._monotonic()
+            if left > 0:
+                self._changed.wait_for(lambda: False, min(self._retry_s, left))
+            return left <= 0
