@@ -1,9 +1,20 @@
-"""When to register again after a failure: soon at first, then more slowly, never all phones at the same moment."""
+"""Keeps the phone registered for as long as that is wanted, whatever the network does.
+
+After a failure it tries again soon at first, then more slowly, and never all phones at the same moment.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final
+
+from softphone.errors import BackendError, CommandError
+from softphone.model import acts
+from softphone.model.acts import Act
+from softphone.model.state import PhoneState, RegistrationStatus, RegistrationView
+from softphone.report import Emit, Report, Value
+from softphone.sip import events
+from softphone.sip.backend import Backend
 
 FIRST_S: Final = 1.0
 LONGEST_S: Final = 60.0
@@ -31,3 +42,97 @@ class Backoff:
     def succeeded(self) -> None:
         """Start over."""
         self._next = FIRST_S
+
+
+class RegistrationKeeper:
+    """Decides when REGISTER is sent; the SIP stack only refreshes what stands.
+
+    While a request is under way no other is sent: its answer decides what follows.
+    """
+
+    def __init__(
+        self,
+        *,
+        backend: Backend,
+        possible: bool,
+        state: Callable[[], PhoneState],
+        apply: Callable[[Act], None],
+        emit: Emit,
+        random: Callable[[], float],
+    ) -> None:
+        """`possible` is False for a phone without a server to register with."""
+        self._backend = backend
+        self._possible = possible
+        self._state = state
+        self._apply = apply
+        self._emit = emit
+        self._backoff = Backoff(random)
+        self._wanted = False
+        self._retry_at: float | None = None
+
+    @property
+    def gone(self) -> bool:
+        """Whether the server holds nothing of this phone that could still be withdrawn."""
+        return self._status in (RegistrationStatus.OFF, RegistrationStatus.FAILED)
+
+    @property
+    def _status(self) -> RegistrationStatus:
+        return self._state().registration.status
+
+    def register(self, now: float) -> None:
+        """Want to be registered from now on; raises CommandError if there is no server."""
+        if not self._possible:
+            raise CommandError("register: the phone was started with --no-register")
+        self._wanted = True
+        self._retry_at = None
+        if self._status in (RegistrationStatus.PENDING, RegistrationStatus.LEAVING):
+            return
+        self._apply(acts.RegistrationAsked())
+        try:
+            self._backend.register()
+        except BackendError as error:
+            self._retry(503, str(error), now)
+
+    def unregister(self) -> None:
+        """Want no calls any more."""
+        self._wanted = False
+        self._retry_at = None
+        if self._status is RegistrationStatus.REGISTERED:
+            self._apply(acts.UnregistrationAsked())
+            self._backend.unregister()
+
+    def registered(self, event: events.Registered, before: RegistrationView) -> None:
+        """Take the server's consent; a refresh that changes nothing is not worth a line."""
+        self._backoff.succeeded()
+        if not self._wanted:
+            self.unregister()
+        elif before != self._state().registration:
+            self._emit(Report("registered", {"expires": event.expires}))
+
+    def unregistered(self, now: float) -> None:
+        """Take the server's farewell, and register anew if that was wanted meanwhile."""
+        self._emit(Report("unregistered"))
+        if self._wanted:
+            self.register(now)
+
+    def failed(self, event: events.RegistrationFailed, now: float) -> None:
+        """Take a refusal or silence."""
+        self._retry(event.code, event.reason, now)
+
+    def connection_lost(self, event: events.ConnectionLost, now: float) -> None:
+        """Take the loss of the connection that the registration stood on."""
+        self._retry(503, event.reason, now)
+
+    def tick(self, now: float) -> None:
+        """Register again when it is time."""
+        if self._retry_at is not None and now >= self._retry_at:
+            self.register(now)
+
+    def _retry(self, code: int, reason: str, now: float) -> None:
+        self._apply(acts.RegistrationGivenUp(code=code, reason=reason))
+        fields: dict[str, Value] = {"code": code, "reason": reason}
+        if self._wanted:
+            wait = self._backoff.after_failure(code)
+            self._retry_at = now + wait
+            fields["retry_s"] = round(wait, 1)
+        self._emit(Report("registration_failed", fields))

@@ -18,6 +18,14 @@ class UnregistrationAsked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationGivenUp:
+    """The attempt, or the registration that stood, is over; another attempt may follow."""
+
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dialled:
     """INVITE has been sent."""
 
@@ -49,4 +57,6 @@ class MuteSet:
     muted: bool
 
 
-Act = RegistrationAsked | UnregistrationAsked | Dialled | AnswerSent | EndSent | HoldAsked | MuteSet
+Act = (
+    RegistrationAsked | UnregistrationAsked | RegistrationGivenUp | Dialled | AnswerSent | EndSent | HoldAsked | MuteSet
+)

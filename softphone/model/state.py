@@ -153,8 +153,7 @@ _REACTIONS: dict[type, Callable[[PhoneState, Any], PhoneState]] = {
     acts.UnregistrationAsked: lambda s, e: _registration(s, RegistrationStatus.LEAVING),
     events.Registered: lambda s, e: _registration(s, RegistrationStatus.REGISTERED, expires=e.expires),
     events.Unregistered: lambda s, e: _registration(s, RegistrationStatus.OFF),
-    events.RegistrationFailed: lambda s, e: _registration(s, RegistrationStatus.FAILED, code=e.code, reason=e.reason),
-    events.ConnectionLost: lambda s, e: _registration(s, RegistrationStatus.FAILED, code=503, reason=e.reason),
+    acts.RegistrationGivenUp: lambda s, e: _registration(s, RegistrationStatus.FAILED, code=e.code, reason=e.reason),
     events.IncomingCall: _incoming,
     events.Progress: _progress,
     events.Confirmed: _confirmed,
@@ -167,4 +166,5 @@ _REACTIONS: dict[type, Callable[[PhoneState, Any], PhoneState]] = {
     acts.HoldAsked: lambda s, e: _call(s, hold_wanted=e.hold),
     acts.MuteSet: lambda s, e: _call(s, muted=e.muted),
 }
-"""Event -> what it does; `Fault` and `DigitReceived` are absent: they are told, not kept."""
+"""Event -> what it does. `Fault` and `DigitReceived` are told, not kept; `RegistrationFailed` and `ConnectionLost`
+become `RegistrationGivenUp` where they matter."""

@@ -14,6 +14,11 @@ class Backend(Protocol):
     later comes out of `poll` as events.
     """
 
+    @property
+    def address(self) -> str:
+        """Where this phone listens for SIP, as host:port."""
+        ...
+
     def poll(self, timeout_s: float) -> list[BackendEvent]:
         """Let the stack work for about `timeout_s` and return what happened, oldest first."""
         ...

@@ -6,6 +6,7 @@ Rules that keep its assertions from ending the process without a trace (each was
   audio port run elsewhere, on the stack's own audio thread, and they touch only the AudioBridge;
 * calls, the account and the port are held here and nowhere else, and are dropped before the library is destroyed;
   a finished call is dropped outside its own callback, on the next poll;
+* a part of a structure points into it: the whole is kept in a variable for as long as the part is used;
 * no exception leaves a callback: it would keep the call alive by its traceback.
 """
 
@@ -138,7 +139,8 @@ class _Call(pj.Call):  # type: ignore[misc]  # the binding has no types
         del prm
         self.stream = None
         state, codec = MediaState.NONE, ""
-        for index, media in enumerate(self.getInfo().media):
+        info = self.getInfo()
+        for index, media in enumerate(info.media):
             state = _MEDIA_STATES.get(media.status, MediaState.NONE)
             if media.type != pj.PJMEDIA_TYPE_AUDIO or state is MediaState.NONE:
                 continue
@@ -208,6 +210,7 @@ class PjsuaBackend:
         self._events: list[BackendEvent] = []
         self._calls: dict[CallNumber, _Call] = {}
         self._last_number = 0
+        self._transport = pj.PJSUA_INVALID_ID
         self._account: _Account | None = None
         self._port: _Port | None = None
         self._endpoint = _Endpoint(self._events.append)
@@ -227,7 +230,8 @@ class PjsuaBackend:
         transport.port = self._settings.local_port
         transport.boundAddress = self._settings.bind
         udp = self._settings.transport is Transport.UDP
-        self._endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP if udp else pj.PJSIP_TRANSPORT_TCP, transport)
+        kind = pj.PJSIP_TRANSPORT_UDP if udp else pj.PJSIP_TRANSPORT_TCP
+        self._transport = self._endpoint.transportCreate(kind, transport)
         self._endpoint.libStart()
         self._endpoint.audDevManager().setNullDev()
         for codec in self._endpoint.codecEnum2():
@@ -275,6 +279,12 @@ class PjsuaBackend:
         rtp.portRange = RTP_PORTS
         rtp.boundAddress = settings.bind
         return config
+
+    @property
+    def address(self) -> str:
+        """Where the SIP transport listens."""
+        with _translated("transport"):
+            return str(self._endpoint.transportGetInfo(self._transport).localName)
 
     def poll(self, timeout_s: float) -> list[BackendEvent]:
         """Run the stack's network and timers for up to `timeout_s`."""
@@ -343,7 +353,8 @@ class PjsuaBackend:
         if held is None or held.stream is None:
             return None
         with _translated("quality"):
-            rtcp = held.getStreamStat(held.stream).rtcp
+            statistics = held.getStreamStat(held.stream)
+        rtcp = statistics.rtcp
         return Quality(
             received=int(rtcp.rxStat.pkt),
             lost=int(rtcp.rxStat.loss),
