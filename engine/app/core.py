@@ -1,0 +1,180 @@
+"""The pure core, whole: SIP, legs, calls, queues and dialplan as one synchronous machine.
+
+Inputs and `now` go in; transmissions, media commands, records and one deadline come out (`engine.net.driver.Core`). In
+between, `_pump` carries events from each machine to the next until all are still. Nobody calls back into his caller: a
+method only queues effects, so that one input is worked off in one known order.
+
+    endpoint -> SipLegs -> CallManager <-> Acd
+                   |            |
+               presence      media commands
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from engine.acd.centre import Acd
+from engine.app.media_outbox import MediaOutbox
+from engine.app.orphans import Orphans
+from engine.calls.directory import Agent, Change, Directory, Drop, Member, Put, Queue, Trunk
+from engine.calls.events import Reachable, TrunkDown, TrunkUp, Unreachable
+from engine.calls.log import DirectoryChanged, Journal, Record
+from engine.calls.manager import CallManager
+from engine.calls.sip_leg import SipLegs
+from engine.media.commands import Command, ListLegs, MediaEvent, PlaneStats, Welcome
+from engine.sip.endpoint import Endpoint
+from engine.sip.flow import Flow, Transmission
+
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True, kw_only=True)
+class Core:
+    """Built by `wiring.build_core`; driven by `net.driver`, or in virtual time by a test."""
+
+    directory: Directory
+    journal: Journal
+    endpoint: Endpoint
+    legs: SipLegs
+    acd: Acd
+    calls: CallManager
+    media: MediaOutbox
+    orphans: Orphans
+    plane: PlaneStats | None = None
+    """What the media process said of itself last; None while there is none."""
+
+    # --- inputs from the network ---
+
+    def receive_datagram(self, data: bytes, flow: Flow, now: float) -> None:
+        self.endpoint.receive_datagram(data, flow, now)
+        self._pump(now)
+
+    def receive_stream(self, data: bytes, flow: Flow, now: float) -> None:
+        self.endpoint.receive_stream(data, flow, now)
+        self._pump(now)
+
+    def connection_opened(self, flow: Flow, now: float) -> None:
+        self.endpoint.connection_opened(flow)
+
+    def connection_lost(self, flow: Flow, now: float) -> None:
+        self.endpoint.connection_lost(flow, now)
+        self._pump(now)
+
+    def send_failed(self, flow: Flow, now: float) -> None:
+        self.endpoint.send_failed(flow, now)
+        self._pump(now)
+
+    # --- inputs from media ---
+
+    def media_event(self, event: MediaEvent, now: float) -> None:
+        if isinstance(event, PlaneStats):
+            self.plane = event
+            return
+        if isinstance(event, Welcome):
+            self.media.opened()
+            self.calls.media_ready(event.pid, event.port_min, event.port_max, now)
+            if event.legs:
+                self.media.send(ListLegs())
+        else:
+            for command in self.orphans.media_event(event):
+                self.media.send(command)
+            self.calls.media_event(event, now)
+        self._pump(now)
+
+    def media_lost(self, detail: str, now: float) -> None:
+        self.media.closed()
+        self.orphans.connection_lost()
+        self.plane = None
+        self.calls.media_lost(now, detail)
+        self._pump(now)
+
+    # --- inputs from people ---
+
+    def change_directory(self, change: Change, by: str, now: float) -> None:
+        """Carry out a change that the store has written already. Raises NotFound for a membership of nobody."""
+        self.directory.apply(change)
+        kind, name = _named(change)
+        action = "put" if isinstance(change, Put) else "drop"
+        self.journal.append(DirectoryChanged(action=action, kind=kind, name=name, by=by), now=now)
+        if isinstance(change, Drop) and isinstance(change.entity, Agent):
+            self.endpoint.remove_bindings(change.entity.name, now)
+        self.legs.directory_changed(change, now)
+        self.acd.directory_changed(change, now)
+        self._pump(now)
+
+    def command(self, carry_out: Callable[[float], _T], now: float) -> _T:
+        """Run a command against a part of the core, and work off what comes of it."""
+        try:
+            return carry_out(now)
+        finally:
+            self._pump(now)
+
+    # --- time ---
+
+    def handle_deadline(self, now: float) -> None:
+        self.endpoint.handle_deadline(now)
+        self.legs.handle_deadline(now)
+        self._pump(now)
+        self.acd.handle_deadline(now)
+        self.calls.handle_deadline(now)
+        self._pump(now)
+
+    def next_deadline(self) -> float | None:
+        earliest: float | None = None
+        for part in (self.endpoint, self.legs, self.acd, self.calls):
+            deadline = part.next_deadline()
+            if deadline is not None and (earliest is None or deadline < earliest):
+                earliest = deadline
+        return earliest
+
+    # --- outputs ---
+
+    def take_transmissions(self) -> Sequence[Transmission]:
+        return self.endpoint.datagrams_to_send()
+
+    def take_closes(self) -> Sequence[Flow]:
+        return self.endpoint.connections_to_close()
+
+    def take_media_commands(self) -> Sequence[Command]:
+        return self.media.take()
+
+    def take_records(self) -> Sequence[Record]:
+        return self.journal.take()
+
+    # --- between the machines ---
+
+    def _pump(self, now: float) -> None:
+        """Carry events and effects on until every machine is still."""
+        busy = True
+        while busy:
+            busy = False
+            while (event := self.endpoint.next_event()) is not None:
+                self.legs.handle(event, now)
+            for told in self.legs.take_events():
+                busy = True
+                match told:
+                    case Reachable():
+                        self.acd.reachable(told, now)
+                    case Unreachable():
+                        self.acd.unreachable(told, now)
+                    case TrunkUp() | TrunkDown():
+                        self.calls.trunk_event(told, now)
+                    case _:
+                        self.calls.leg_event(told, now)
+            for effect in self.acd.take_effects():
+                busy = True
+                self.calls.queue_effect(effect, now)
+
+
+def _named(change: Change) -> tuple[str, str]:
+    match change.entity:
+        case Agent(name=name):
+            return "agent", name
+        case Queue(name=queue):
+            return "queue", queue
+        case Trunk(name=trunk):
+            return "trunk", trunk
+        case Member(queue=queue, agent=agent):
+            return "member", f"{queue}/{agent}"
