@@ -14,6 +14,7 @@ from typing import Final
 # token = 1*(alphanum / "-" / "." / "!" / "%" / "*" / "_" / "+" / "`" / "'" / "~")
 TOKEN_CHARS: Final = r"A-Za-z0-9\-.!%*_+`'~"
 TOKEN: Final = re.compile(rf"[{TOKEN_CHARS}]++")
+TOKEN_LIST: Final = re.compile(rf"[{TOKEN_CHARS}]++(?:[ \t]*+,[ \t]*+[{TOKEN_CHARS}]++)*+")
 
 # LWS = [*WSP CRLF] 1*WSP ; after unfolding
 WS: Final = r"[ \t]*+"

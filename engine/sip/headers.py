@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from engine.sip.errors import LocalSipError
 from engine.sip.grammar import (
@@ -16,6 +16,7 @@ from engine.sip.grammar import (
     PARAM,
     PLAIN_PARAMS_ONLY,
     TOKEN,
+    TOKEN_LIST,
     VALUE,
     VIA,
     VIA_PLAIN,
@@ -23,7 +24,7 @@ from engine.sip.grammar import (
     unquote,
 )
 from engine.sip.limits import MAX_CSEQ, MAX_DELTA_SECONDS
-from engine.sip.names import refuse
+from engine.sip.names import METHODS, refuse
 from engine.sip.uri import NO_PARAMS, SipUri, is_host, parse_any_uri
 
 MAGIC_COOKIE: Final = "z9hG4bK"
@@ -64,16 +65,15 @@ class NameAddr:
         return replace(self, params={**self.params, "tag": tag})
 
 
-@dataclass(frozen=True, slots=True)
-class Via:
-    """One hop of a response's way back (RFC 3261 20.42)."""
+class Via(NamedTuple):
+    """One hop of a response's way back (RFC 3261 20.42). A tuple, since every message makes one."""
 
     transport: str
     """Upper case: UDP, TCP, TLS, or what the peer made up."""
     host: str
     """IPv6 without brackets."""
     port: int | None = None
-    params: Mapping[str, str | None] = field(default_factory=lambda: NO_PARAMS, hash=False)
+    params: Mapping[str, str | None] = NO_PARAMS
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -116,12 +116,11 @@ class Via:
         elif host == self.host:
             return self
         params["received"] = host
-        return replace(self, params=params)
+        return self._replace(params=params)
 
 
-@dataclass(frozen=True, slots=True)
-class CSeq:
-    """Number and method of a transaction (RFC 3261 20.16)."""
+class CSeq(NamedTuple):
+    """Number and method of a transaction (RFC 3261 20.16). A tuple, since every message makes one."""
 
     number: int
     method: str
@@ -165,9 +164,13 @@ def _visible(text: str) -> str:
 
 def parse_via(text: str) -> Via:
     """One via-parm. Raises RemoteSipError(400)."""
-    match = VIA_PLAIN.fullmatch(text) or VIA.fullmatch(text)
+    match = VIA_PLAIN.fullmatch(text)
+    read = _split_params
     if match is None:
-        raise refuse(400, f"not a Via: {text[:80]!r}")
+        read = parse_params
+        match = VIA.fullmatch(text)
+        if match is None:
+            raise refuse(400, f"not a Via: {text[:80]!r}")
     transport, host, port, params = match.groups()
     if host[0] == "[":
         host = host[1:-1]
@@ -176,41 +179,56 @@ def parse_via(text: str) -> Via:
         raise refuse(400, f"port {number} is out of range")
     if not is_host(host):
         raise refuse(400, f"{host[:80]!r} is neither a host name nor an address")
-    return Via(transport.upper(), host, number, parse_params(params) if params else NO_PARAMS)
+    return Via(transport.upper(), host, number, read(params) if params else NO_PARAMS)
+
+
+def parse_via_list(text: str) -> tuple[Via, ...]:
+    """The hops of one field value, the nearest first. Raises RemoteSipError(400)."""
+    return tuple(parse_via(element) for element in split_list(text))
 
 
 def parse_cseq(text: str) -> CSeq:
     """Raises RemoteSipError(400), also for a number of 2**31 or more (RFC 3261 8.1.1.5)."""
-    match = CSEQ.fullmatch(text)
-    if match is None:
-        raise refuse(400, f"not a CSeq: {text[:80]!r}")
-    number = int(match[1])
+    digits, _, method = text.partition(" ")
+    if method not in METHODS or len(digits) > 10 or not digits.isdigit() or not digits.isascii():
+        match = CSEQ.fullmatch(text)
+        if match is None:
+            raise refuse(400, f"not a CSeq: {text[:80]!r}")
+        digits, method = match.groups()
+    number = int(digits)
     if number > MAX_CSEQ:
         raise refuse(400, f"CSeq number {number} is out of range")
-    return CSeq(number, match[2])
+    return CSeq(number, method)
 
 
 def parse_params(text: str) -> dict[str, str | None]:
     """`;name=value;flag` to a dictionary, names in lower case, quoted values unquoted. Raises RemoteSipError(400) for
     an empty or repeated parameter (RFC 3261 7.3.1)."""
-    params: dict[str, str | None] = {}
     if PLAIN_PARAMS_ONLY.fullmatch(text):
-        items = text.split(";")
-        for item in items[1:]:
-            name, equals, value = item.partition("=")
-            params[name.lower()] = value if equals else None
-        count = len(items) - 1
-    else:
-        at = count = 0
-        while at < len(text):
-            match = PARAM.match(text, at)
-            if match is None:
-                raise refuse(400, f"malformed parameters: {text[at : at + 80]!r}")
-            name, plain, quoted = match.groups()
-            params[name.lower()] = plain if quoted is None else unquote(quoted)
-            at = match.end()
-            count += 1
+        return _split_params(text)
+    params: dict[str, str | None] = {}
+    at = count = 0
+    while at < len(text):
+        match = PARAM.match(text, at)
+        if match is None:
+            raise refuse(400, f"malformed parameters: {text[at : at + 80]!r}")
+        name, plain, quoted = match.groups()
+        params[name.lower()] = plain if quoted is None else unquote(quoted)
+        at = match.end()
+        count += 1
     if len(params) != count:
+        raise refuse(400, f"a parameter is there twice: {text[:80]!r}")
+    return params
+
+
+def _split_params(text: str) -> dict[str, str | None]:
+    """Parameters that PLAIN_PARAMS has matched."""
+    params: dict[str, str | None] = {}
+    items = text.split(";")
+    for item in items[1:]:
+        name, equals, value = item.partition("=")
+        params[name.lower()] = value if equals else None
+    if len(params) != len(items) - 1:
         raise refuse(400, f"a parameter is there twice: {text[:80]!r}")
     return params
 
@@ -259,11 +277,9 @@ def parse_tokens(text: str) -> tuple[str, ...]:
     RemoteSipError(400)."""
     if not text:
         return ()
-    tokens = split_list(text)
-    for token in tokens:
-        if TOKEN.fullmatch(token) is None:
-            raise refuse(400, f"not a token: {token[:80]!r}")
-    return tuple(tokens)
+    if TOKEN_LIST.fullmatch(text) is None:
+        raise refuse(400, f"not a list of tokens: {text[:80]!r}")
+    return tuple(TOKEN.findall(text))
 
 
 def parse_media_type(text: str) -> tuple[str, dict[str, str | None]]:

@@ -14,8 +14,10 @@ from engine.sip.headers import (
     parse_cseq,
     parse_media_type,
     parse_name_addr,
+    parse_name_addr_list,
     parse_tokens,
     parse_via,
+    parse_via_list,
     read_number,
     split_list,
 )
@@ -75,18 +77,11 @@ class Message:
     @property
     def via(self) -> Via:
         """The topmost Via: the hop that the message comes from, or that a response goes to."""
-        typed = self.headers._typed
-        via = typed.get("top Via")
-        if via is None:
-            text = self.headers.get("Via")
-            if text is None:
-                raise refuse(400, "Via is missing")
-            via = typed["top Via"] = parse_via(split_list(text)[0] if "," in text else text)
-        return via
+        return self.headers.top("Via", parse_via)
 
     @property
     def vias(self) -> tuple[Via, ...]:
-        return self.headers.each("Via", parse_via)
+        return self.headers.each("Via", parse_via_list)
 
     @property
     def from_(self) -> NameAddr:
@@ -114,8 +109,9 @@ class Message:
         if bracket:
             if not tail:
                 return None
-            if tail.startswith(";tag=") and TOKEN.fullmatch(tail, 5):
-                return tail[5:]
+            tag = tail[5:]
+            if tail[:5] == ";tag=" and tag.isprintable() and ";" not in tag and " " not in tag and '"' not in tag:
+                return tag
         return self.headers.one(key, parse_name_addr).tag
 
     @property
@@ -131,15 +127,15 @@ class Message:
     @property
     def contacts(self) -> tuple[NameAddr, ...]:
         """Every Contact; empty for none and for "*"."""
-        return () if self.contact_star else self.headers.each("Contact", parse_name_addr)
+        return () if self.contact_star else self.headers.each("Contact", parse_name_addr_list)
 
     @property
     def routes(self) -> tuple[NameAddr, ...]:
-        return self.headers.each("Route", parse_name_addr)
+        return self.headers.each("Route", parse_name_addr_list)
 
     @property
     def record_routes(self) -> tuple[NameAddr, ...]:
-        return self.headers.each("Record-Route", parse_name_addr)
+        return self.headers.each("Record-Route", parse_name_addr_list)
 
     @property
     def max_forwards(self) -> int | None:
@@ -168,28 +164,20 @@ class Message:
     @property
     def require(self) -> tuple[str, ...]:
         """Option tags."""
-        return self._tokens("Require")
+        return self.headers.each("Require", parse_tokens)
 
     @property
     def proxy_require(self) -> tuple[str, ...]:
-        return self._tokens("Proxy-Require")
+        return self.headers.each("Proxy-Require", parse_tokens)
 
     @property
     def supported(self) -> tuple[str, ...]:
-        return self._tokens("Supported")
+        return self.headers.each("Supported", parse_tokens)
 
     @property
     def allow(self) -> tuple[str, ...]:
         """Methods, case as written (they are case-sensitive)."""
-        return self._tokens("Allow")
-
-    def _tokens(self, key: str) -> tuple[str, ...]:
-        typed = self.headers._typed
-        tokens = typed.get(key)
-        if tokens is None:
-            fields = self.headers.get_all(key)
-            tokens = typed[key] = tuple(token for text in fields for token in parse_tokens(text))
-        return tokens
+        return self.headers.each("Allow", parse_tokens)
 
     def check(self) -> None:
         """Parses everything that this class knows by name. Raises RemoteSipError for the first that is malformed."""

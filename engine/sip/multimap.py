@@ -24,7 +24,7 @@ class Headers:
     def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
         self._keys: list[str] = []
         self._values: list[str] = []
-        self._typed: dict[str, Any] = {}
+        self._typed: dict[str | tuple[str, int], Any] = {}
         for name, value in fields:
             self.add(name, value)
 
@@ -65,6 +65,8 @@ class Headers:
     def get_all(self, name: str) -> list[str]:
         """The raw values of every field of the name, in order, lists not taken apart."""
         key = CANONICAL.get(name) or canonical(name)
+        if key not in self._keys:
+            return []
         return [value for found, value in zip(self._keys, self._values, strict=True) if found == key]
 
     def values(self, name: str) -> list[str]:
@@ -119,10 +121,24 @@ class Headers:
         """The typed value of a field that must be there. `key` is canonical. Raises RemoteSipError."""
         value = self._typed.get(key)
         if value is None:
-            if key not in self._keys:
-                raise refuse(400, f"{key} is missing")
-            value = self._typed[key] = parse(self._values[self._keys.index(key)])
+            value = self._typed[key] = parse(self.one_text(key))
         return value
+
+    def top(self, key: str, parse: Callable[[str], T]) -> T:
+        """The typed first element of a field that holds a list and must be there. Raises RemoteSipError."""
+        cached = self._typed.get((key, 0))
+        if cached is None:
+            text = self.one_text(key)
+            cached = self._typed[key, 0] = parse(split_list(text)[0] if "," in text else text)
+        first: T = cached
+        return first
+
+    def one_text(self, key: str) -> str:
+        """The raw value of a field that must be there. Raises RemoteSipError."""
+        try:
+            return self._values[self._keys.index(key)]
+        except ValueError:
+            raise refuse(400, f"{key} is missing") from None
 
     def maybe(self, key: str, parse: Callable[[str], T]) -> T | None:
         """The typed value of a field, or None where there is none. Raises RemoteSipError."""
@@ -132,11 +148,13 @@ class Headers:
         value: T | None = typed[key]
         return value
 
-    def each(self, key: str, parse: Callable[[str], T]) -> tuple[T, ...]:
-        """The typed values of every element of every field of the name. Raises RemoteSipError."""
-        cached = self._typed.get(key)
+    def each(self, key: str, parse: Callable[[str], tuple[T, ...]]) -> tuple[T, ...]:
+        """The typed elements of every field of the name; `parse` takes one field. Raises RemoteSipError."""
+        cached: tuple[T, ...] | None = self._typed.get(key)
         if cached is None:
-            cached = self._typed[key] = tuple(map(parse, self.values(key))) if key in self._keys else ()
+            fields = self.get_all(key)
+            cached = parse(fields[0]) if len(fields) == 1 else tuple(item for text in fields for item in parse(text))
+            self._typed[key] = cached
         return cached
 
 

@@ -188,39 +188,58 @@ def _read_head(head: bytes) -> tuple[Request | Response, int | None, ParseError 
         text = head.decode("latin-1")
     lines = text.split("\r\n")
     start = lines[0]
-    if "\r\n " in text or "\r\n\t" in text:
-        lines = _unfold(lines)
     keys: list[str] = []
     values: list[str] = []
     message, status = _read_start(start, Headers.of(keys, values))
-    breaks = text.count("\r\n")
-    if text.count("\n") != breaks or text.count("\r") != breaks:
+    joined = "".join(lines)
+    if "\n" in joined or "\r" in joined:
         # A bare CR or LF could end a line for the next reader and not for us.
         return message, None, ParseError("bare CR or LF in the header")
     if len(lines) > MAX_HEADER_FIELDS + 1:
         return message, None, ParseError("more header fields than the limit", status_hint=513)
     del lines[0]
     problem = ""
-    for line in lines:
+    known = CANONICAL.get
+    try:
+        for line in lines:
+            name, value = line.split(":", 1)
+            keys.append(known(name))  # type: ignore[arg-type]  # None is looked for below
+            values.append(value.strip(" \t"))
+    except ValueError:
+        problem = "a line without a colon"
+    present = set(keys)
+    if problem or None in present:
+        problem = _read_odd_fields(lines, keys, values)
+        present = set(keys)
+    length = None
+    if "Content-Length" in present:
+        length, fault = _take_length(keys, values)
+        problem = problem or fault
+        present.discard("Content-Length")
+    return message, length, _examine(message, status, keys, present, problem)
+
+
+def _read_odd_fields(lines: list[str], keys: list[str], values: list[str]) -> str:
+    """Reads the fields again, where one is folded, unknown or no field at all; what is wrong, or nothing."""
+    problem = ""
+    keys.clear()
+    values.clear()
+    for line in _unfold(lines):
         name, colon, value = line.partition(":")
-        key = CANONICAL.get(name)
-        if key is None or not colon:
-            key = _canonical(name) if colon else None
-            if key is None:
-                problem = f"not a header field: {line[:80]!r}"
-                continue
+        key = _canonical(name) if colon else None
+        if key is None:
+            problem = f"not a header field: {line[:80]!r}"
+            continue
         keys.append(key)
         values.append(value.strip(" \t"))
-    length, fault = _take_length(keys, values)
-    error = _examine(message, status, keys, problem or fault)
-    return message, length, error
+    return problem
 
 
 def _unfold(lines: list[str]) -> list[str]:
     """Joins continuation lines to their field with one space (RFC 3261 7.3.1)."""
-    fields: list[list[str]] = [[lines[0]]]
-    for line in lines[1:]:
-        if line[:1] in (" ", "\t") and len(fields) > 1:
+    fields: list[list[str]] = []
+    for line in lines:
+        if line[:1] in (" ", "\t") and fields:
             fields[-1].append(line.strip(" \t"))
         else:
             fields.append([line])
@@ -237,8 +256,6 @@ def _canonical(name: str) -> str | None:
 
 def _take_length(keys: list[str], values: list[str]) -> tuple[int | None, str]:
     """Takes Content-Length off the fields: its value, or what is wrong with it."""
-    if "Content-Length" not in keys:
-        return None, ""
     at = keys.index("Content-Length")
     digits = values[at]
     del keys[at], values[at]
@@ -252,9 +269,10 @@ def _take_length(keys: list[str], values: list[str]) -> tuple[int | None, str]:
     return None, f"not a Content-Length: {digits[:80]!r}"
 
 
-def _examine(message: Request | Response, status: int, keys: list[str], problem: str) -> ParseError | None:
+def _examine(
+    message: Request | Response, status: int, keys: list[str], present: set[str], problem: str
+) -> ParseError | None:
     """What makes the message unusable before any value is asked for (RFC 3261 8.1.1, 8.2, 18.1)."""
-    present = set(keys)
     if not present >= _REQUIRED:
         return ParseError(f"missing: {', '.join(sorted(_REQUIRED - present))}", status_hint=status or 400)
     if status:
@@ -264,11 +282,11 @@ def _examine(message: Request | Response, status: int, keys: list[str], problem:
     if problem:
         return _error(problem, message)
     try:
-        cseq = message.cseq
+        method = message.cseq.method
     except RemoteSipError as error:
         return _error(str(error), message)
-    if isinstance(message, Request) and cseq.method != message.method:
-        return _error(f"CSeq is of {cseq.method[:40]}, the request of {message.method[:40]}", message)
+    if isinstance(message, Request) and method != message.method:
+        return _error(f"CSeq is of {method[:40]}, the request of {message.method[:40]}", message)
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 from types import MappingProxyType
 from typing import Final
@@ -91,8 +92,10 @@ class SipUri:
         return {k.lower(): v for k, v in self.headers.items()} == {k.lower(): v for k, v in other.headers.items()}
 
 
+@lru_cache(maxsize=1024)
 def is_host(text: str) -> bool:
-    """Whether the text is a host name, an IPv4 address or an IPv6 address without brackets (RFC 3261 25.1)."""
+    """Whether the text is a host name, an IPv4 address or an IPv6 address without brackets (RFC 3261 25.1). Remembered,
+    for peers are few and every message names three hosts."""
     if ":" in text:
         try:
             IPv6Address(text)
