@@ -18,6 +18,7 @@ from typing import TypeVar
 from engine.acd.centre import Acd
 from engine.app.media_outbox import MediaOutbox
 from engine.app.orphans import Orphans
+from engine.app.peers import TrunkPeers
 from engine.calls.directory import Agent, Change, Directory, Drop, Member, Put, Queue, Trunk
 from engine.calls.events import Reachable, TrunkDown, TrunkUp, Unreachable
 from engine.calls.log import DirectoryChanged, Journal, Record
@@ -42,6 +43,7 @@ class Core:
     calls: CallManager
     media: MediaOutbox
     orphans: Orphans
+    peers: TrunkPeers
     plane: PlaneStats | None = None
     """What the media process said of itself last; None while there is none."""
 
@@ -100,6 +102,7 @@ class Core:
         self.journal.append(DirectoryChanged(action=action, kind=kind, name=name, by=by), now=now)
         if isinstance(change, Drop) and isinstance(change.entity, Agent):
             self.endpoint.remove_bindings(change.entity.name, now)
+        self.peers.directory_changed()
         self.legs.directory_changed(change, now)
         self.acd.directory_changed(change, now)
         self._pump(now)

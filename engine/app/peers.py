@@ -1,0 +1,68 @@
+"""Who may call without proving it, and with which secrets the others prove it: the SIP stack's questions, answered from
+the directory."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Final
+
+from engine.calls.directory import Directory, Trunk
+from engine.ids import AgentName
+from engine.sip.flow import Flow
+
+_CACHE_BOUND: Final = 8192
+
+
+class TrunkPeers:
+    """`engine.sip.endpoint.PeerDirectory`: which trunk an address belongs to. Asked for every request."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+        self._networks: list[tuple[IPv4Network | IPv6Network, Trunk]] = []
+        self._cache: dict[tuple[str, int], str | None] = {}
+        self.directory_changed()
+
+    def directory_changed(self) -> None:
+        """Read the trunks again. The narrowest network, then the one that names a port, goes before others."""
+        self._cache.clear()
+        self._networks = [
+            (ip_network(address, strict=False), trunk)
+            for trunk in self._directory.trunks.values()
+            for address in (trunk.host, *trunk.addresses)
+        ]
+        self._networks.sort(key=lambda entry: (-entry[0].prefixlen, not entry[1].match_port))
+
+    def trunk_at(self, flow: Flow) -> str | None:
+        """Name of the trunk that sends from this flow's remote address, or None for a stranger."""
+        remote = flow.remote
+        try:
+            return self._cache[remote]
+        except KeyError:
+            pass
+        found = self._search(remote.host, remote.port)
+        if len(self._cache) >= _CACHE_BOUND:
+            self._cache.clear()
+        self._cache[remote] = found
+        return found
+
+    def _search(self, host: str, port: int) -> str | None:
+        address = ip_address(host)
+        for network, trunk in self._networks:
+            if address in network and (not trunk.match_port or port == trunk.port):
+                return trunk.name
+        return None
+
+
+class AgentCredentials:
+    """`engine.sip.auth.CredentialStore`: the agents' HA1 by algorithm. There is one realm."""
+
+    def __init__(self, directory: Directory, realm: str) -> None:
+        self._directory = directory
+        self._realm = realm
+
+    def ha1(self, user: str, realm: str, algorithm: str) -> str | None:
+        """The agent's HA1, lower-case hex; None for a stranger, another realm, or an agent without a secret."""
+        agent = self._directory.agents.get(AgentName(user))
+        if agent is None or realm != self._realm:
+            return None
+        return {"MD5": agent.ha1_md5, "SHA-256": agent.ha1_sha256}.get(algorithm.upper()) or None

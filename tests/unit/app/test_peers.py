@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from engine.app.peers import AgentCredentials, TrunkPeers
+from engine.calls.directory import Agent, Directory, Drop, Put, Trunk
+from engine.ids import AgentName, TrunkName
+from engine.sip.flow import Address, Flow, Transport
+
+
+def flow(host: str, port: int = 5060) -> Flow:
+    return Flow(Transport.UDP, Address("127.0.0.1", 5080), Address(host, port))
+
+
+def trunk(name: str, host: str, **more: object) -> Trunk:
+    return Trunk(name=TrunkName(name), host=host, **more)  # type: ignore[arg-type]
+
+
+def test_host_and_networks_belong_to_the_trunk_and_nobody_else_does() -> None:
+    peers = TrunkPeers(Directory.of([trunk("pbx", "192.0.2.1", addresses=("198.51.100.0/24", "2001:db8::/32"))]))
+    assert peers.trunk_at(flow("192.0.2.1")) == "pbx"
+    assert peers.trunk_at(flow("192.0.2.1", 49999)) == "pbx"
+    assert peers.trunk_at(flow("198.51.100.77")) == "pbx"
+    assert peers.trunk_at(flow("2001:db8::5")) == "pbx"
+    assert peers.trunk_at(flow("192.0.2.2")) is None
+    assert peers.trunk_at(flow("198.51.101.1")) is None
+
+
+def test_trunks_on_one_address_are_told_apart_by_port() -> None:
+    peers = TrunkPeers(
+        Directory.of(
+            [
+                trunk("any", "127.0.0.1", port=5060),
+                trunk("one", "127.0.0.1", port=5091, match_port=True),
+                trunk("two", "127.0.0.1", port=5092, match_port=True),
+            ]
+        )
+    )
+    assert [peers.trunk_at(flow("127.0.0.1", port)) for port in (5091, 5092, 7000)] == ["one", "two", "any"]
+
+
+def test_the_narrowest_network_wins() -> None:
+    peers = TrunkPeers(
+        Directory.of([trunk("wide", "203.0.113.1", addresses=("192.0.2.0/24",)), trunk("host", "192.0.2.9")])
+    )
+    assert peers.trunk_at(flow("192.0.2.9")) == "host"
+    assert peers.trunk_at(flow("192.0.2.8")) == "wide"
+
+
+def test_a_change_is_seen_only_and_at_once_when_told() -> None:
+    directory = Directory.of([])
+    peers = TrunkPeers(directory)
+    assert peers.trunk_at(flow("192.0.2.1")) is None
+    directory.apply(Put(entity=trunk("pbx", "192.0.2.1")))
+    peers.directory_changed()
+    assert peers.trunk_at(flow("192.0.2.1")) == "pbx"
+    directory.apply(Drop(entity=trunk("pbx", "192.0.2.1")))
+    peers.directory_changed()
+    assert peers.trunk_at(flow("192.0.2.1")) is None
+
+
+def test_credentials_are_those_of_the_agent_in_our_realm() -> None:
+    agent = Agent(name=AgentName("alice"), ha1_md5="m", ha1_sha256="s")
+    bare = Agent(name=AgentName("bare"))
+    credentials = AgentCredentials(Directory.of([agent, bare]), "hearthline")
+    assert credentials.ha1("alice", "hearthline", "MD5") == "m"
+    assert credentials.ha1("alice", "hearthline", "SHA-256") == "s"
+    assert credentials.ha1("alice", "hearthline", "SHA-512-256") is None
+    assert credentials.ha1("alice", "other", "MD5") is None
+    assert credentials.ha1("bob", "hearthline", "MD5") is None
+    assert credentials.ha1("bare", "hearthline", "MD5") is None
