@@ -108,8 +108,7 @@ class CdrFold:
             self._open[record.call] = _Open(record.wall, body)
         elif (state := self._open.get(record.call)) is not None:
             _note(state, record)
-            lost = state.ended is not None and state.ended[1].cause.reason is Reason.MEDIA_LOST
-            if state.ended is not None and (lost or not state.missing()):
+            if state.ended is not None and (_unmeasured(state.ended[1]) or not state.missing()):
                 rows = [self._row(record.call, state)]
         self._last_wall = record.wall
         return rows
@@ -170,11 +169,16 @@ def _note(state: _Open, record: Record) -> None:
             pass
 
 
+def _unmeasured(ended: CallEnded) -> bool:
+    """Whether the legs went in a way that lets nobody tell their quality."""
+    return ended.cause.reason in (Reason.MEDIA_LOST, Reason.ENGINE_RESTART)
+
+
 def _cut_off(state: _Open, wall: float) -> CallEnded:
     """The end of a call that has none in the log."""
     connected = wall if state.connected is None else state.connected
     return CallEnded(
-        cause=EndCause(outcome=Outcome.INDETERMINATE, reason=Reason.SHUTDOWN),
+        cause=EndCause(outcome=Outcome.INDETERMINATE, reason=Reason.ENGINE_RESTART),
         ended_by="engine",
         waited_s=0.0 if state.queue is None else connected - state.wall,
         talked_s=wall - connected,

@@ -1,0 +1,483 @@
+from __future__ import annotations
+
+import pytest
+
+from engine.calls.causes import EndCause, Outcome, Reason
+from engine.calls.directory import Put, Queue
+from engine.calls.leg import LegState
+from engine.calls.log import CallAnswered, CallConnected, CallHeld, CallResumed, CallRouted, CallStarted, LegClosed
+from engine.calls.ports import AgentPhone, OfferResult, ReleaseReason, WithdrawReason
+from engine.calls.routing import ToQueue
+from engine.ids import AgentName, QueueName
+from engine.media.commands import Codec, Direction, SetRemote, StopPlay, Tone
+from tests.support.call_fakes import Rig
+
+
+def test_the_caller_is_answered_at_once_and_hears_music_when_he_has_confirmed() -> None:
+    rig = Rig()
+    leg = rig.call_in()
+    assert rig.legs.legs[leg].state is LegState.ANSWERING
+    assert not rig.media.players
+    rig.confirm(leg, Codec.PCMA)
+    play = rig.media.players[leg]
+    assert (play.file, play.loop) == ("/music/default.wav", True)
+    assert rig.media.remotes[leg].codec is Codec.PCMA
+    assert [type(b) for b in rig.bodies()] == [CallStarted, CallRouted, CallAnswered]
+
+
+def test_a_queue_has_its_own_music() -> None:
+    rig = Rig()
+    rig.directory.apply(Put(entity=Queue(name=QueueName("sales"), music="/music/sales.wav")))
+    leg, _ = rig.queued()
+    assert rig.media.players[leg].file == "/music/sales.wav"
+
+
+def test_music_that_cannot_be_played_gives_way_to_the_engines_own_and_then_to_a_tone() -> None:
+    rig = Rig()
+    rig.directory.apply(Put(entity=Queue(name=QueueName("sales"), music="/music/sales.wav")))
+    rig.media.bad_files = {"/music/sales.wav"}
+    leg, _ = rig.queued()
+    assert rig.media.players[leg].file == "/music/default.wav"
+    rig.media.bad_files.add("/music/default.wav")
+    other, _ = rig.queued()
+    assert rig.media.players[other].tone is Tone.RINGBACK
+    assert rig.media.players[other].loop
+
+
+def test_the_agents_phone_is_called_with_the_callers_party_and_codec_first() -> None:
+    rig = Rig()
+    _, call = rig.queued(Codec.PCMA)
+    agent = rig.offered(call, "bert")
+    placed = rig.legs.legs[agent]
+    assert placed.destination == AgentPhone(agent=AgentName("bert"))
+    assert placed.caller is not None
+    assert placed.caller.number == "0301234"
+    assert placed.media is not None
+    assert placed.media.codecs == (Codec.PCMA, Codec.PCMU)
+    assert placed.media.port == rig.media.ports[agent]
+
+
+def test_no_agent_is_called_before_the_caller_has_confirmed() -> None:
+    rig = Rig()
+    caller = rig.call_in()
+    (call,) = rig.queues.waiting
+    rig.queues.make_offer(call, "anna")
+    rig.pump()
+    assert rig.legs.placed() == []
+    rig.confirm(caller)
+    assert len(rig.legs.placed()) == 1
+
+
+def test_neither_side_hears_the_other_before_the_answer_and_both_do_after_it() -> None:
+    rig = Rig()
+    caller, call = rig.queued()
+    agent = rig.offered(call)
+    rig.legs.far_ring(agent)
+    rig.pump()
+    assert rig.queues.rang
+    assert not rig.media.edges
+    assert rig.media.players[caller].loop
+    rig.legs.far_answer(agent)
+    rig.pump()
+    assert rig.media.edges == {(caller, agent), (agent, caller)}
+    assert not rig.media.players
+    assert rig.queues.talking == {call: "anna"}
+    assert rig.bodies(CallConnected) == [CallConnected(leg=agent, peer="agent:anna")]
+
+
+def test_music_stops_before_the_two_are_connected() -> None:
+    rig = Rig()
+    caller, agent, _ = rig.talking()
+    names = [type(c).__name__ for c in rig.media.sent]
+    assert names.index("StopPlay") < names.index("Connect")
+    assert rig.media.sent[names.index("StopPlay")] == StopPlay(leg=caller)
+    last = max(i for i, c in enumerate(rig.media.sent) if isinstance(c, SetRemote) and c.leg == agent)
+    assert last < names.index("Connect")
+
+
+@pytest.mark.parametrize("by_caller", [True, False])
+def test_hanging_up_on_either_side_ends_both_legs_at_once(by_caller: bool) -> None:
+    rig = Rig()
+    caller, agent, _call = rig.talking()
+    rig.clock.now += 60
+    rig.legs.far_hang_up(caller if by_caller else agent)
+    rig.pump()
+    ended = rig.end()
+    assert ended.ended_by == ("caller" if by_caller else "agent")
+    assert ended.cause.reason is (Reason.CALLER_HANGUP if by_caller else Reason.AGENT_HANGUP)
+    assert ended.cause.outcome is Outcome.SUCCESS
+    assert ended.cause.sip_code == 200
+    assert ended.talked_s == 60
+    assert ended.agent == "anna"
+    assert ended.queue == "sales"
+    assert {b.leg for b in rig.bodies(LegClosed) if isinstance(b, LegClosed)} == {agent, caller}
+    rig.assert_clean()
+
+
+def test_waiting_and_talking_are_measured_apart() -> None:
+    rig = Rig()
+    caller = rig.call_in()
+    rig.clock.now += 1
+    rig.confirm(caller)
+    (call,) = rig.queues.waiting
+    rig.clock.now += 20
+    agent = rig.offered(call)
+    rig.clock.now += 5
+    rig.legs.far_answer(agent)
+    rig.pump()
+    rig.clock.now += 100
+    rig.legs.far_hang_up(caller)
+    rig.pump()
+    ended = rig.end()
+    assert (ended.waited_s, ended.talked_s, ended.total_s) == (26, 100, 126)
+
+
+def test_a_caller_who_cancels_before_we_could_answer() -> None:
+    rig = Rig()
+    rig.media.held = True
+    leg = rig.call_in()
+    rig.legs.far_hang_up(leg)
+    rig.pump()
+    assert rig.end().cause == EndCause(outcome=Outcome.CLIENT, reason=Reason.ABANDONED, sip_code=487)
+    rig.media.release()
+    rig.assert_clean()
+
+
+def test_a_caller_who_vanishes_between_our_answer_and_his_confirmation() -> None:
+    rig = Rig()
+    leg = rig.call_in()
+    rig.legs.far_hang_up(leg)
+    rig.pump()
+    assert rig.end().cause.reason is Reason.ABANDONED
+    rig.assert_clean()
+
+
+def test_a_caller_who_gives_up_waiting() -> None:
+    rig = Rig()
+    leg, _ = rig.queued()
+    rig.clock.now += 30
+    rig.legs.far_hang_up(leg)
+    rig.pump()
+    ended = rig.end()
+    assert ended.cause == EndCause(outcome=Outcome.CLIENT, reason=Reason.ABANDONED, sip_code=200)
+    assert (ended.ended_by, ended.waited_s, ended.talked_s) == ("caller", 30, 0)
+    assert ended.agent is None
+    rig.assert_clean()
+
+
+@pytest.mark.parametrize("moment", ["port opening", "calling", "ringing"])
+def test_a_caller_who_gives_up_while_an_agent_is_called(moment: str) -> None:
+    rig = Rig()
+    caller, call = rig.queued()
+    if moment == "port opening":
+        rig.media.held = True
+        rig.queues.make_offer(call, "anna")
+        rig.pump()
+    else:
+        agent = rig.offered(call)
+        if moment == "ringing":
+            rig.legs.far_ring(agent)
+            rig.pump()
+    rig.legs.far_hang_up(caller)
+    rig.pump()
+    rig.media.release()
+    rig.pump()
+    assert rig.end().cause.reason is Reason.ABANDONED
+    for agent in rig.legs.placed():
+        cause = rig.legs.legs[agent].cause
+        assert cause is not None
+        assert cause.reason is Reason.CANCELLED
+        assert cause.sip_code == 487
+    assert rig.queues.failed == []
+    rig.assert_clean()
+
+
+@pytest.mark.parametrize("answer_first", [True, False])
+def test_hang_up_and_answer_in_the_same_instant(answer_first: bool) -> None:
+    rig = Rig()
+    caller, call = rig.queued()
+    agent = rig.offered(call)
+    if answer_first:
+        rig.legs.far_answer(agent)
+        rig.legs.far_hang_up(caller)
+    else:
+        rig.legs.far_hang_up(caller)
+        rig.legs.far_answer(agent)
+    rig.pump()
+    reason = rig.end().cause.reason
+    assert reason is (Reason.CALLER_HANGUP if answer_first else Reason.ABANDONED)
+    assert bool(rig.bodies(CallConnected)) is answer_first
+    rig.assert_clean()
+
+
+def test_an_answer_that_crosses_our_cancel_does_nothing() -> None:
+    rig = Rig()
+    rig.legs.auto_end = False
+    caller, call = rig.queued()
+    agent = rig.offered(call)
+    (offer,) = rig.queues.offers
+    rig.queues.withdraw(offer, WithdrawReason.RING_TIMEOUT)
+    rig.legs.far_answer(agent)
+    rig.pump()
+    assert not rig.media.edges
+    assert rig.manager.live().legs == 2
+    rig.legs.far_end_done(agent)
+    rig.pump()
+    assert rig.manager.live().legs == 1
+    assert rig.media.players[caller]
+    assert call in rig.queues.waiting
+
+
+def test_an_answer_that_the_queue_has_no_use_for_any_more_is_hung_up_on() -> None:
+    rig = Rig()
+    _, call = rig.queued()
+    agent = rig.offered(call)
+    rig.legs.far_answer(agent)
+    (offer,) = rig.queues.offers
+    rig.queues.withdraw(offer, WithdrawReason.RING_TIMEOUT)  # decided, but the answer is carried first
+    rig.pump()
+    assert rig.legs.legs[agent].state is LegState.ENDED
+    assert not rig.media.edges
+    assert call in rig.queues.waiting
+    assert rig.media.ports.keys() == {rig.manager._board.calls[call].caller.id}
+
+
+@pytest.mark.parametrize(
+    ("status", "result"),
+    [
+        (486, OfferResult.BUSY),
+        (600, OfferResult.BUSY),
+        (603, OfferResult.REJECTED),
+        (403, OfferResult.REJECTED),
+        (480, OfferResult.REJECTED),
+        (302, OfferResult.REJECTED),
+        (404, OfferResult.UNREACHABLE),
+        (503, OfferResult.UNREACHABLE),
+        (488, OfferResult.UNREACHABLE),
+    ],
+)
+def test_what_the_queue_is_told_when_an_agents_phone_refuses(status: int, result: OfferResult) -> None:
+    rig = Rig()
+    caller, call = rig.queued()
+    agent = rig.offered(call)
+    rig.legs.far_fail(agent, status)
+    rig.pump()
+    assert rig.queues.failed == [("anna", result)]
+    assert rig.media.players[caller]
+    assert rig.media.ports.keys() == {caller}
+    assert rig.manager.live() == (1, 1, 1, 0, 0)
+
+
+def test_a_phone_that_never_replies_is_unreachable() -> None:
+    rig = Rig()
+    _, call = rig.queued()
+    agent = rig.offered(call)
+    rig.legs.far_fail(agent, 408, timed_out=True)
+    rig.pump()
+    assert rig.queues.failed == [("anna", OfferResult.UNREACHABLE)]
+
+
+def test_no_port_for_the_agents_leg_is_our_failure_and_the_caller_waits_on() -> None:
+    rig = Rig()
+    caller, call = rig.queued()
+    rig.media.free_ports = 1
+    rig.queues.make_offer(call, "anna")
+    rig.pump()
+    assert rig.queues.failed == [("anna", OfferResult.FAILED)]
+    assert rig.legs.placed() == []
+    assert rig.media.players[caller]
+
+
+def test_a_withdrawn_offer_stops_ringing() -> None:
+    rig = Rig()
+    _, call = rig.queued()
+    agent = rig.offered(call)
+    (offer,) = rig.queues.offers
+    rig.queues.withdraw(offer, WithdrawReason.RING_TIMEOUT)
+    rig.pump()
+    cause = rig.legs.legs[agent].cause
+    assert cause is not None
+    assert (cause.reason, cause.sip_code) == (Reason.CANCELLED, 487)
+    assert rig.queues.failed == []
+    assert agent not in rig.media.ports
+
+
+def test_an_offer_withdrawn_before_its_port_is_open_is_never_placed() -> None:
+    rig = Rig()
+    _, call = rig.queued()
+    rig.media.held = True
+    offer = rig.queues.make_offer(call, "anna")
+    rig.pump()
+    rig.queues.withdraw(offer, WithdrawReason.AGENT_UNREACHABLE)
+    rig.pump()
+    rig.media.release()
+    rig.pump()
+    assert rig.legs.placed() == []
+    assert rig.manager.live() == (1, 1, 1, 0, 0)
+
+
+def test_of_several_that_ring_the_first_to_answer_talks_and_the_others_are_told_so() -> None:
+    rig = Rig()
+    _, call = rig.queued()
+    anna, bert = rig.offered(call, "anna"), rig.offered(call, "bert")
+    rig.legs.far_answer(bert)
+    rig.legs.far_answer(anna)
+    rig.pump()
+    assert rig.queues.talking == {call: "bert"}
+    assert rig.legs.legs[anna].state is LegState.ENDED
+    assert rig.media.hears(bert) == {rig.manager._board.calls[call].caller.id}
+    assert anna not in rig.media.ports
+
+
+def test_those_who_ring_in_vain_are_not_shown_a_missed_call() -> None:
+    rig = Rig()
+    _, call = rig.queued()
+    anna, bert = rig.offered(call, "anna"), rig.offered(call, "bert")
+    rig.legs.far_answer(bert)
+    rig.pump()
+    cause = rig.legs.legs[anna].cause
+    assert cause is not None
+    assert (cause.reason, cause.sip_code) == (Reason.CANCELLED, 200)
+
+
+def test_an_offer_for_a_call_that_is_over_fails() -> None:
+    rig = Rig()
+    caller, call = rig.queued()
+    rig.legs.far_hang_up(caller)
+    rig.queues.make_offer(call, "anna")
+    made = rig.queues.effects
+    rig.manager.leg_event(rig.legs.events.popleft(), rig.now)
+    rig.queues.effects = [e for e in made if type(e).__name__ == "MakeOffer"]
+    rig.pump()
+    assert rig.legs.placed() == []
+    rig.assert_clean()
+
+
+def test_a_full_queue_refuses_as_busy_instead_of_answering() -> None:
+    rig = Rig()
+    rig.queues.capacity = 0
+    leg = rig.call_in()
+    assert rig.legs.legs[leg].refused_with == 486
+    assert rig.end().cause == EndCause(outcome=Outcome.UPSTREAM, reason=Reason.QUEUE_FULL, sip_code=486)
+    rig.assert_clean()
+
+
+@pytest.mark.parametrize(
+    ("why", "reason"),
+    [(ReleaseReason.TIMEOUT, Reason.QUEUE_TIMEOUT), (ReleaseReason.QUEUE_REMOVED, Reason.OPERATOR)],
+)
+def test_a_caller_whom_the_queue_lets_go_is_hung_up_on(why: ReleaseReason, reason: Reason) -> None:
+    rig = Rig()
+    leg, call = rig.queued()
+    rig.offered(call)
+    rig.queues.let_go(call, why)
+    rig.pump()
+    cause = rig.legs.legs[leg].cause
+    assert cause is not None
+    assert cause.reason is reason
+    assert rig.end().ended_by == "engine"
+    rig.assert_clean()
+
+
+def test_a_queue_that_is_not_there_is_no_route() -> None:
+    rig = Rig(ToQueue(queue=QueueName("ghost")))
+    leg = rig.call_in()
+    assert rig.legs.legs[leg].refused_with == 404
+    assert rig.end().cause == EndCause(outcome=Outcome.SERVER, reason=Reason.NO_ROUTE, sip_code=404)
+    rig.assert_clean()
+
+
+def test_no_port_for_the_caller_is_said_as_503() -> None:
+    rig = Rig()
+    rig.media.free_ports = 0
+    leg = rig.call_in()
+    assert rig.legs.legs[leg].refused_with == 503
+    assert rig.end().cause == EndCause(outcome=Outcome.SERVER, reason=Reason.NO_MEDIA_PORT, sip_code=503)
+    rig.assert_clean()
+
+
+@pytest.mark.parametrize("direction", [Direction.RECVONLY, Direction.INACTIVE])
+@pytest.mark.parametrize("by_caller", [True, False])
+def test_hold_gives_the_other_side_music_and_takes_the_voices_away(direction: Direction, by_caller: bool) -> None:
+    rig = Rig()
+    caller, agent, _call = rig.talking()
+    holder, held = (caller, agent) if by_caller else (agent, caller)
+    rig.legs.far_update(holder, direction)
+    rig.pump()
+    assert not rig.media.edges
+    assert rig.media.players.keys() == {held}
+    assert rig.media.players[held].loop
+    assert rig.media.remotes[holder].direction is direction
+    assert rig.bodies(CallHeld) == [CallHeld(leg=holder)]
+    assert [c.phase for c in rig.manager.snapshot()] == ["held"]
+    rig.legs.far_update(holder, Direction.SENDRECV)
+    rig.pump()
+    assert rig.media.edges == {(caller, agent), (agent, caller)}
+    assert not rig.media.players
+    assert rig.bodies(CallResumed) == [CallResumed(leg=holder)]
+    rig.legs.far_hang_up(caller)
+    rig.assert_clean()
+
+
+def test_when_both_hold_nobody_hears_anything_and_one_resuming_hears_music() -> None:
+    rig = Rig()
+    caller, agent, _ = rig.talking()
+    rig.legs.far_update(caller, Direction.RECVONLY)
+    rig.legs.far_update(agent, Direction.RECVONLY)
+    rig.pump()
+    assert not rig.media.edges
+    assert not rig.media.players
+    rig.legs.far_update(caller, Direction.SENDRECV)
+    rig.pump()
+    assert rig.media.players.keys() == {caller}
+    rig.legs.far_hang_up(agent)
+    rig.assert_clean()
+
+
+def test_a_repeated_hold_is_one_hold() -> None:
+    rig = Rig()
+    caller, _, _ = rig.talking()
+    rig.legs.far_update(caller, Direction.RECVONLY)
+    rig.legs.far_update(caller, Direction.INACTIVE)
+    rig.pump()
+    assert len(rig.bodies(CallHeld)) == 1
+
+
+def test_an_agent_who_answers_a_caller_on_hold_hears_music() -> None:
+    rig = Rig()
+    caller, call = rig.queued()
+    rig.legs.far_update(caller, Direction.RECVONLY)
+    rig.pump()
+    assert rig.bodies(CallHeld) == []
+    agent = rig.offered(call)
+    rig.legs.far_answer(agent)
+    rig.pump()
+    assert not rig.media.edges
+    assert rig.media.players.keys() == {agent}
+
+
+def test_hanging_up_on_hold_leaves_nothing() -> None:
+    rig = Rig()
+    caller, agent, _ = rig.talking()
+    rig.legs.far_update(agent, Direction.INACTIVE)
+    rig.pump()
+    rig.legs.far_hang_up(caller)
+    rig.assert_clean()
+
+
+def test_hold_music_that_fails_falls_back_to_a_tone() -> None:
+    rig = Rig()
+    _, agent, _ = rig.talking()
+    rig.media.bad_files = {"/music/default.wav"}
+    rig.legs.far_update(agent, Direction.RECVONLY)
+    rig.pump()
+    assert [p.tone for p in rig.media.players.values()] == [Tone.RINGBACK]
+
+
+def test_a_leg_that_never_was_up_leaves_no_quality_record() -> None:
+    rig = Rig()
+    caller, call = rig.queued()
+    rig.offered(call)
+    rig.legs.far_hang_up(caller)
+    rig.pump()
+    assert [b.leg for b in rig.bodies(LegClosed) if isinstance(b, LegClosed)] == [caller]

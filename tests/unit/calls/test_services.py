@@ -1,0 +1,116 @@
+"""Echo, announcement, feature codes, refusal: what the engine does by itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.calls.causes import EndCause, Outcome, Reason
+from engine.calls.leg import LegState
+from engine.calls.log import CallAnswered, CallRouted
+from engine.calls.routing import Feature, NoRoute, Route, ToAnnouncement, ToEcho, ToFeature, ToReject
+from engine.ids import AgentName
+from engine.media.commands import Tone
+from tests.support.call_fakes import Rig
+
+
+def test_echo_lets_the_caller_hear_himself_until_he_hangs_up() -> None:
+    rig = Rig(ToEcho())
+    leg = rig.call_in("600", agent="anna")
+    assert not rig.media.edges
+    rig.confirm(leg)
+    assert rig.media.edges == {(leg, leg)}
+    assert rig.queues.ever_engaged == ["anna"]
+    rig.legs.far_hang_up(leg)
+    rig.pump()
+    assert rig.end().cause == EndCause(outcome=Outcome.SUCCESS, reason=Reason.CALLER_HANGUP, sip_code=200)
+    assert (rig.end().waited_s, rig.end().talked_s) == (0, 0)
+    rig.assert_clean()
+
+
+def test_an_announcement_is_played_to_its_end_and_then_hung_up() -> None:
+    rig = Rig(ToAnnouncement(file="/say/closed.wav"))
+    leg = rig.call_in()
+    rig.confirm(leg)
+    play = rig.media.players[leg]
+    assert (play.file, play.loop) == ("/say/closed.wav", False)
+    rig.media.finish_playing(leg)
+    rig.pump()
+    assert rig.end().cause == EndCause(outcome=Outcome.SUCCESS, reason=Reason.COMPLETED, sip_code=200)
+    assert rig.end().ended_by == "engine"
+    rig.assert_clean()
+
+
+def test_a_caller_who_does_not_hear_the_announcement_out() -> None:
+    rig = Rig(ToAnnouncement(file="/say/closed.wav"))
+    leg = rig.call_in()
+    rig.confirm(leg)
+    rig.legs.far_hang_up(leg)
+    rig.media.finish_playing(leg)
+    rig.pump()
+    assert rig.end().cause.reason is Reason.CALLER_HANGUP
+    rig.assert_clean()
+
+
+def test_an_announcement_that_cannot_be_read_is_our_fault() -> None:
+    rig = Rig(ToAnnouncement(file="/say/gone.wav"))
+    rig.media.bad_files = {"/say/gone.wav"}
+    leg = rig.call_in()
+    rig.confirm(leg)
+    assert rig.end().cause.outcome is Outcome.SERVER
+    rig.assert_clean()
+
+
+@pytest.mark.parametrize(
+    ("feature", "before", "change", "tone"),
+    [
+        (Feature.AVAILABLE, False, ("anna", True, "", "phone"), Tone.CONFIRM),
+        (Feature.BREAK, True, ("anna", False, "lunch", "phone"), Tone.CONFIRM),
+        (Feature.STATUS, True, None, Tone.CONFIRM),
+        (Feature.STATUS, False, None, Tone.DENY),
+    ],
+)
+def test_feature_codes(feature: Feature, before: bool, change: tuple[str, bool, str, str] | None, tone: Tone) -> None:
+    rig = Rig(ToFeature(feature=feature, reason="lunch" if feature is Feature.BREAK else ""))
+    rig.queues.available[AgentName("anna")] = before
+    leg = rig.call_in("*1", agent="anna")
+    rig.confirm(leg)
+    assert rig.queues.statuses == ([] if change is None else [change])
+    assert rig.media.players[leg].tone is tone
+    assert not rig.media.players[leg].loop
+    assert rig.queues.engaged
+    rig.media.finish_playing(leg)
+    rig.pump()
+    assert rig.end().cause.reason is Reason.COMPLETED
+    assert rig.bodies(CallRouted) == [CallRouted(destination=f"feature:{feature}")]
+    rig.assert_clean()
+
+
+def test_a_feature_code_from_a_trunk_is_forbidden_and_changes_nothing() -> None:
+    rig = Rig(ToFeature(feature=Feature.BREAK))
+    leg = rig.call_in("*12")
+    assert rig.legs.legs[leg].refused_with == 403
+    assert rig.end().cause == EndCause(outcome=Outcome.CLIENT, reason=Reason.FORBIDDEN, sip_code=403)
+    assert rig.queues.statuses == []
+    assert rig.media.sent == []
+    rig.assert_clean()
+
+
+@pytest.mark.parametrize(
+    ("route", "status", "reason"),
+    [
+        (ToReject(status=603, reason="Decline"), 603, Reason.DIALPLAN_REJECT),
+        (ToReject(status=486, reason="Busy"), 486, Reason.DIALPLAN_REJECT),
+        (NoRoute(explanation="nothing"), 404, Reason.NO_ROUTE),
+        (NoRoute(explanation="not you", forbidden=True), 403, Reason.FORBIDDEN),
+    ],
+)
+def test_refusals_need_no_port_and_engage_nobody(route: Route, status: int, reason: Reason) -> None:
+    rig = Rig(route)
+    leg = rig.call_in(agent="anna")
+    assert rig.legs.legs[leg].refused_with == status
+    assert rig.legs.legs[leg].state is LegState.ENDED
+    assert rig.end().cause == EndCause(outcome=Outcome.CLIENT, reason=reason, sip_code=status)
+    assert rig.media.sent == []
+    assert rig.queues.ever_engaged == []
+    assert rig.bodies(CallAnswered) == []
+    rig.assert_clean()
