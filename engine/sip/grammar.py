@@ -109,6 +109,13 @@ LIST_ELEMENT: Final = re.compile(rf'(?:{QUOTED}|<[^<>]*+>|[^",<]++)*+')
 MEDIA_TYPE: Final = re.compile(rf"([{TOKEN_CHARS}]++){WS}/{WS}([{TOKEN_CHARS}]++){WS}((?:;.*+)?+)")
 
 
+# challenge / credentials = scheme LWS auth-param *(COMMA auth-param)
+# auth-param = token EQUAL ( token / quoted-string )
+# Deviation: a bare value may have any character but white space, comma and quote (unquoted nonces and URIs are common).
+AUTH_SCHEME: Final = re.compile(rf"([{TOKEN_CHARS}]++)[ \t]++")
+AUTH_PARAM: Final = re.compile(rf'([{TOKEN_CHARS}]++){WS}={WS}(?:({QUOTED})|([^ \t,"]++)){WS}(?:,{WS}|$)')
+
+
 def unquote(text: str) -> str:
     """The characters that a quoted-string (with its quotes) stands for."""
     inner = text[1:-1]

@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 
 from engine.sip.errors import LocalSipError
 from engine.sip.grammar import (
+    AUTH_PARAM,
+    AUTH_SCHEME,
     CSEQ,
     LIST_ELEMENT,
     MEDIA_TYPE,
@@ -231,6 +233,33 @@ def _split_params(text: str) -> dict[str, str | None]:
     if len(params) != len(items) - 1:
         raise refuse(400, f"a parameter is there twice: {text[:80]!r}")
     return params
+
+
+@dataclass(frozen=True, slots=True)
+class AuthParams:
+    """What an authentication header says: a challenge or credentials (RFC 3261 20.7, 20.44)."""
+
+    scheme: str
+    """Lower case."""
+    params: Mapping[str, str] = field(hash=False)
+    """Names in lower case, values unquoted."""
+
+
+def parse_auth(text: str) -> AuthParams:
+    """WWW-Authenticate, Authorization and their Proxy- siblings, one field value. Raises RemoteSipError(400)."""
+    match = AUTH_SCHEME.match(text)
+    if match is None:
+        raise refuse(400, f"not an authentication header: {text[:80]!r}")
+    params: dict[str, str] = {}
+    at = match.end()
+    while at < len(text):
+        found = AUTH_PARAM.match(text, at)
+        if found is None or found[1].lower() in params:
+            raise refuse(400, f"malformed authentication parameters: {text[at : at + 80]!r}")
+        name, quoted, plain = found.groups()
+        params[name.lower()] = unquote(quoted) if quoted is not None else plain
+        at = found.end()
+    return AuthParams(match[1].lower(), params)
 
 
 def print_params(params: Mapping[str, str | None]) -> str:

@@ -1,0 +1,311 @@
+"""HTTP Digest as SIP uses it (RFC 7616, 8760; RFC 2617 and 2069 clients too), both sides.
+
+A nonce is its own record: time, serial number and an HMAC over both, so that the server stores nothing for a challenge.
+Only nonces that have been used are remembered, for their counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Protocol
+
+from engine.sip.errors import LocalSipError, RemoteSipError
+from engine.sip.grammar import quote
+from engine.sip.headers import AuthParams, parse_auth
+from engine.sip.limits import MAX_NONCE_COUNTS, NONCE_COUNT_WINDOW
+from engine.sip.names import refuse
+from engine.sip.uri import parse_uri
+
+Ha1Lookup = Callable[[str, str, str], str | None]
+"""(user, realm, algorithm) to HA1 in hex, or None where the user is not known: `CredentialStore.ha1`, as a function."""
+
+_HASHES: Final = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}
+"""Algorithm names as RFC 7616 and 8760 write them, the preferred first."""
+_QOPS: Final = ("auth", "auth-int")
+_MAC_HEX: Final = 32
+_TIME_HEX: Final = 12
+_SERIAL_HEX: Final = 8
+
+
+class CredentialStore(Protocol):
+    """Secrets, looked up in memory."""
+
+    def ha1(self, user: str, realm: str, algorithm: str) -> str | None:
+        """H(user:realm:password) in hex for "MD5" or "SHA-256"; None where there is none."""
+        ...
+
+
+class Outcome(StrEnum):
+    """What the credentials of a request prove."""
+
+    OK = "ok"
+    STALE = "stale"
+    """The password is right but the nonce is old, used up or unknown: challenge with `stale=True`."""
+    DENIED = "denied"
+    ABSENT = "absent"
+    """No Digest credentials for our realm."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The outcome, and for OK and STALE the user who proved to know the password (for DENIED who was claimed)."""
+
+    outcome: Outcome
+    user: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.outcome is Outcome.OK
+
+
+_ABSENT: Final = Verdict(outcome=Outcome.ABSENT)
+
+
+def ha1(user: str, realm: str, password: str, algorithm: str) -> str:
+    """H(user:realm:password) in hex (RFC 7616 3.4.2). Raises LocalSipError for an algorithm other than MD5, SHA-256."""
+    return _hash(algorithm, f"{user}:{realm}:{password}".encode())
+
+
+def response_digest(
+    secret: str,
+    algorithm: str,
+    *,
+    nonce: str,
+    method: str,
+    uri: str,
+    qop: str = "",
+    nonce_count: str = "",
+    cnonce: str = "",
+    body: bytes = b"",
+) -> str:
+    """The response parameter: H(HA1:nonce:nc:cnonce:qop:HA2), or H(HA1:nonce:HA2) without qop (RFC 7616 3.4.1, RFC
+    2617 3.2.2.1)."""
+    a2 = f"{method}:{uri}"
+    if qop == "auth-int":
+        a2 = f"{a2}:{_hash(algorithm, body)}"
+    ha2 = _hash(algorithm, a2.encode())
+    middle = f"{nonce}:{nonce_count}:{cnonce}:{qop}" if qop else nonce
+    return _hash(algorithm, f"{secret}:{middle}:{ha2}".encode())
+
+
+class DigestServer:
+    """Challenges and verifies for one realm. `nonce_secret` is at least 16 random octets, kept over restarts or not."""
+
+    __slots__ = ("_counts", "_forgotten_until", "_realm", "_secret", "_serial", "_ttl_ms", "_unknown_ha1")
+
+    def __init__(self, realm: str, nonce_secret: bytes, nonce_ttl_s: float) -> None:
+        self._realm = realm
+        self._secret = nonce_secret
+        self._ttl_ms = int(nonce_ttl_s * 1000)
+        self._serial = 0
+        self._counts: OrderedDict[str, _Counts] = OrderedDict()
+        self._forgotten_until = -1
+        """Nonces made up to here (ms) may have been used and forgotten, so that they count as stale."""
+        self._unknown_ha1 = {
+            algorithm: hmac.digest(nonce_secret, algorithm.encode(), _HASHES[algorithm]).hex() for algorithm in _HASHES
+        }
+
+    def challenges(self, now: float, stale: bool = False) -> list[str]:
+        """Values of WWW-Authenticate, one for each algorithm, SHA-256 first (RFC 8760 2.4)."""
+        nonce = self._make_nonce(int(now * 1000))
+        tail = ", stale=true" if stale else ""
+        realm = quote(self._realm)
+        return [
+            f'Digest realm={realm}, nonce="{nonce}", algorithm={algorithm}, qop="auth"{tail}' for algorithm in _HASHES
+        ]
+
+    def verify(
+        self,
+        credentials: str | Sequence[str] | None,
+        method: str,
+        request_uri: str,
+        body: bytes,
+        ha1_lookup: Ha1Lookup,
+        now: float,
+    ) -> Verdict:
+        """What the Authorization value (or several) of a request prove. Never raises for what the peer sent; an unknown
+        user costs the same work as a wrong password."""
+        given = self._ours([credentials] if isinstance(credentials, str) else credentials or ())
+        if given is None:
+            return _ABSENT
+        user = given.get("username", "")
+        denied = Verdict(outcome=Outcome.DENIED, user=user)
+        algorithm = given.get("algorithm", "MD5").upper()
+        qop = given.get("qop", "").lower()
+        if algorithm not in _HASHES or (qop and qop not in _QOPS):
+            return denied
+        known = ha1_lookup(user, self._realm, algorithm)
+        nonce = given.get("nonce", "")
+        expected = response_digest(
+            known or self._unknown_ha1[algorithm],
+            algorithm,
+            nonce=nonce,
+            method=method,
+            uri=given.get("uri", ""),
+            qop=qop,
+            nonce_count=given.get("nc", ""),
+            cnonce=given.get("cnonce", ""),
+            body=body,
+        )
+        right = hmac.compare_digest(expected.encode(), given.get("response", "").lower().encode())
+        if not right or known is None or not _same_uri(given.get("uri", ""), request_uri):
+            return denied
+        count = _read_count(given.get("nc", "")) if qop else 1
+        if count is None or (qop and not given.get("cnonce")):
+            return denied
+        fresh = self._use_nonce(nonce, count, int(now * 1000))
+        return Verdict(outcome=Outcome.OK if fresh else Outcome.STALE, user=user)
+
+    def _ours(self, fields: Sequence[str]) -> dict[str, str] | None:
+        for text in fields:
+            try:
+                auth = parse_auth(text)
+            except RemoteSipError:
+                continue
+            if auth.scheme == "digest" and auth.params.get("realm") == self._realm:
+                return dict(auth.params)
+        return None
+
+    def _make_nonce(self, at_ms: int) -> str:
+        # The serial number keeps two nonces of one millisecond apart: each has its own count.
+        self._serial = (self._serial + 1) % (1 << (4 * _SERIAL_HEX))
+        head = f"{at_ms % (1 << 4 * _TIME_HEX):0{_TIME_HEX}x}{self._serial:0{_SERIAL_HEX}x}"
+        return head + self._mac(head)
+
+    def _mac(self, head: str) -> str:
+        return hmac.digest(self._secret, f"{head}:{self._realm}".encode(), hashlib.sha256).hex()[:_MAC_HEX]
+
+    def _use_nonce(self, nonce: str, count: int, now_ms: int) -> bool:
+        """Whether the nonce is ours, young, and its count new."""
+        head, mac = nonce[: _TIME_HEX + _SERIAL_HEX], nonce[_TIME_HEX + _SERIAL_HEX :]
+        if not hmac.compare_digest(self._mac(head).encode(), mac.encode()):
+            return False
+        made_ms = int(head[:_TIME_HEX], 16)
+        # A nonce from the future is of another boot of this machine, whose monotonic clock stood elsewhere.
+        if not 0 <= now_ms - made_ms <= self._ttl_ms:
+            return False
+        counts = self._counts.get(nonce)
+        if counts is None:
+            if made_ms <= self._forgotten_until:
+                return False
+            counts = self._counts[nonce] = _Counts(made_ms)
+            self._forget(now_ms)
+        return counts.take(count)
+
+    def _forget(self, now_ms: int) -> None:
+        """Drops counts that no longer matter, for their nonce is too old, and past the bound those used first."""
+        while self._counts:
+            nonce, oldest = next(iter(self._counts.items()))
+            if now_ms - oldest.made_ms <= self._ttl_ms and len(self._counts) <= MAX_NONCE_COUNTS:
+                break
+            del self._counts[nonce]
+            self._forgotten_until = max(self._forgotten_until, oldest.made_ms)
+
+
+class _Counts:
+    """The counts of one nonce: the highest and a window of bits below it, so that requests that overtook each other
+    pass and a repeated one does not (RFC 7616 3.4, nc)."""
+
+    __slots__ = ("_highest", "_seen", "made_ms")
+
+    def __init__(self, made_ms: int) -> None:
+        self.made_ms = made_ms
+        self._highest = 0
+        self._seen = 0
+
+    def take(self, count: int) -> bool:
+        if count > self._highest:
+            shift = min(count - self._highest, NONCE_COUNT_WINDOW)
+            self._seen = ((self._seen << shift) | 1) & ((1 << NONCE_COUNT_WINDOW) - 1)
+            self._highest = count
+            return True
+        behind = self._highest - count
+        if count < 1 or behind >= NONCE_COUNT_WINDOW or self._seen >> behind & 1:
+            return False
+        self._seen |= 1 << behind
+        return True
+
+
+def answer_challenge(
+    challenges: Sequence[str],
+    *,
+    user: str,
+    method: str,
+    uri: str,
+    cnonce: str,
+    nc: int = 1,
+    body: bytes = b"",
+    password: str | None = None,
+    ha1_lookup: Ha1Lookup | None = None,
+    proxy: bool = False,
+) -> tuple[str, str]:
+    """Header name and value that answer the values of WWW-Authenticate (or with `proxy` Proxy-Authenticate), SHA-256
+    before MD5; from the password, or from a look-up of HA1. Raises RemoteSipError where no challenge can be answered,
+    LocalSipError without a secret."""
+    auth, algorithm = _best(challenges)
+    realm, nonce = auth.params["realm"], auth.params["nonce"]
+    secret = ha1_lookup(user, realm, algorithm) if ha1_lookup is not None else None
+    if secret is None:
+        if password is None:
+            raise LocalSipError(f"no secret for user {user!r} in realm {realm!r}")
+        secret = ha1(user, realm, password, algorithm)
+    offered = [item.strip().lower() for item in auth.params.get("qop", "").split(",")]
+    qop = next((name for name in _QOPS if name in offered), "")
+    count = f"{nc:08x}" if qop else ""
+    used_cnonce = cnonce if qop else ""
+    digest = response_digest(
+        *(secret, algorithm),
+        **{"nonce": nonce, "method": method, "uri": uri, "qop": qop, "nonce_count": count, "cnonce": used_cnonce},
+        body=body,
+    )
+    parts = [
+        f"Digest username={quote(user)}, realm={quote(realm)}, nonce={quote(nonce)}, uri={quote(uri)}",
+        f'response="{digest}", algorithm={algorithm}',
+    ]
+    if qop:
+        parts.append(f"qop={qop}, nc={count}, cnonce={quote(cnonce)}")
+    if "opaque" in auth.params:
+        parts.append(f"opaque={quote(auth.params['opaque'])}")
+    return "Proxy-Authorization" if proxy else "Authorization", ", ".join(parts)
+
+
+def _best(challenges: Sequence[str]) -> tuple[AuthParams, str]:
+    found: dict[str, AuthParams] = {}
+    for text in challenges:
+        auth = parse_auth(text)
+        algorithm = auth.params.get("algorithm", "MD5").upper()
+        if auth.scheme == "digest" and auth.params.keys() >= {"realm", "nonce"}:
+            found.setdefault(algorithm, auth)
+    for algorithm in _HASHES:
+        if algorithm in found:
+            return found[algorithm], algorithm
+    raise refuse(400, "no challenge that can be answered")
+
+
+def _hash(algorithm: str, data: bytes) -> str:
+    make = _HASHES.get(algorithm)
+    if make is None:
+        raise LocalSipError(f"digest algorithm {algorithm!r} is not supported")
+    return make(data, usedforsecurity=False).hexdigest()
+
+
+def _read_count(text: str) -> int | None:
+    """nc = 8LHEX (RFC 7616 3.4)."""
+    try:
+        return int(text, 16) if len(text) == 8 and text.isalnum() else None
+    except ValueError:
+        return None
+
+
+def _same_uri(given: str, request_uri: str) -> bool:
+    if given == request_uri:
+        return True
+    try:
+        return parse_uri(given).equivalent(parse_uri(request_uri))
+    except RemoteSipError:
+        return False
