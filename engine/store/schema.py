@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Engine, inspect, text
+from sqlalchemy.exc import DBAPIError
 
 from engine.errors import AlreadyExists, ConfigError, InvalidRequest, Unavailable
 from engine.store.database import open_database, parse_url, sqlite_file
-from engine.store.errors import SchemaMismatch, translated
+from engine.store.errors import SchemaMismatch, brief, translated
 
 REVISIONS: Final = ("0001",)
 """Every revision of `migrations/versions`, oldest first."""
@@ -145,10 +146,13 @@ def integrity(url: str) -> list[str]:
         return []
     engine = open_database(url, read_only=True)
     try:
-        with translated(), engine.connect() as connection:
+        with engine.connect() as connection:
             found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(20)")]
             for row in connection.exec_driver_sql("PRAGMA foreign_key_check"):
                 found.append(f"row {row[1]} of {row[0]} names a row of {row[2]} that is not there")
+    except DBAPIError as error:
+        # So badly broken that SQLite cannot even look.
+        return [brief(error)]
     finally:
         engine.dispose()
     return [line for line in found if line != "ok"]

@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+from sqlalchemy import Engine, event, select
+
+from engine.calls.directory import Agent, AgentStatus, Directory, Drop, Entity, Member, Put, Queue, StrategyName, Trunk
+from engine.errors import AlreadyExists, InvalidRequest, NotFound, Unavailable
+from engine.ids import AgentName, QueueName, TrunkName
+from engine.store.directory_store import DirectoryStore
+from engine.store.entities import CLASSES, SETTABLE, TABLES, Kind
+from engine.store.secrets import ha1_pair
+from engine.store.tables import agents, members
+
+ANNA, BERT = AgentName("anna"), AgentName("bert")
+SALES, HELP = QueueName("sales"), QueueName("help")
+PBX = Trunk(name=TrunkName("pbx"), host="192.0.2.10", addresses=("192.0.2.0/24", "2001:db8::1"), match_port=True)
+
+
+@pytest.fixture
+def store(database: Engine) -> DirectoryStore:
+    return DirectoryStore(database)
+
+
+def fill(store: DirectoryStore) -> list[Entity]:
+    entities: list[Entity] = [
+        Agent(name=ANNA, display="Anna B.", context="night", status=AgentStatus.BREAK, status_reason="lunch"),
+        Agent(name=BERT),
+        Queue(name=SALES, strategy=StrategyName.RINGALL, ring_timeout_s=7.5, max_callers=3, rona_break=False),
+        Queue(name=HELP),
+        Member(queue=SALES, agent=BERT, penalty=2),
+        Member(queue=SALES, agent=ANNA),
+        PBX,
+    ]
+    for entity in entities:
+        assert store.put(entity) == Put(entity=entity)
+    return entities
+
+
+def test_what_is_put_is_loaded(store: DirectoryStore) -> None:
+    entities = fill(store)
+    assert store.load() == Directory.of(entities)
+    assert [m.agent for m in store.load().members_of(SALES)] == [BERT, ANNA], "in the order of adding"
+
+
+def test_members_keep_their_place_when_changed(store: DirectoryStore) -> None:
+    fill(store)
+    store.write("member", "sales/bert", {"penalty": 5}, "update")
+    assert [(m.agent, m.penalty) for m in store.load().members_of(SALES)] == [(BERT, 5), (ANNA, 0)]
+
+
+def test_dropping_takes_memberships_along(store: DirectoryStore) -> None:
+    fill(store)
+    assert store.drop("agent", "anna") == Drop(entity=store_agent())
+    assert [m.agent for m in store.load().members.values()] == [BERT]
+    store.drop("queue", "sales")
+    loaded = store.load()
+    assert (list(loaded.members), list(loaded.queues), list(loaded.agents)) == ([], [HELP], [BERT])
+    store.drop("trunk", "pbx")
+    assert store.load().trunks == {}
+    with pytest.raises(NotFound, match="no trunk 'pbx'"):
+        store.drop("trunk", "pbx")
+
+
+def store_agent() -> Agent:
+    return Agent(name=ANNA, display="Anna B.", context="night", status=AgentStatus.BREAK, status_reason="lunch")
+
+
+def test_modes_of_writing(store: DirectoryStore) -> None:
+    with pytest.raises(NotFound, match="no queue 'sales'"):
+        store.write("queue", "sales", {}, "update")
+    made = store.write("queue", "sales", {"retry_s": 1, "strategy": "ringall"}, "create")
+    assert made == Put(entity=Queue(name=SALES, retry_s=1.0, strategy=StrategyName.RINGALL))
+    with pytest.raises(AlreadyExists, match="queue 'sales' exists already"):
+        store.write("queue", "sales", {}, "create")
+    changed = store.write("queue", "sales", {"wrap_up_s": 0}, "update")
+    assert changed == Put(entity=Queue(name=SALES, retry_s=1.0, strategy=StrategyName.RINGALL, wrap_up_s=0.0))
+    assert store.write("queue", "sales", {"music": "x.wav"}, "replace") == Put(entity=Queue(name=SALES, music="x.wav"))
+    assert store.write("queue", "help", {}, "replace") == Put(entity=Queue(name=HELP))
+    assert store.get("queue", "sales") == Queue(name=SALES, music="x.wav")
+
+
+def test_replacing_an_agent_keeps_secret_and_status(store: DirectoryStore) -> None:
+    store.write("agent", "anna", {"display": "Anna"}, "create")
+    secret = store.rotate_secret("anna", "hearthline").secret
+    store.set_status("anna", AgentStatus.BREAK, "lunch", 5.0)
+    replaced = store.write("agent", "anna", {"context": "night"}, "replace").entity
+    assert isinstance(replaced, Agent)
+    assert (replaced.display, replaced.context, replaced.status, replaced.status_reason) == (
+        "",
+        "night",
+        AgentStatus.BREAK,
+        "lunch",
+    )
+    assert replaced.ha1_sha256 == ha1_pair("anna", "hearthline", secret).sha256
+
+
+def test_a_trunk_can_be_replaced_only_with_its_host(store: DirectoryStore) -> None:
+    with pytest.raises(InvalidRequest, match="trunk pbx: host is needed"):
+        store.write("trunk", "pbx", {"port": 5070}, "create")
+    store.write("trunk", "pbx", {"host": "192.0.2.1", "addresses": ["192.0.2.7"]}, "replace")
+    assert store.get("trunk", "pbx") == Trunk(name=TrunkName("pbx"), host="192.0.2.1", addresses=("192.0.2.7",))
+
+
+def test_a_secret_is_shown_once_and_kept_as_ha1_only(store: DirectoryStore, database: Engine) -> None:
+    store.put(Agent(name=ANNA))
+    assert store.agents_without_secret("hearthline") == [ANNA]
+    first = store.rotate_secret("anna", "hearthline")
+    second = store.rotate_secret("anna", "hearthline")
+    assert first.secret != second.secret
+    pair = ha1_pair("anna", "hearthline", second.secret)
+    assert second.change == Put(entity=Agent(name=ANNA, ha1_md5=pair.md5, ha1_sha256=pair.sha256))
+    with database.connect() as connection:
+        row = connection.execute(select(agents)).one()
+    assert second.secret not in str(row)
+    assert store.agents_without_secret("hearthline") == []
+    assert store.agents_without_secret("another realm") == [ANNA]
+    with pytest.raises(NotFound):
+        store.rotate_secret("nobody", "hearthline")
+
+
+def test_status_is_kept(store: DirectoryStore) -> None:
+    store.put(Agent(name=ANNA))
+    put = store.set_status("anna", AgentStatus.BREAK, "rona: no answer", 12.5)
+    assert put.entity == store.load().agents[ANNA]
+    assert store.load().agents[ANNA] == Agent(
+        name=ANNA, status=AgentStatus.BREAK, status_reason="rona: no answer", status_since=12.5
+    )
+
+
+def test_a_membership_of_nobody_is_refused(store: DirectoryStore) -> None:
+    store.put(Queue(name=SALES))
+    with pytest.raises(NotFound, match="no agent 'anna'"):
+        store.write("member", "sales/anna", {}, "create")
+    with pytest.raises(NotFound, match="no queue 'help'"):
+        store.write("member", "help/anna", {}, "create")
+    with pytest.raises(InvalidRequest, match="QUEUE/AGENT, not 'sales'"):
+        store.write("member", "sales", {}, "create")
+
+
+GOOD: dict[Kind, tuple[str, dict[str, object]]] = {
+    "agent": ("anna", {}),
+    "queue": ("sales", {}),
+    "trunk": ("pbx", {"host": "192.0.2.10"}),
+    "member": ("sales/anna", {}),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "said"),
+    [
+        ("agent", {"context": "Bad Context"}, "context 'Bad Context' is not allowed"),
+        ("agent", {"display": "x" * 129}, "display has 129 characters; at most 128"),
+        ("agent", {"display": "a\r\nb"}, "characters that cannot be shown"),
+        ("agent", {"ha1_md5": "0" * 32}, "'ha1_md5' cannot be set; there are: display, context"),
+        ("agent", {"status": "break"}, "'status' cannot be set"),
+        ("queue", {"name": "other"}, "'name' cannot be set"),
+        ("queue", {"ring_timeout_s": 0}, "ring_timeout_s 0.0 is out of range; allowed is 1 to 600"),
+        ("queue", {"ring_timeout_s": float("nan")}, "ring_timeout_s nan is out of range"),
+        ("queue", {"retry_s": -1}, "retry_s -1.0 is out of range"),
+        ("queue", {"wrap_up_s": 3601}, "wrap_up_s 3601.0 is out of range"),
+        ("queue", {"max_wait_s": 86401}, "max_wait_s"),
+        ("queue", {"max_callers": -1}, "max_callers -1 is out of range"),
+        ("queue", {"max_callers": 1.5}, "max_callers must be int, not 1.5"),
+        ("queue", {"rona_break": 1}, "rona_break must be bool, not 1"),
+        ("queue", {"retry_s": True}, "retry_s must be float, not True"),
+        ("queue", {"music": None}, "music must be str, not None"),
+        ("queue", {"music": "x" * 1025}, "music has 1025 characters"),
+        ("queue", {"strategy": "loudest"}, "strategy 'loudest' is not known; there are: longest-idle, ringall"),
+        ("trunk", {"host": "pbx.example.org"}, "host 'pbx.example.org' is not an IP address"),
+        ("trunk", {"port": 0}, "port 0 is out of range; allowed is 1 to 65535"),
+        ("trunk", {"transport": "sctp"}, "transport 'sctp' is not known; there are: udp, tcp"),
+        ("trunk", {"addresses": ["192.0.2.1/24"]}, "addresses has '192.0.2.1/24'"),
+        ("trunk", {"addresses": ["0.0.0.0/0"]}, "would take everybody for this trunk"),
+        ("trunk", {"addresses": "192.0.2.1"}, "addresses must be list of str"),
+        ("trunk", {"addresses": ["192.0.2.1"] * 65}, "65 addresses are too many"),
+        ("trunk", {"ping_s": 0.5}, "ping_s 0.5 is out of range; allowed is 1 to 3600"),
+        ("member", {"penalty": 1001}, "penalty 1001 is out of range"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_reason(
+    store: DirectoryStore, kind: Kind, values: dict[str, object], said: str
+) -> None:
+    store.put(Agent(name=ANNA))
+    store.put(Queue(name=SALES))
+    before = store.load()
+    name, good = GOOD[kind]
+    with pytest.raises(InvalidRequest) as refused:
+        store.write(kind, name, {**good, **values}, "replace")
+    assert said in str(refused.value)
+    assert str(refused.value).startswith(f"{kind} {name}: ")
+    assert store.load() == before
+
+
+@pytest.mark.parametrize("name", ["", "Anna", "an na", "a/b", "a" * 65, "ä", "anna\n"])
+@pytest.mark.parametrize("kind", ["agent", "queue", "trunk"])
+def test_names_are_small_and_plain(store: DirectoryStore, kind: Kind, name: str) -> None:
+    with pytest.raises(InvalidRequest, match="use 1 to 64 of a-z 0-9"):
+        store.write(kind, name, GOOD[kind][1], "create")
+
+
+def test_no_ping_is_allowed(store: DirectoryStore) -> None:
+    put = store.write("trunk", "pbx", {"host": "192.0.2.10", "ping_s": 0}, "create")
+    assert isinstance(put.entity, Trunk)
+    assert put.entity.ping_s == 0.0
+
+
+def test_a_full_disk_is_said_as_such(store: DirectoryStore, database: Engine) -> None:
+    event.listen(database, "connect", lambda connection, _: connection.execute("PRAGMA max_page_count=1").close())
+
+    def fill_up() -> None:
+        for n in range(500):
+            store.put(Agent(name=AgentName(f"agent{n}"), display="x" * 100))
+
+    with pytest.raises(Unavailable, match="database or disk is full"):
+        fill_up()
+
+
+def test_the_tables_hold_every_field() -> None:
+    extra = {"agent": {"ha1_realm"}, "member": {"position"}}
+    for kind, cls in CLASSES.items():
+        columns = {column.name for column in TABLES[kind].columns}
+        assert columns == {field.name for field in fields(cls)} | extra.get(kind, set())
+    assert SETTABLE["agent"] == ("display", "context")
+    assert members.c.position.nullable is False

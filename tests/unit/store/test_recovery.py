@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+
+from sqlalchemy import Engine
+
+from engine.calls.causes import Outcome, Reason
+from engine.calls.log import CallEnded, EngineStarted, Journal, Record
+from engine.store.reader import cdr, next_seq
+from engine.store.recovery import cut_off, recover
+from engine.store.sink import SqlSink
+from tests.support.records import ANNA, SALES, WALL, call_started, cdrs_of, queue_call, record
+
+
+class Noon:
+    """The engine comes back an hour later, on a machine that was restarted."""
+
+    def monotonic(self) -> float:
+        return 7.0
+
+    def wall(self) -> float:
+        return WALL + 3_600
+
+
+def restart(database: Engine) -> list[Record]:
+    """What an engine does on every start."""
+    journal = Journal(Noon(), next_seq=next_seq(database))
+    rows = recover(database, journal, now=7.0)
+    journal.append(EngineStarted(version="2"), now=7.0)
+    records = journal.take()
+    sink = SqlSink(database)
+    sink.write(records, rows)
+    sink.close()
+    return records
+
+
+def log(database: Engine, *records: Record) -> None:
+    sink = SqlSink(database)
+    sink.write(records, cdrs_of(list(records)))
+    sink.close()
+
+
+def shown(database: Engine, call: str) -> dict[str, object]:
+    row: dict[str, object] = json.loads(cdr(database, call))
+    return row
+
+
+def test_a_talk_that_was_cut_off_gets_its_end_and_its_cdr(database: Engine) -> None:
+    talk = queue_call("c1", first=2)[:9]
+    log(database, record(1, EngineStarted(version="1")), *talk)
+    log(database, record(20, call_started("x"), call="c2"))
+    end, other, started = restart(database)
+    assert (end.seq, end.call, end.wall) == (21, "c1", WALL + 3_600)
+    assert isinstance(end.body, CallEnded)
+    assert (end.body.cause.outcome, end.body.cause.reason) == (Outcome.INDETERMINATE, Reason.ENGINE_RESTART)
+    assert (end.body.ended_by, end.body.queue, end.body.agent) == ("engine", SALES, ANNA)
+    assert (end.body.waited_s, end.body.talked_s, end.body.total_s) == (3.0, 10.0, 18.0)
+    assert other.call == "c2"
+    assert isinstance(started.body, EngineStarted)
+    row = shown(database, "c1")
+    assert (row["outcome"], row["reason"], row["sip_code"]) == ("indeterminate", "engine_restart", None)
+    assert (row["started"], row["connected"], row["ended"]) == (WALL + 2, WALL + 10, WALL + 20)
+    assert row["peer"] == "agent:anna"
+    assert row["caller_quality"] is None
+
+
+def test_a_caller_who_still_waited_is_said_to_have_waited(database: Engine) -> None:
+    log(database, *queue_call("c1")[:5], record(9, call_started("x"), call="c2"))
+    end = restart(database)[0].body
+    assert isinstance(end, CallEnded)
+    assert (end.waited_s, end.talked_s, end.queue, end.agent) == (5.0, 0.0, SALES, None)
+
+
+def test_a_call_that_had_ended_but_had_no_cdr_yet_gets_it(database: Engine) -> None:
+    """The quality of its legs was still to come."""
+    log(database, *queue_call("c1")[:11])
+    records = restart(database)
+    assert [type(r.body) for r in records] == [EngineStarted]
+    row = shown(database, "c1")
+    assert (row["outcome"], row["reason"], row["total_s"]) == ("success", "caller_hangup", 9.0)
+    assert row["caller_quality"] is not None
+    assert row["peer_quality"] is None
+
+
+def test_nothing_is_done_twice(database: Engine) -> None:
+    log(database, *queue_call("c1")[:4])
+    assert len(restart(database)) == 2
+    assert len(restart(database)) == 1
+    assert cut_off(database).calls == {}
+
+
+def test_a_clean_log_needs_nothing(database: Engine) -> None:
+    assert len(restart(database)) == 1
+    log(database, *queue_call("c1", first=5))
+    assert cut_off(database).calls == {}
+    assert len(restart(database)) == 1
