@@ -32,11 +32,6 @@ class LevelMeter:
             self._energy += energy
             self._count += len(samples)
 
-    def add_silence(self, count: int) -> None:
-        """Take `count` zeros into the mean without looking at them."""
-        with self._lock:
-            self._count += count
-
     def take_dbfs(self) -> float:
         """Return the level in dBFS since the last call, one decimal, and start anew."""
         with self._lock:

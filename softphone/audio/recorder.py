@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import wave
 from collections.abc import Iterable
 from pathlib import Path
@@ -42,9 +43,8 @@ class Recorder:
         if not self._open:
             return
         self._open = False
-        try:
+        # On a full disk either may fail: the samples that fitted are kept, the header counts fewer.
+        with contextlib.suppress(OSError):
             self._file.close()
+        with contextlib.suppress(OSError):
             self._raw.close()
-        except OSError:
-            # The disk is full: the samples that fitted are kept, the header counts fewer.
-            return

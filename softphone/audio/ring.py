@@ -6,8 +6,10 @@ margin against jitter, so it is held near a target:
 * reading starts only when the target is reached, and at that moment anything older is dropped (start-up trim);
 * a read of more than there is gets zeros for the rest (an underrun), which itself restores the margin;
 * a write past the hard limit drops the oldest samples (an overrun), so that delay never grows unseen;
-* when the smoothed fill leaves the band around the target, each read takes up to two samples more or fewer than it
-  gives and stretches them by linear interpolation. At 16 kHz that follows clocks up to 0.6 % apart without a gap.
+* when the smoothed fill leaves the band around the target, each read takes two samples more or fewer than it gives
+  and bends them to fit by linear interpolation, until the fill is back at the target itself: a clock that slips past
+  the other changes the fill by a whole block at once, and half a way back would not outlive the next slip. At 16 kHz
+  that follows clocks up to 0.6 % apart without a gap.
 
 Accounting, which the tests hold it to:  written = taken + dropped + fill  and  given = taken - squeezed + zeroed.
 """
@@ -26,7 +28,7 @@ Samples = NDArray[np.int16]
 
 TARGET_MS: Final = 40
 LIMIT_MS: Final = 120
-BAND_MS: Final = 15
+BAND_MS: Final = 8
 """How far the smoothed fill may wander from the target before samples are squeezed or stretched."""
 MAX_SQUEEZE: Final = 2
 """Samples per read; 2 in 320 is a pitch change of 0.6 %, heard by nobody in speech."""
@@ -75,6 +77,7 @@ class Ring:
         self._fill = 0
         self._smooth = float(self._target)
         self._primed = False
+        self._bend = 0
         self._last = np.int16(0)
         self._written = self._taken = self._given = 0
         self._dropped = self._zeroed = self._squeezed = 0
@@ -139,15 +142,18 @@ class Ring:
             return False
         self._drop(self._fill - self._target)
         self._smooth = float(self._target)
+        self._bend = 0
         self._last = np.int16(0)
         self._primed = True
         return True
 
     def _correction(self, count: int) -> int:
         error = self._smooth - self._target
-        if abs(error) <= self._band or count < SMALLEST_SQUEEZED:
-            return 0
-        return MAX_SQUEEZE if error > 0 else -MAX_SQUEEZE
+        if abs(error) > self._band:
+            self._bend = MAX_SQUEEZE if error > 0 else -MAX_SQUEEZE
+        elif error * self._bend <= 0:
+            self._bend = 0
+        return self._bend if count >= SMALLEST_SQUEEZED else 0
 
     def _read_short(self, count: int) -> Samples:
         """Give what there is, unstretched, then zeros."""
