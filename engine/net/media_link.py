@@ -1,0 +1,208 @@
+"""The line to the media process: starts it, connects, carries commands and events, and starts it again when it dies.
+
+The media process outlives a crash of control, so the link first looks whether one listens already. One of another
+version refuses us; it is left to the people who still talk through it (without control it ends after the last of them),
+and ours is started on a socket beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol, cast
+
+from twisted.internet import protocol
+from twisted.python.failure import Failure
+
+from engine.media.client import MediaConnection, State
+from engine.media.commands import PROTOCOL_VERSION, Command, MediaEvent, Refused, Shutdown, WireError
+from engine.net.reactor import Reactor, StreamTransport, Timer, stream_transport
+
+_RETRY_S: Final = 0.05
+_RETRY_SLOW_S: Final = 1.0
+_SLOW_AFTER: Final = 100
+"""Attempts at the quick pace: five seconds, in which a process starts even on a busy machine."""
+_STOP_S: Final = 5.0
+
+
+class MediaSink(Protocol):
+    """Who is told (the driver)."""
+
+    def media_events(self, events: Sequence[MediaEvent]) -> None: ...
+
+    def media_lost(self, detail: str) -> None: ...
+
+
+class UnixReactor(Reactor, Protocol):
+    """A reactor that can open Unix sockets."""
+
+    def connectUNIX(self, address: str, factory: protocol.ClientFactory, timeout: float = 30) -> object: ...
+
+
+class MediaLink:
+    """See the module. `start` begins, `send` carries, `stop` ends the media process as well."""
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        sink: MediaSink,
+        *,
+        path: Path,
+        secret: str,
+        spawn: Callable[[Path], subprocess.Popen[bytes]] | None,
+        note: Callable[[str], None],
+    ) -> None:
+        """`spawn` starts a media process that listens on the path it is given; None where another service does."""
+        self._reactor = cast(UnixReactor, reactor)
+        self._sink = sink
+        self._path = path
+        self._secret = secret
+        self._spawn = spawn
+        self.note = note
+        """Tells the operator's log."""
+        self._child: subprocess.Popen[bytes] | None = None
+        self._line: _Line | None = None
+        self._retry: Timer | None = None
+        self._attempts = 0
+        self._stopped: asyncio.Future[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the connected media process."""
+        if self._line is None or self._line.connection.welcome is None:
+            return None
+        return self._line.connection.welcome.pid
+
+    def start(self) -> None:
+        """Connect, starting a media process if none listens; keep at it until it works."""
+        self._connect()
+
+    def send(self, commands: Sequence[Command]) -> None:
+        """Write commands; dropped when there is no media process, whose loss has been told."""
+        if self._line is not None:
+            self._line.send(commands)
+
+    async def stop(self) -> None:
+        """End the media process and wait until it is gone."""
+        self._stopped = asyncio.get_running_loop().create_future()
+        if self._retry is not None and self._retry.active():
+            self._retry.cancel()
+        if self._line is not None:
+            self._line.send([Shutdown()])
+            try:
+                await asyncio.wait_for(asyncio.shield(self._stopped), _STOP_S)
+            except TimeoutError:
+                self.note("the media process did not end when asked")
+                self._line.close()
+        if self._child is not None:
+            await asyncio.get_running_loop().run_in_executor(None, _reap, self._child)
+
+    # --- the life of one connection ---
+
+    def _connect(self) -> None:
+        self._retry = None
+        self._attempts += 1
+        self._reactor.connectUNIX(str(self._path), _LineFactory(self), timeout=5)
+
+    def not_connected(self) -> None:
+        """Nobody listens (yet)."""
+        if self._stopped is not None:
+            return
+        if self._spawn is not None and (self._child is None or self._child.poll() is not None):
+            if self._child is not None:
+                self.note(f"the media process ended with status {self._child.returncode}; starting it again")
+            self._child = self._spawn(self._path)
+        elif self._attempts == _SLOW_AFTER:
+            self.note(f"still no media process at {self._path}; see its log")
+        pace = _RETRY_S if self._attempts < _SLOW_AFTER else _RETRY_SLOW_S
+        self._retry = self._reactor.callLater(pace, self._connect)
+
+    def new_connection(self) -> MediaConnection:
+        """The protocol of the next connection, Hello and all."""
+        return MediaConnection(self._secret)
+
+    def connected(self, line: _Line) -> None:
+        """A socket is open; the Hello is under way."""
+        self._line = line
+
+    def received(self, line: _Line, events: Sequence[MediaEvent]) -> None:
+        """Events came."""
+        for event in events:
+            if isinstance(event, Refused):
+                self.note(f"a media process of version {event.version} refused us ({event.reason}); starting our own")
+                self._path = self._path.with_suffix(f".v{PROTOCOL_VERSION}.sock")
+                return
+        if line.connection.state is State.READY:
+            self._attempts = 0
+        self._sink.media_events(events)
+
+    def lost(self, line: _Line, detail: str) -> None:
+        """The connection is gone, and in all likelihood the process."""
+        if self._line is line:
+            self._line = None
+        if self._stopped is not None:
+            if not self._stopped.done():
+                self._stopped.set_result(None)
+            return
+        if line.connection.welcome is not None:
+            self._sink.media_lost(detail)
+        self._retry = self._reactor.callLater(_RETRY_S, self._connect)
+
+
+class _LineFactory(protocol.ClientFactory):
+    noisy = False
+
+    def __init__(self, link: MediaLink) -> None:
+        self._link = link
+
+    def buildProtocol(self, addr: Any) -> _Line:
+        return _Line(self._link, self._link.new_connection())
+
+    def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
+        self._link.not_connected()
+
+
+class _Line(protocol.Protocol):
+    def __init__(self, link: MediaLink, connection: MediaConnection) -> None:
+        self._link = link
+        self.connection = connection
+        self._stream: StreamTransport | None = None
+
+    def connectionMade(self) -> None:
+        self._stream = stream_transport(self.transport)
+        self._link.connected(self)
+        self._stream.write(self.connection.data_to_send())
+
+    def send(self, commands: Sequence[Command]) -> None:
+        for command in commands:
+            self.connection.send(command)
+        if self._stream is not None and (data := self.connection.data_to_send()):
+            self._stream.write(data)
+
+    def close(self) -> None:
+        if self._stream is not None:
+            self._stream.abortConnection()
+
+    def dataReceived(self, data: bytes) -> None:
+        try:
+            events = self.connection.feed(data)
+        except WireError as error:
+            self._link.note(f"what listens on the media socket is no media process: {error}")
+            self.close()
+            return
+        self._link.received(self, events)
+        self.send(())
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        detail = "connection closed" if reason is None else reason.getErrorMessage()
+        self._link.lost(self, detail)
+
+
+def _reap(child: subprocess.Popen[bytes]) -> None:
+    try:
+        child.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
