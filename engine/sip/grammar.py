@@ -38,6 +38,8 @@ HOSTNAME: Final = re.compile(
 )
 IPV4: Final = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(?:\.(?!$)|$)){4}")
 
+EXTRA_COLON: Final = re.compile(r":::(?=[0-9]+\.)")
+
 # port = 1*DIGIT ; the value is checked to fit in 16 bits
 PORT: Final = r"[0-9]{1,5}"
 

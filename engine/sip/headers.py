@@ -27,7 +27,7 @@ from engine.sip.grammar import (
 )
 from engine.sip.limits import MAX_CSEQ, MAX_DELTA_SECONDS
 from engine.sip.names import METHODS, refuse
-from engine.sip.uri import NO_PARAMS, SipUri, is_host, parse_any_uri
+from engine.sip.uri import NO_PARAMS, SipUri, is_host, parse_any_uri, read_reference
 
 MAGIC_COOKIE: Final = "z9hG4bK"
 """A branch that starts so is unique over space and time (RFC 3261 8.1.1.7)."""
@@ -175,7 +175,7 @@ def parse_via(text: str) -> Via:
             raise refuse(400, f"not a Via: {text[:80]!r}")
     transport, host, port, params = match.groups()
     if host[0] == "[":
-        host = host[1:-1]
+        host = read_reference(host)
     number = int(port) if port else None
     if number is not None and number > 65535:
         raise refuse(400, f"port {number} is out of range")

@@ -29,6 +29,7 @@ from engine.sip.uri import SipUri, parse_uri
 __all__ = ["Headers", "Message", "Request", "Response"]
 
 _FORMS_DIALOG: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
+_REPEATABLE: Final = frozenset({"Via", "Record-Route"})
 _ECHOED: Final = frozenset({"Via", "From", "To", "Call-ID", "CSeq"})
 _ECHOED_WITH_ROUTE: Final = _ECHOED | {"Record-Route"}
 _ECHOED_WITH_TIMESTAMP: Final = _ECHOED | {"Timestamp"}
@@ -298,7 +299,8 @@ class Response(Message):
         keys: list[str] = []
         values: list[str] = []
         for key, value in request.headers.items():
-            if key in echoed:
+            # Of From, To, Call-ID and CSeq the first alone: a request with two is being refused.
+            if key in echoed and (key not in keys or key in _REPEATABLE):
                 keys.append(key)
                 values.append(value)
         if to_tag is not None and status != 100 and "To" in keys:

@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from engine.sip.errors import LocalSipError
-from engine.sip.grammar import ABSOLUTE_URI, HOSTNAME, IPV4, SIP_URI
+from engine.sip.grammar import ABSOLUTE_URI, EXTRA_COLON, HOSTNAME, IPV4, SIP_URI
 from engine.sip.names import refuse
 
 _USER_SAFE: Final = "!~*'()&=+$,;?/"
@@ -107,6 +107,12 @@ def is_host(text: str) -> bool:
     return HOSTNAME.fullmatch(text) is not None
 
 
+def read_reference(text: str) -> str:
+    """The address in an IPv6reference, brackets taken off. RFC 3261's own grammar makes three colons before an embedded
+    IPv4 address, and RFC 5118 4.10 wants them read as two."""
+    return EXTRA_COLON.sub("::", text[1:-1])
+
+
 def parse_uri(text: str) -> SipUri:
     """A Request-URI. Raises RemoteSipError: 416 for a scheme other than sip, sips and tel (RFC 3261 8.2.2.1), 400 for
     what is no URI."""
@@ -123,7 +129,7 @@ def parse_any_uri(text: str) -> SipUri:
         return _parse_foreign(text)
     scheme, user, password, host, port, params, headers = match.groups()
     if host[0] == "[":
-        host = host[1:-1]
+        host = read_reference(host)
     number = int(port) if port else None
     if number is not None and number > 65535:
         raise refuse(400, f"port {number} is out of range")
