@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from tests.integration.conftest import AsteriskStarter, SippStarter
 from tests.support.ami import AmiError
-from tests.support.asterisk import TESTER_ADDRESS, Asterisk
+from tests.support.asterisk import Asterisk, Asterisks
 from tests.support.ports import PortPool
 from tests.support.procs import wait_until
+from tests.support.sipp import TESTER_ADDRESS, Sipps
 from tests.support.tones import dominant_frequency, gaps, tone_dbfs
 
 pytestmark = pytest.mark.integration
@@ -32,26 +32,25 @@ exten => 603,1,Hangup(21)
 
 
 @pytest.fixture
-def asterisk(asterisk_starter: AsteriskStarter, ports: PortPool) -> Asterisk:
+def asterisk(asterisks: Asterisks, ports: PortPool) -> Asterisk:
     """Asterisk alone, nothing behind its trunk."""
-    return asterisk_starter(engine_port=ports.one())
+    return asterisks.start(engine_port=ports.one())
 
 
 @pytest.fixture
-def asterisk_pair(asterisk_starter: AsteriskStarter, ports: PortPool) -> tuple[Asterisk, Asterisk]:
+def asterisk_pair(asterisks: Asterisks, ports: PortPool) -> tuple[Asterisk, Asterisk]:
     """Two of them, each the other's engine, so that the shipped fragments are tried in both directions."""
     near_port, far_port = ports.one(), ports.one()
-    near = asterisk_starter(name="near", sip_port=near_port, engine_port=far_port)
-    far = asterisk_starter(
+    near = asterisks.start(name="near", sip_port=near_port, engine_port=far_port)
+    far = asterisks.start(
         name="far", sip_port=far_port, engine_port=near_port, extra={"extensions_extra.conf": FAR_END}
     )
     return near, far
 
 
-def test_sipp_calls_asterisks_echo(asterisk: Asterisk, sipp_starter: SippStarter, ports: PortPool) -> None:
-    run = sipp_starter(
+def test_sipp_calls_asterisks_echo(asterisk: Asterisk, sipps: Sipps) -> None:
+    run = sipps.start(
         "uac_talk",
-        local=(TESTER_ADDRESS, ports.one()),
         target=("127.0.0.1", asterisk.ports.sip),
         service="700",
         calls=3,
@@ -66,10 +65,8 @@ def test_sipp_calls_asterisks_echo(asterisk: Asterisk, sipp_starter: SippStarter
     wait_until(lambda: asterisk.channels() == [], timeout=5, what="the end of Asterisk's channels")
 
 
-def test_a_tone_from_asterisk_comes_back_from_sipps_echo(
-    asterisk: Asterisk, sipp_starter: SippStarter, ports: PortPool
-) -> None:
-    telephone = sipp_starter(
+def test_a_tone_from_asterisk_comes_back_from_sipps_echo(asterisk: Asterisk, sipps: Sipps) -> None:
+    telephone = sipps.start(
         "uas_answer",
         local=(TESTER_ADDRESS, asterisk.ports.tester),
         rtp_echo=True,
@@ -86,18 +83,16 @@ def test_a_tone_from_asterisk_comes_back_from_sipps_echo(
     assert gaps(heard, 1004) == []
 
 
-def test_a_refused_call_is_told_apart(asterisk: Asterisk, sipp_starter: SippStarter, ports: PortPool) -> None:
-    run = sipp_starter(
+def test_a_refused_call_is_told_apart(asterisk: Asterisk, sipps: Sipps) -> None:
+    run = sipps.start(
         "uac_refused",
-        local=(TESTER_ADDRESS, ports.one()),
         target=("127.0.0.1", asterisk.ports.sip),
         service="9999",
         fill={"code": "404"},
     )
     assert run.wait().successful == 1
-    answered = sipp_starter(
+    answered = sipps.start(
         "uac_refused",
-        local=(TESTER_ADDRESS, ports.one()),
         target=("127.0.0.1", asterisk.ports.sip),
         service="700",
         fill={"code": "404"},
@@ -153,9 +148,9 @@ def test_the_trunk_is_up_when_the_far_end_answers_options(asterisk_pair: tuple[A
     near.wait_for_trunk()
 
 
-def test_a_caller_from_hearthline_reaches_only_its_context(asterisk: Asterisk, sipp_starter: SippStarter) -> None:
+def test_a_caller_from_hearthline_reaches_only_its_context(asterisk: Asterisk, sipps: Sipps) -> None:
     """On the engine's address and port a call is taken without a password, and starts in `from-hearthline`."""
-    run = sipp_starter(
+    run = sipps.start(
         "uac_refused",
         local=("127.0.0.1", asterisk.ports.engine),
         target=("127.0.0.1", asterisk.ports.sip),

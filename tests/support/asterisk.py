@@ -32,9 +32,6 @@ TRUNK = REPOSITORY / "config/asterisk/pjsip_hearthline.conf"
 TRUNK_LOCAL = REPOSITORY / "config/asterisk/pjsip_hearthline_local.conf"
 DIALPLAN = REPOSITORY / "dialplans/asterisk/extensions_hearthline.conf"
 
-TESTER_ADDRESS = "127.0.0.2"
-"""SIPp binds this, so that Asterisk does not take it for the engine on 127.0.0.1."""
-
 _SECRET = "loopback-only"
 _RUNS = "run/hearthline-tests"
 _numbers = itertools.count(1)
@@ -115,7 +112,7 @@ class PlacedCall:
 
 
 class Asterisk:
-    """One running instance; use it as a context manager."""
+    """One instance; `Asterisks.start` makes it."""
 
     def __init__(self, procs: Processes, ports: AsteriskPorts, *, name: str) -> None:
         self.name = name
@@ -285,35 +282,46 @@ def _remove_stale_runs(runs: Path) -> None:
             shutil.rmtree(directory, ignore_errors=True)
 
 
-def start_asterisk(
-    procs: Processes,
-    pool: PortPool,
-    *,
-    engine_port: int,
-    name: str = "asterisk",
-    sip_port: int | None = None,
-    tester_port: int | None = None,
-    rtp_ports: int = 64,
-    modules: Sequence[str] = (),
-    extra: Mapping[str, str] | None = None,
-) -> Asterisk:
-    """Configure and start an Asterisk whose trunk `hearthline` leads to 127.0.0.1:`engine_port`.
+class Asterisks:
+    """The instances of one test; leaving the context stops them all."""
 
-    `extra` maps file names to contents: `extensions_extra.conf` and `pjsip_extra.conf` are included at the end of
-    theirs, any other name adds or replaces a file. A call needs two RTP ports a leg.
-    """
-    ports = AsteriskPorts(
-        sip=sip_port or pool.one(),
-        manager=pool.one(),
-        rtp=pool.block(rtp_ports, even=True),
-        engine=engine_port,
-        tester=tester_port or pool.one(),
-    )
-    asterisk = Asterisk(procs, ports, name=name)
-    try:
+    def __init__(self, procs: Processes, ports: PortPool) -> None:
+        self._procs = procs
+        self._ports = ports
+        self._running = contextlib.ExitStack()
+
+    def __enter__(self) -> Asterisks:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._running.close()
+
+    def start(
+        self,
+        *,
+        engine_port: int,
+        name: str = "asterisk",
+        sip_port: int | None = None,
+        tester_port: int | None = None,
+        rtp_ports: int = 64,
+        modules: Sequence[str] = (),
+        extra: Mapping[str, str] | None = None,
+    ) -> Asterisk:
+        """Configure and start an Asterisk whose trunk `hearthline` leads to 127.0.0.1:`engine_port`.
+
+        `extra` maps file names to contents: `extensions_extra.conf` and `pjsip_extra.conf` are included at the end of
+        theirs, any other name adds or replaces a file. A call needs two RTP ports a leg.
+        """
+        ports = AsteriskPorts(
+            sip=sip_port or self._ports.one(),
+            manager=self._ports.one(),
+            rtp=self._ports.block(rtp_ports, even=True),
+            engine=engine_port,
+            tester=tester_port or self._ports.one(),
+        )
+        asterisk = self._running.enter_context(Asterisk(self._procs, ports, name=name))
         asterisk.configure(modules=modules, extra=extra)
         asterisk.start()
-    except BaseException:
-        asterisk.stop()
-        raise
-    return asterisk
+        return asterisk

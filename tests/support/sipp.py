@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import re
 import signal
 from collections.abc import Mapping, Sequence
@@ -10,9 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tests.support.ports import PortPool
 from tests.support.procs import Process, Processes
 
 SCENARIOS = Path(__file__).resolve().parents[1] / "integration/sipp"
+
+TESTER_ADDRESS = "127.0.0.2"
+"""Where SIPp stands: another address than 127.0.0.1, which the trunks of Asterisk and of the engine trust."""
 
 Transport = Literal["u1", "t1", "un", "tn"]
 """SIPp's modes: UDP or TCP (u, t), one socket for all calls or one a call (1, n)."""
@@ -96,57 +101,69 @@ class SippRun:
         )
 
 
-def start_sipp(
-    procs: Processes,
-    scenario: str,
-    *,
-    directory: Path,
-    local: tuple[str, int],
-    target: tuple[str, int] | None = None,
-    service: str = "service",
-    calls: int | None = 1,
-    rate: float = 1.0,
-    concurrent: int | None = None,
-    transport: Transport = "u1",
-    pause_ms: int = 0,
-    rtp_port: int | None = None,
-    rtp_echo: bool = False,
-    login: tuple[str, str] | None = None,
-    keys: Mapping[str, str] | None = None,
-    fill: Mapping[str, str] | None = None,
-    messages: bool = True,
-    options: Sequence[str] = (),
-) -> SippRun:
-    """Start `scenario` (a file name in tests/integration/sipp without `.xml`, or a path) on the address `local`.
+class Sipps:
+    """Starts SIPp; the runs of one test."""
 
-    `target` is where a caller sends to, `service` the number it calls. `calls` is how many it makes or takes before it
-    ends (None: until stopped), `rate` calls a second, `concurrent` their limit, `pause_ms` how long each `<pause/>` is.
-    `fill` replaces `@name@` anywhere in the scenario, `keys` gives values to its own [keywords], `login` is user and
-    password for [authentication]. `rtp_port` is the first of four media ports; with `rtp_echo` what arrives there is
-    sent back. `options` goes to SIPp as it is. `directory` must be this run's own.
-    """
-    directory.mkdir(parents=True)
-    path = Path(scenario) if scenario.endswith(".xml") else SCENARIOS / f"{scenario}.xml"
-    text = path.read_text(encoding="utf-8")
-    for key, value in (fill or {}).items():
-        text = text.replace(f"@{key}@", value)
-    (directory / path.name).write_text(text, encoding="utf-8")
-    command = ["sipp", "-sf", path.name, "-i", local[0], "-p", str(local[1]), "-t", transport, "-s", service]
-    command += ["-d", str(pause_ms)]
-    command += ["-r", f"{rate:g}"] if rate >= 1 else ["-r", "1", "-rp", str(round(1000 / rate))]
-    command += ["-nostdin", "-trace_stat", "-stf", str(directory / "statistics"), "-fd", "1"]
-    command += ["-trace_err", "-error_file", str(directory / "errors")]
-    command += ["-m", str(calls)] if calls is not None else []
-    command += ["-l", str(concurrent)] if concurrent is not None else []
-    command += ["-trace_msg", "-message_file", str(directory / "messages")] if messages else []
-    command += ["-mi", local[0]]
-    command += ["-mp", str(rtp_port)] if rtp_port is not None else []
-    command += ["-rtp_echo"] if rtp_echo else []
-    command += ["-au", login[0], "-ap", login[1]] if login is not None else []
-    for key, value in (keys or {}).items():
-        command += ["-key", key, value]
-    command += [*options, *([f"{target[0]}:{target[1]}"] if target is not None else [])]
-    return SippRun(procs.start(f"sipp-{path.stem}", command, cwd=directory), directory)
+    def __init__(self, procs: Processes, ports: PortPool, directory: Path) -> None:
+        self._procs = procs
+        self._ports = ports
+        self._directory = directory
+        self._numbers = itertools.count(1)
+
+    def start(
+        self,
+        scenario: str,
+        *,
+        local: tuple[str, int] | None = None,
+        target: tuple[str, int] | None = None,
+        service: str = "service",
+        calls: int | None = 1,
+        rate: float = 1.0,
+        concurrent: int | None = None,
+        transport: Transport = "u1",
+        pause_ms: int = 0,
+        rtp_port: int | None = None,
+        rtp_echo: bool = False,
+        login: tuple[str, str] | None = None,
+        keys: Mapping[str, str] | None = None,
+        fill: Mapping[str, str] | None = None,
+        messages: bool = True,
+        options: Sequence[str] = (),
+    ) -> SippRun:
+        """Start `scenario` (a file name in tests/integration/sipp without `.xml`, or a path) on the address `local`.
+
+        `local` is the address to bind, by default a free port of 127.0.0.2; `target` is where a caller sends to
+        and `service` the number it calls. `calls` is how many it makes or takes before it ends (None: until stopped),
+        `rate` calls a second, `concurrent` their limit, `pause_ms` how long each `<pause/>` is. `fill` replaces
+        `@name@` anywhere in the scenario, `keys` gives values to its own [keywords], `login` is user and password for
+        [authentication]. `rtp_port` is the first of four media ports; with `rtp_echo` what arrives there is sent back.
+        `options` goes to SIPp as it is.
+        """
+        number = next(self._numbers)
+        directory = self._directory / f"sipp-{number}"
+        directory.mkdir(parents=True)
+        address, port = local or (TESTER_ADDRESS, self._ports.one())
+        rtp_port = rtp_port or self._ports.block(4, even=True).start
+        path = Path(scenario) if scenario.endswith(".xml") else SCENARIOS / f"{scenario}.xml"
+        text = path.read_text(encoding="utf-8")
+        for key, value in (fill or {}).items():
+            text = text.replace(f"@{key}@", value)
+        (directory / path.name).write_text(text, encoding="utf-8")
+        command = ["sipp", "-sf", path.name, "-i", address, "-p", str(port), "-t", transport, "-s", service]
+        command += ["-d", str(pause_ms)]
+        command += ["-r", f"{rate:g}"] if rate >= 1 else ["-r", "1", "-rp", str(round(1000 / rate))]
+        command += ["-nostdin", "-trace_stat", "-stf", str(directory / "statistics"), "-fd", "1"]
+        command += ["-trace_err", "-error_file", str(directory / "errors")]
+        command += ["-m", str(calls)] if calls is not None else []
+        command += ["-l", str(concurrent)] if concurrent is not None else []
+        command += ["-trace_msg", "-message_file", str(directory / "messages")] if messages else []
+        command += ["-mi", address, "-mp", str(rtp_port)]
+        command += ["-rtp_echo"] if rtp_echo else []
+        command += ["-au", login[0], "-ap", login[1]] if login is not None else []
+        for key, value in (keys or {}).items():
+            command += ["-key", key, value]
+        command += [*options, *([f"{target[0]}:{target[1]}"] if target is not None else [])]
+        return SippRun(self._procs.start(f"sipp-{path.stem}", command, cwd=directory), directory)
 
 
 def read_statistics(text: str) -> dict[str, str]:
