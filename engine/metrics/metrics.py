@@ -1,0 +1,143 @@
+"""Every metric that Hearthline exports, declared once: name, help, labels, buckets.
+
+`docs/metrics.md` is written from this (`python -m engine.metrics`). Labels are bounded: queues and trunks are those of
+the directory, everything else is an enumeration of ours.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+
+WAIT_BUCKETS: Final = (1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
+"""Seconds; 20 is the usual goal of a service level."""
+RING_BUCKETS: Final = (0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 15.0, 20.0, 30.0, 60.0)
+JITTER_BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
+LAG_BUCKETS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+"""Of what `render` gives."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """One metric, for the reference."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    help: str
+
+
+_M = TypeVar("_M", Counter, Gauge, Histogram)
+
+
+class MetricSet:
+    """All metrics and the registry that they live in; one a process, made by the composition root."""
+
+    def __init__(self, *, version: str) -> None:
+        # A "_created" series beside every counter doubles the page and no alert reads it; the library has only a
+        # switch for the whole process.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        self.declared: list[Declaration] = []
+        self._calls()
+        self._queues_and_agents()
+        self._signalling()
+        self._media()
+        self._engine()
+        build = self._gauge("hearthline_build_info", "Always 1; what runs.", "version", "python")
+        build.labels(version=version, python=platform.python_version()).set(1)
+        ProcessCollector(registry=self.registry)
+
+    def render(self) -> bytes:
+        """The page that Prometheus asks for."""
+        return generate_latest(self.registry)
+
+    def _calls(self) -> None:
+        self.calls_total = self._counter(
+            "hearthline_calls_total", "Calls that ended, by whose doing it was.", "direction", "outcome"
+        )
+        self.calls_active = self._gauge("hearthline_calls_active", "Calls that are up or being set up.")
+
+    def _queues_and_agents(self) -> None:
+        self.queue_waiting = self._gauge("hearthline_queue_waiting", "Callers who wait now.", "queue")
+        self.queue_wait = self._histogram(
+            "hearthline_queue_wait_seconds",
+            "Time from entering a queue to an agent (connected) or out of it (abandoned, timeout, ...).",
+            WAIT_BUCKETS,
+            "queue",
+            "result",
+        )
+        self.ring = self._histogram(
+            "hearthline_ring_seconds", "Time from an offer to its end.", RING_BUCKETS, "queue", "outcome"
+        )
+        self.agents = self._gauge("hearthline_agents", "Agents by what the engine sees them do.", "state")
+        self.agent_status = self._gauge("hearthline_agent_status", "Agents by what they chose.", "status")
+
+    def _signalling(self) -> None:
+        self.registrations = self._gauge("hearthline_registrations", "Agents whose phone is registered.")
+        self.trunk_up = self._gauge("hearthline_trunk_up", "1 when the trunk answers.", "trunk")
+        self.sip_messages = self._counter(
+            "hearthline_sip_messages_total",
+            "SIP messages; code is the status of a response, or request.",
+            "direction",
+            "method",
+            "code",
+        )
+        self.sip_retransmissions = self._counter(
+            "hearthline_sip_retransmissions_total", "SIP messages that were sent again because no answer came."
+        )
+
+    def _media(self) -> None:
+        self.rtp_packets = self._counter("hearthline_rtp_packets_total", "RTP packets.", "direction")
+        self.rtp_lost = self._counter("hearthline_rtp_lost_total", "RTP packets that never came, of legs that closed.")
+        self.rtp_jitter = self._histogram(
+            "hearthline_rtp_jitter_seconds", "Interarrival jitter (RFC 3550) of a leg when it closed.", JITTER_BUCKETS
+        )
+        self.media_legs = self._gauge("hearthline_media_legs", "Legs that the media process has open.")
+        self.tick_lateness = self._gauge(
+            "hearthline_tick_lateness_seconds",
+            "How late the media process began its ticks in the last second; quantile 1 is the worst.",
+            "quantile",
+        )
+        self.ports_taken = self._gauge("hearthline_ports_taken", "RTP ports of our range that other programs hold.")
+        self.media_up = self._gauge("hearthline_media_up", "1 when a media process is connected.")
+
+    def _engine(self) -> None:
+        self.loop_lag = self._histogram(
+            "hearthline_loop_lag_seconds", "How late the event loop ran what was due.", LAG_BUCKETS
+        )
+        self.loop_lag_max = self._gauge(
+            "hearthline_loop_lag_max_seconds", "The worst of it in the last one to two minutes."
+        )
+        self.store_pending = self._gauge("hearthline_store_pending_events", "Records that wait for the disk.")
+        self.store_degraded = self._gauge(
+            "hearthline_store_degraded", "1 when the store cannot be written; records wait in memory."
+        )
+
+    def _counter(self, name: str, help_: str, *labels: str) -> Counter:
+        return self._declare(Counter(name, help_, labels, registry=self.registry), "counter", name, help_, labels)
+
+    def _gauge(self, name: str, help_: str, *labels: str) -> Gauge:
+        return self._declare(Gauge(name, help_, labels, registry=self.registry), "gauge", name, help_, labels)
+
+    def _histogram(self, name: str, help_: str, buckets: Sequence[float], *labels: str) -> Histogram:
+        made = Histogram(name, help_, labels, registry=self.registry, buckets=buckets)
+        return self._declare(made, "histogram", name, help_, labels)
+
+    def _declare(self, metric: _M, kind: str, name: str, help_: str, labels: tuple[str, ...]) -> _M:
+        self.declared.append(Declaration(name=name, kind=kind, labels=labels, help=help_))
+        return metric

@@ -1,0 +1,218 @@
+"""Keeps the metrics: a fold of the event log, and setters for what is not in it.
+
+`observe` is called for every record, on the loop, so it does one dictionary look-up for records that say nothing to it
+and keeps the children of labelled metrics at hand.
+"""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from engine.acd.agent import AgentState
+from engine.calls.causes import Outcome
+from engine.calls.directory import AgentStatus, Directory
+from engine.calls.log import (
+    AgentReachable,
+    AgentStateChanged,
+    AgentStatusChanged,
+    AgentUnreachable,
+    CallDirection,
+    CallEnded,
+    CallerConnected,
+    CallerLeft,
+    CallerQueued,
+    CallStarted,
+    DirectoryChanged,
+    LegClosed,
+    MediaLost,
+    MediaStarted,
+    OfferEnded,
+    Record,
+    TrunkStateChanged,
+)
+from engine.ids import AgentName, CallId, QueueName
+from engine.metrics.metrics import MetricSet
+
+CONNECTED: Final = "connected"
+"""Result of a wait that ended with an agent; the others are `QueueExit`."""
+
+UNKNOWN: Final = "unknown"
+"""Direction of a call whose beginning this process has not seen."""
+
+
+class MetricsObserver:
+    """Told of every record of the log, in order."""
+
+    def __init__(self, metrics: MetricSet) -> None:
+        self._metrics = metrics
+        self._directions: dict[CallId, CallDirection] = {}
+        self._waiting: dict[CallId, QueueName] = {}
+        self._waiting_in: Tally[QueueName] = Tally()
+        self._agents = _Census(metrics.agents, "state", [state.value for state in AgentState])
+        self._statuses = _Census(metrics.agent_status, "status", [status.value for status in AgentStatus])
+        self._reachable: set[AgentName] = set()
+        self._children: dict[tuple[Any, ...], Any] = {}
+        self._on: dict[type[Any], Callable[[CallId | None, Any], None]] = {
+            CallStarted: self._call_started,
+            CallEnded: self._call_ended,
+            CallerQueued: self._caller_queued,
+            CallerConnected: self._caller_connected,
+            CallerLeft: self._caller_left,
+            OfferEnded: self._offer_ended,
+            LegClosed: self._leg_closed,
+            AgentStateChanged: lambda _, body: self._agents.move(body.agent, body.state),
+            AgentStatusChanged: lambda _, body: self._statuses.move(body.agent, body.status.value),
+            AgentReachable: self._agent_reachable,
+            AgentUnreachable: self._agent_unreachable,
+            TrunkStateChanged: lambda _, body: self._child(metrics.trunk_up, body.trunk).set(body.up),
+            MediaStarted: lambda _, body: metrics.media_up.set(1),
+            MediaLost: self._media_lost,
+            DirectoryChanged: self._directory_changed,
+        }
+        for direction in CallDirection:
+            for outcome in Outcome:
+                metrics.calls_total.labels(direction=direction.value, outcome=outcome.value)
+
+    def seed(self, directory: Directory) -> None:
+        """Begin with what exists before the first record: everybody unreachable, every queue empty."""
+        for agent in directory.agents.values():
+            self._agents.move(agent.name, AgentState.UNREACHABLE.value)
+            self._statuses.move(agent.name, agent.status.value)
+        for queue in directory.queues:
+            self._child(self._metrics.queue_waiting, queue).set(0)
+        for trunk in directory.trunks.values():
+            self._child(self._metrics.trunk_up, trunk.name).set(trunk.ping_s == 0)
+
+    def observe(self, record: Record) -> None:
+        """Note one record."""
+        note = self._on.get(type(record.body))
+        if note is not None:
+            note(record.call, record.body)
+
+    # --- calls ---
+
+    def _call_started(self, call: CallId | None, body: CallStarted) -> None:
+        assert call is not None
+        self._directions[call] = body.direction
+        self._metrics.calls_active.set(len(self._directions))
+
+    def _call_ended(self, call: CallId | None, body: CallEnded) -> None:
+        assert call is not None
+        self._out_of_queue(call)
+        direction = self._directions.pop(call, UNKNOWN)
+        self._metrics.calls_active.set(len(self._directions))
+        self._child(self._metrics.calls_total, str(direction), body.cause.outcome.value).inc()
+
+    # --- queues ---
+
+    def _caller_queued(self, call: CallId | None, body: CallerQueued) -> None:
+        assert call is not None
+        self._out_of_queue(call)
+        self._waiting[call] = body.queue
+        self._waiting_in[body.queue] += 1
+        self._child(self._metrics.queue_waiting, body.queue).set(self._waiting_in[body.queue])
+
+    def _caller_connected(self, call: CallId | None, body: CallerConnected) -> None:
+        assert call is not None
+        self._out_of_queue(call)
+        self._child(self._metrics.queue_wait, body.queue, CONNECTED).observe(body.waited_s)
+
+    def _caller_left(self, call: CallId | None, body: CallerLeft) -> None:
+        assert call is not None
+        self._out_of_queue(call)
+        self._child(self._metrics.queue_wait, body.queue, body.why.value).observe(body.waited_s)
+
+    def _out_of_queue(self, call: CallId) -> None:
+        queue = self._waiting.pop(call, None)
+        if queue is not None:
+            self._waiting_in[queue] -= 1
+            self._child(self._metrics.queue_waiting, queue).set(self._waiting_in[queue])
+
+    def _offer_ended(self, _call: CallId | None, body: OfferEnded) -> None:
+        self._child(self._metrics.ring, body.queue, body.outcome.value).observe(body.rang_s)
+
+    # --- media ---
+
+    def _leg_closed(self, _call: CallId | None, body: LegClosed) -> None:
+        # Duplicates make the loss of RFC 3550 negative.
+        self._metrics.rtp_lost.inc(max(0, body.lost))
+        if body.packets_received:
+            self._metrics.rtp_jitter.observe(body.jitter_ms / 1000.0)
+
+    def _media_lost(self, _call: CallId | None, _body: MediaLost) -> None:
+        self._metrics.media_up.set(0)
+        self._metrics.media_legs.set(0)
+
+    # --- agents and lines ---
+
+    def _agent_reachable(self, _call: CallId | None, body: AgentReachable) -> None:
+        self._reachable.add(body.agent)
+        self._metrics.registrations.set(len(self._reachable))
+
+    def _agent_unreachable(self, _call: CallId | None, body: AgentUnreachable) -> None:
+        self._reachable.discard(body.agent)
+        self._metrics.registrations.set(len(self._reachable))
+
+    def _directory_changed(self, _call: CallId | None, body: DirectoryChanged) -> None:
+        match body.kind, body.action:
+            case "agent", "put":
+                self._agents.enter(AgentName(body.name), AgentState.UNREACHABLE.value)
+                self._statuses.enter(AgentName(body.name), AgentStatus.AVAILABLE.value)
+            case "agent", "drop":
+                self._agents.leave(AgentName(body.name))
+                self._statuses.leave(AgentName(body.name))
+                self._reachable.discard(AgentName(body.name))
+                self._metrics.registrations.set(len(self._reachable))
+            case "queue", "put":
+                self._child(self._metrics.queue_waiting, body.name)
+            case "queue", "drop":
+                self._forget(body.name, {self._metrics.queue_waiting, self._metrics.queue_wait, self._metrics.ring})
+            case "trunk", "drop":
+                self._forget(body.name, {self._metrics.trunk_up})
+            case _:
+                pass
+
+    # --- children of labelled metrics ---
+
+    def _child(self, metric: Any, *labels: str) -> Any:
+        key = (metric, *labels)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = metric.labels(*labels)
+        return child
+
+    def _forget(self, name: str, metrics: set[Any]) -> None:
+        """The series of a queue or trunk go with it, so that their number is bounded by what there is."""
+        for metric, *labels in [key for key in self._children if key[0] in metrics and key[1] == name]:
+            metric.remove(*labels)
+            del self._children[metric, *labels]
+
+
+class _Census:
+    """How many agents are in each of a few states."""
+
+    def __init__(self, gauge: Any, label: str, states: list[str]) -> None:
+        self._of: dict[AgentName, str] = {}
+        self._count = Tally(dict.fromkeys(states, 0))
+        self._gauges: Mapping[str, Any] = {state: gauge.labels(**{label: state}) for state in states}
+
+    def enter(self, agent: AgentName, state: str) -> None:
+        """Count a newcomer; one who is known stays where they are."""
+        if agent not in self._of:
+            self.move(agent, state)
+
+    def move(self, agent: AgentName, state: str) -> None:
+        self.leave(agent)
+        self._of[agent] = state
+        self._add(state, 1)
+
+    def leave(self, agent: AgentName) -> None:
+        state = self._of.pop(agent, None)
+        if state is not None:
+            self._add(state, -1)
+
+    def _add(self, state: str, change: int) -> None:
+        self._count[state] += change
+        self._gauges[state].set(self._count[state])

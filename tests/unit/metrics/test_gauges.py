@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from engine.media.commands import PlaneStats
+from engine.metrics.gauges import EngineGauges
+from engine.metrics.metrics import MetricSet
+
+STATS = PlaneStats(
+    legs=4,
+    relayed_edges=2,
+    mixed_legs=1,
+    ticks=500,
+    late_ticks=1,
+    lateness_p50_ms=0.1,
+    lateness_p999_ms=1.5,
+    lateness_max_ms=2.5,
+    packets_received=1000,
+    packets_sent=900,
+    ports_taken=3,
+    cpu_s=1.0,
+)
+
+
+class Rig:
+    def __init__(self) -> None:
+        self.metrics = MetricSet(version="1")
+        self.gauges = EngineGauges(self.metrics)
+
+    def value(self, name: str, **labels: str) -> float | None:
+        return self.metrics.registry.get_sample_value(f"hearthline_{name}", labels)
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def test_media_totals_become_counters(rig: Rig) -> None:
+    rig.gauges.media(STATS)
+    rig.gauges.media(replace(STATS, ticks=550, packets_received=1600, packets_sent=1500, legs=6))
+    assert rig.value("rtp_packets_total", direction="in") == 1600
+    assert rig.value("rtp_packets_total", direction="out") == 1500
+    assert rig.value("media_legs") == 6
+    assert rig.value("media_up") == 1
+    assert rig.value("ports_taken") == 3
+    assert rig.value("tick_lateness_seconds", quantile="0.5") == pytest.approx(0.0001)
+    assert rig.value("tick_lateness_seconds", quantile="0.999") == pytest.approx(0.0015)
+    assert rig.value("tick_lateness_seconds", quantile="1") == pytest.approx(0.0025)
+
+
+def test_another_media_process_counts_on_top(rig: Rig) -> None:
+    rig.gauges.media(STATS)
+    rig.gauges.media(None)
+    assert rig.value("media_up") == 0
+    assert rig.value("media_legs") == 0
+    rig.gauges.media(replace(STATS, ticks=50, packets_received=100, packets_sent=80))
+    assert rig.value("rtp_packets_total", direction="in") == 1100
+    assert rig.value("rtp_packets_total", direction="out") == 980
+
+
+def test_the_same_media_process_found_again_counts_nothing_twice(rig: Rig) -> None:
+    rig.gauges.media(STATS)
+    rig.gauges.media(None)
+    rig.gauges.media(replace(STATS, ticks=501, packets_received=1010))
+    assert rig.value("rtp_packets_total", direction="in") == 1010
+
+
+def test_sip_totals_become_counters(rig: Rig) -> None:
+    rig.gauges.sip({("in", "INVITE", "request"): 3, ("out", "INVITE", 200): 2}, 1)
+    rig.gauges.sip({("in", "INVITE", "request"): 5, ("out", "INVITE", 200): 2}, 4)
+    assert rig.value("sip_messages_total", direction="in", method="INVITE", code="request") == 5
+    assert rig.value("sip_messages_total", direction="out", method="INVITE", code="200") == 2
+    assert rig.value("sip_retransmissions_total") == 4
+
+
+def test_a_stranger_cannot_make_series(rig: Rig) -> None:
+    junk = {("in", f"HACK{n}", "request"): 1 for n in range(50)}
+    codes = {("in", "INVITE", 400 + n): 1 for n in range(100)}
+    odd = {("in", "INVITE", 7): 1, ("in", "INVITE", 1000): 1, ("in", "INVITE", "what"): 1}
+    rig.gauges.sip({**junk, **codes, **odd}, 0)
+    assert rig.value("sip_messages_total", direction="in", method="other", code="request") == 50
+    assert rig.value("sip_messages_total", direction="in", method="INVITE", code="486") == 1
+    assert (rig.value("sip_messages_total", direction="in", method="INVITE", code="4xx") or 0) > 50
+    assert rig.value("sip_messages_total", direction="in", method="INVITE", code="other") == 3
+
+
+def test_the_store(rig: Rig) -> None:
+    rig.gauges.store(pending=12, degraded=True)
+    assert rig.value("store_pending_events") == 12
+    assert rig.value("store_degraded") == 1
+    rig.gauges.store(pending=0, degraded=False)
+    assert rig.value("store_degraded") == 0
+
+
+def test_the_worst_lag_is_forgotten_after_a_while(rig: Rig) -> None:
+    rig.gauges.loop_lag(0.2, now=600.0)
+    rig.gauges.loop_lag(0.001, now=659.0)
+    assert rig.value("loop_lag_max_seconds") == 0.2
+    rig.gauges.loop_lag(0.002, now=661.0)
+    assert rig.value("loop_lag_max_seconds") == 0.2
+    rig.gauges.loop_lag(0.001, now=721.0)
+    assert rig.value("loop_lag_max_seconds") == 0.002
+    assert rig.value("loop_lag_seconds_count") == 4
+    rig.gauges.loop_lag(0.003, now=7200.0)
+    assert rig.value("loop_lag_max_seconds") == 0.003

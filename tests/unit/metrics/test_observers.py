@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import pytest
+
+from engine.calls.causes import EndCause, Outcome, Reason
+from engine.calls.directory import Agent, AgentStatus, Directory, Queue, Trunk
+from engine.calls.log import (
+    AgentReachable,
+    AgentStateChanged,
+    AgentStatusChanged,
+    AgentUnreachable,
+    CallerLeft,
+    DirectoryChanged,
+    LogBody,
+    MediaLost,
+    MediaStarted,
+    OfferEnded,
+    OfferOutcome,
+    QueueExit,
+    TrunkStateChanged,
+)
+from engine.ids import AgentName, OfferId, QueueName, TrunkName
+from engine.metrics.metrics import MetricSet
+from engine.metrics.observers import MetricsObserver
+from tests.support.records import ANNA, SALES, call_ended, leg_closed, queue_call, record
+
+BERT = AgentName("bert")
+
+
+class Rig:
+    def __init__(self) -> None:
+        self.metrics = MetricSet(version="1")
+        self.observer = MetricsObserver(self.metrics)
+
+    def see(self, *bodies: LogBody, call: str | None = None) -> None:
+        for n, body in enumerate(bodies):
+            self.observer.observe(record(n, body, call=call))
+
+    def value(self, name: str, **labels: str) -> float | None:
+        return self.metrics.registry.get_sample_value(f"hearthline_{name}", labels)
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def changed(action: str, kind: str, name: str) -> DirectoryChanged:
+    return DirectoryChanged(action=action, kind=kind, name=name, by="api")
+
+
+def test_the_life_of_a_queue_call(rig: Rig) -> None:
+    call = queue_call("c1")
+    seen: list[tuple[float | None, float | None]] = []
+    for entry in call:
+        rig.observer.observe(entry)
+        seen.append((rig.value("calls_active"), rig.value("queue_waiting", queue="sales")))
+    assert seen == [(1, None)] * 3 + [(1, 1)] * 4 + [(1, 0)] * 2 + [(0, 0)] * 3
+    assert rig.value("calls_total", direction="inbound", outcome="success") == 1
+    assert rig.value("queue_wait_seconds_sum", queue="sales", result="connected") == 3
+    assert rig.value("queue_wait_seconds_count", queue="sales", result="connected") == 1
+    assert rig.value("ring_seconds_sum", queue="sales", outcome="answered") == 2
+    assert rig.value("rtp_lost_total") == 3
+    assert rig.value("rtp_jitter_seconds_count") == 2
+    assert rig.value("rtp_jitter_seconds_sum") == pytest.approx(0.003)
+
+
+def test_callers_who_leave_are_counted_by_why(rig: Rig) -> None:
+    for n, why in enumerate(QueueExit):
+        for entry in queue_call(f"c{n}")[:4]:
+            rig.observer.observe(entry)
+        left = CallerLeft(queue=SALES, why=why, waited_s=30.0, position=1, entry_position=1)
+        rig.see(left, call=f"c{n}")
+        assert rig.value("queue_waiting", queue="sales") == 0
+        assert rig.value("queue_wait_seconds_count", queue="sales", result=why.value) == 1
+        assert rig.value("queue_wait_seconds_bucket", queue="sales", result=why.value, le="20.0") == 0
+        assert rig.value("queue_wait_seconds_bucket", queue="sales", result=why.value, le="30.0") == 1
+
+
+def test_a_call_that_ends_waits_no_more_even_if_the_queue_forgot_to_say_so(rig: Rig) -> None:
+    for entry in queue_call("c1")[:4]:
+        rig.observer.observe(entry)
+    rig.see(call_ended(EndCause(outcome=Outcome.CLIENT, reason=Reason.ABANDONED)), call="c1")
+    assert rig.value("queue_waiting", queue="sales") == 0
+    assert rig.value("calls_total", direction="inbound", outcome="client") == 1
+
+
+def test_the_end_of_a_call_of_the_run_before_is_counted_apart(rig: Rig) -> None:
+    rig.see(call_ended(), call="old")
+    assert rig.value("calls_total", direction="unknown", outcome="success") == 1
+    assert rig.value("calls_active") == 0
+
+
+def test_every_direction_and_outcome_is_there_from_the_start(rig: Rig) -> None:
+    assert rig.value("calls_total", direction="outbound", outcome="upstream") == 0
+
+
+@pytest.mark.parametrize("outcome", OfferOutcome)
+def test_rings_are_counted_by_outcome(rig: Rig, outcome: OfferOutcome) -> None:
+    rig.see(OfferEnded(offer=OfferId("o"), queue=SALES, agent=ANNA, outcome=outcome, rang_s=14.0), call="c")
+    assert rig.value("ring_seconds_bucket", queue="sales", outcome=outcome.value, le="12.0") == 0
+    assert rig.value("ring_seconds_bucket", queue="sales", outcome=outcome.value, le="15.0") == 1
+
+
+def test_agents_are_in_one_state_and_one_status_each(rig: Rig) -> None:
+    rig.observer.seed(Directory.of([Agent(name=ANNA), Agent(name=BERT, status=AgentStatus.BREAK)]))
+    assert rig.value("agents", state="unreachable") == 2
+    assert rig.value("agent_status", status="available") == 1
+    assert rig.value("agent_status", status="break") == 1
+    rig.see(
+        AgentStateChanged(agent=ANNA, state="idle", previous="unreachable"),
+        AgentStateChanged(agent=ANNA, state="in_call", previous="idle"),
+        AgentStatusChanged(agent=BERT, status=AgentStatus.AVAILABLE, reason="", by="api"),
+    )
+    assert rig.value("agents", state="unreachable") == 1
+    assert rig.value("agents", state="idle") == 0
+    assert rig.value("agents", state="in_call") == 1
+    assert rig.value("agent_status", status="available") == 2
+    assert rig.value("agent_status", status="break") == 0
+
+
+def test_agents_come_and_go_with_the_directory(rig: Rig) -> None:
+    rig.see(changed("put", "agent", "anna"))
+    assert rig.value("agents", state="unreachable") == 1
+    rig.see(AgentStateChanged(agent=ANNA, state="idle", previous="unreachable"), changed("put", "agent", "anna"))
+    assert rig.value("agents", state="idle") == 1, "an agent who is changed keeps the state"
+    rig.see(AgentReachable(agent=ANNA, contact="", source="", user_agent=""), changed("drop", "agent", "anna"))
+    assert rig.value("agents", state="idle") == 0
+    assert rig.value("agent_status", status="available") == 0
+    assert rig.value("registrations") == 0
+
+
+def test_registrations_count_agents_not_messages(rig: Rig) -> None:
+    here = AgentReachable(agent=ANNA, contact="sip:a", source="192.0.2.1:5060", user_agent="x")
+    rig.see(here, here, AgentReachable(agent=BERT, contact="sip:b", source="192.0.2.1:5061", user_agent="x"))
+    assert rig.value("registrations") == 2
+    rig.see(AgentUnreachable(agent=ANNA, reason="expired"))
+    assert rig.value("registrations") == 1
+
+
+def test_trunks(rig: Rig) -> None:
+    pbx = TrunkName("pbx")
+    silent = Trunk(name=TrunkName("silent"), host="192.0.2.2", ping_s=0)
+    rig.observer.seed(Directory.of([Trunk(name=pbx, host="192.0.2.1"), silent]))
+    assert rig.value("trunk_up", trunk="pbx") == 0
+    assert rig.value("trunk_up", trunk="silent") == 1, "a trunk that is never asked is taken for up"
+    rig.see(TrunkStateChanged(trunk=pbx, up=True, detail=""))
+    assert rig.value("trunk_up", trunk="pbx") == 1
+    rig.see(changed("drop", "trunk", "pbx"))
+    assert rig.value("trunk_up", trunk="pbx") is None
+
+
+def test_a_dropped_queue_takes_its_series_along(rig: Rig) -> None:
+    rig.observer.seed(Directory.of([Queue(name=SALES), Queue(name=QueueName("help"))]))
+    for entry in queue_call("c1"):
+        rig.observer.observe(entry)
+    assert b'queue="sales"' in rig.metrics.render()
+    rig.see(changed("drop", "queue", "sales"))
+    assert b'queue="sales"' not in rig.metrics.render()
+    assert rig.value("queue_waiting", queue="help") == 0
+    rig.see(changed("put", "queue", "sales"))
+    assert rig.value("queue_waiting", queue="sales") == 0
+
+
+def test_the_media_process_comes_and_goes(rig: Rig) -> None:
+    rig.see(MediaStarted(pid=1, port_min=20002, port_max=29998))
+    assert rig.value("media_up") == 1
+    rig.metrics.media_legs.set(4)
+    rig.see(MediaLost(detail="killed", legs=4))
+    assert rig.value("media_up") == 0
+    assert rig.value("media_legs") == 0
+
+
+def test_duplicates_are_no_loss_and_silence_has_no_jitter(rig: Rig) -> None:
+    silent = type(leg_closed("a"))(
+        leg=leg_closed("a").leg,
+        packets_received=0,
+        packets_sent=10,
+        lost=-2,
+        jitter_ms=0.0,
+        remote_lost=None,
+        round_trip_ms=None,
+    )
+    rig.see(silent, call="c1")
+    assert rig.value("rtp_lost_total") == 0
+    assert rig.value("rtp_jitter_seconds_count") == 0
