@@ -31,10 +31,8 @@ def who(origin: Origin) -> str:
     return f"agent:{origin.agent}" if isinstance(origin, FromAgent) else f"trunk:{origin.trunk}"
 
 
-def preferring(first: Codec | None) -> tuple[Codec, ...]:
+def preferring(first: Codec) -> tuple[Codec, ...]:
     """All codecs, with the other side's in front, so that the media plane need only pass packets through."""
-    if first is None:
-        return tuple(Codec)
     return (first, *(codec for codec in Codec if codec is not first))
 
 
@@ -95,10 +93,12 @@ class Call:
             self.board.queues.agent_engaged(agent, self.id, now)
 
     def answer_caller(self, now: float, codec: Codec | None = None) -> None:
-        """Take the caller's leg, whose port is open; `caller_up` follows. `codec` is what the far side speaks."""
+        """Take the caller's leg, whose port is open; `caller_up` follows. `codec` is what the far side speaks, and is
+        preferred to what the caller likes best; None leaves the choice to him."""
         assert self.caller.port is not None, "a leg is answered when its port is known"
         self.caller.answered = True
-        self.board.legs.answer(self.caller.id, LocalMedia(port=self.caller.port, codecs=preferring(codec)), now)
+        codecs = tuple(Codec) if codec is None else (codec,)
+        self.board.legs.answer(self.caller.id, LocalMedia(port=self.caller.port, codecs=codecs), now)
 
     def connected(self, far: CallLeg, now: float) -> None:
         """Caller and this leg talk from now on."""

@@ -60,6 +60,17 @@ _NOT_RELAYED: Final = frozenset({401, 407, 481, 482, 483, 487, 491})
 ask for a password, RFC 3261 22.1)."""
 
 
+_BYE_REASONS: Final[dict[Reason, str]] = {
+    Reason.QUEUE_TIMEOUT: 'Q.850;cause=19;text="nobody was free"',
+    Reason.NOT_ACCEPTABLE: 'SIP;cause=488;text="no common codec"',
+    Reason.MEDIA_TIMEOUT: 'Q.850;cause=41;text="no audio was heard"',
+    Reason.MEDIA_LOST: 'Q.850;cause=41;text="media lost"',
+    Reason.SHUTDOWN: 'Q.850;cause=41;text="shutting down"',
+    Reason.OPERATOR: 'Q.850;cause=31;text="ended by an operator"',
+}
+"""What a hang-up of ours says of itself where it is no plain one (RFC 3326; numbers of ITU-T Q.850)."""
+
+
 def failure_cause(status: int, *, timed_out: bool = False) -> EndCause:
     """Why a call of ours came to nothing, by its final status.
 
@@ -85,3 +96,15 @@ def refusal_status(cause: EndCause) -> int:
     if code is not None and 400 <= code <= 699 and code not in _NOT_RELAYED:
         return code
     return _OWN.get(cause.reason, 503)
+
+
+def hangup_text(cause: EndCause) -> str:
+    """The Reason header (RFC 3326) for ending an answered leg; empty for a plain hang-up."""
+    return _BYE_REASONS.get(cause.reason, "")
+
+
+def cancel_text(cause: EndCause) -> str:
+    """The Reason header for taking back a call that rings: whether another phone answered, so that this one shows no
+    missed call."""
+    elsewhere = cause.reason is Reason.CANCELLED and cause.sip_code == 200
+    return 'SIP;cause=200;text="Call completed elsewhere"' if elsewhere else ""

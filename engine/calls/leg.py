@@ -17,8 +17,8 @@ action. Every action that tells something (TELL_*) queues one neutral event of `
 Three rules hold the table together:
 
 1. A pair that is not in the table is dropped, on purpose. A command to a leg that is over meets the peer's own end on
-   its way up; a second "rings" says nothing new; an answer that crosses our cancel is undone by the protocol below,
-   which reports GONE when it has done so.
+   its way up; a second "rings" says nothing new. An answer that crosses our cancel on the wire is undone by the
+   protocol below; one that crosses it inside the engine comes up in `ending` and is hung up on.
 2. The leg leaves `ending` only by GONE. END was heard first, so the cause of the end is ours; where GONE comes first,
    the cause is the peer's, and the END that follows is dropped by rule 1. Thus there is exactly one `Ended`.
 3. REJECT is the one way out that tells nothing: who rejects knows it already.
@@ -135,6 +135,8 @@ TABLE: Final[dict[tuple[LegState, LegInput], Transition]] = {
     (_S.UP, _I.CHANGED): Transition(_S.UP, _A.TAKE_CHANGE),
     (_S.UP, _I.END): Transition(_S.ENDING, _A.SEND_HANGUP),
     (_S.UP, _I.GONE): Transition(_S.ENDED, _A.TELL_ENDED),
+    (_S.ENDING, _I.FAR_ANSWERED): Transition(_S.ENDING, _A.SEND_HANGUP),
+    (_S.ENDING, _I.UNUSABLE): Transition(_S.ENDING, _A.SEND_HANGUP),
     (_S.ENDING, _I.CHANGED): Transition(_S.ENDING, _A.REFUSE_CHANGE),
     (_S.ENDING, _I.GONE): Transition(_S.ENDED, _A.TELL_ENDED),
 }

@@ -183,7 +183,7 @@ class FakeLegs:
             self.events.append(Ringing(leg=leg))
 
     def far_answer(self, leg: LegId, codec: Codec = Codec.PCMU) -> None:
-        if self._step(leg, LegInput.FAR_ANSWERED) is not None:
+        if self._step(leg, LegInput.FAR_ANSWERED) is LegAction.TELL_ANSWERED:
             self.events.append(Answered(leg=leg, media=remote(codec)))
 
     def confirm(self, leg: LegId, codec: Codec = Codec.PCMU) -> None:

@@ -1,0 +1,95 @@
+"""The legs of one protocol: found by id and by the protocol's session, moved along the table, told about once.
+
+Any implementation of `LegPort` needs this and none of it knows a protocol; `SipLegs` is the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from engine.calls.causes import EndCause
+from engine.calls.events import Ended, LegEvent, PresenceEvent
+from engine.calls.leg import TABLE, LegAction, LegInput, LegState
+from engine.ids import LegId
+
+S = TypeVar("S", bound=Hashable)
+L = TypeVar("L", bound="BookedLeg")
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class BookedLeg:
+    """What every leg has, whatever it speaks."""
+
+    id: LegId
+    state: LegState = LegState.IDLE
+    cause: EndCause | None = None
+    """Why we ended it; None while we have not."""
+
+
+class LegBook(Generic[L, S]):
+    """Legs that are not over, and the events that nobody has taken yet."""
+
+    def __init__(self) -> None:
+        self._legs: dict[LegId, L] = {}
+        self._by_session: dict[S, L] = {}
+        self._sessions: dict[LegId, S] = {}
+        self._events: list[LegEvent | PresenceEvent] = []
+
+    def __len__(self) -> int:
+        return len(self._legs)
+
+    def add(self, leg: L) -> L:
+        """A leg begins."""
+        self._legs[leg.id] = leg
+        return leg
+
+    def bind(self, leg: L, session: S) -> None:
+        """The protocol knows the leg by this."""
+        self._by_session[session] = leg
+        self._sessions[leg.id] = session
+
+    def at(self, session: S) -> L | None:
+        """The leg of a session; None once it is over."""
+        return self._by_session.get(session)
+
+    def session(self, leg: L) -> S:
+        """What the protocol knows the leg by. The table lets nothing through that needs it before there is one."""
+        return self._sessions[leg.id]
+
+    def step(self, leg: L, happened: LegInput) -> LegAction | None:
+        """Move the leg on. What is to be done about it; None where the table drops the input."""
+        transition = TABLE.get((leg.state, happened))
+        if transition is None:
+            return None
+        leg.state = transition.state
+        return transition.action
+
+    def command(self, leg: LegId, command: LegInput) -> tuple[L, LegAction] | None:
+        """Move a leg on by a command from above. None where that comes too late or twice."""
+        found = self._legs.get(leg)
+        action = None if found is None else self.step(found, command)
+        return None if found is None or action is None else (found, action)
+
+    def gone(self, leg: L, cause: EndCause) -> None:
+        """The protocol has nothing more of the leg: tell it, with our own cause if we ended it, else with this."""
+        if self.step(leg, LegInput.GONE) is not None:
+            self.tell(Ended(leg=leg.id, cause=leg.cause or cause))
+        self.forget(leg)
+
+    def forget(self, leg: L) -> None:
+        """The leg is over."""
+        self._legs.pop(leg.id, None)
+        session = self._sessions.pop(leg.id, None)
+        if session is not None:
+            self._by_session.pop(session, None)
+
+    def tell(self, *events: LegEvent | PresenceEvent) -> None:
+        """Queue events for the layer above."""
+        self._events += events
+
+    def take(self) -> list[LegEvent | PresenceEvent]:
+        """Drain what was told, in order."""
+        taken, self._events = self._events, []
+        return taken

@@ -1,0 +1,451 @@
+"""Legs that speak SIP: the one file of this layer that imports `engine.sip`.
+
+`SipLegs` turns what the endpoint tells (`handle`) into neutral events (`take_events`), and the commands of `LegPort`
+into actions of the endpoint. Every leg runs on the table of `calls/leg.py`; each of its actions is a method here.
+Offer and answer (RFC 3264) are made here too: for INVITEs with an offer and without (the answer then comes in the ACK),
+and for the peer's re-INVITEs, by which phones hold and resume.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from engine.calls import events as neutral
+from engine.calls.causes import EndCause, Outcome, Reason
+from engine.calls.directory import Change, Directory, Drop, Put, Trunk
+from engine.calls.events import LegEvent, LocalMedia, Party, PresenceEvent, RemoteMedia
+from engine.calls.final_status import cancel_text, failure_cause, hangup_text, refusal_status
+from engine.calls.leg import LegAction, LegInput, LegState
+from engine.calls.leg_book import BookedLeg, LegBook
+from engine.calls.ports import AgentPhone, Destination, TrunkNumber
+from engine.calls.trunk_watch import TrunkHealth, TrunkWatch
+from engine.ids import AgentName, IdSource, LegId, TrunkName
+from engine.media.commands import Codec, Direction
+from engine.sip import events as sip
+from engine.sip.endpoint import Endpoint
+from engine.sip.errors import LocalSipError, RemoteSipError
+from engine.sip.events import PingId, SessionId, SipEvent
+from engine.sip.flow import Address, Flow, Transport
+from engine.sip.offer_answer import Agreed, AudioCodec, Local, NotAcceptable, make_answer, make_offer, read_answer
+from engine.sip.stack import Target
+from engine.sip.uri import SipUri
+
+_RINGING_STATUSES: Final = frozenset({180, 183})
+"""183 with a network's own ringback is ringing to us: nobody is heard before the answer."""
+
+_LOST_BY: Final[dict[sip.EndedBy, Reason]] = {
+    sip.EndedBy.ACK_TIMEOUT: Reason.ACK_TIMEOUT,
+    sip.EndedBy.DIALOG_GONE: Reason.DIALOG_GONE,
+    sip.EndedBy.CONNECTION_LOST: Reason.CONNECTION_LOST,
+}
+
+_ANONYMOUS: Final = "anonymous"
+"""For a caller who shows no number (RFC 3323 4.1.1.3)."""
+_UNREACHABLE: Final = EndCause(outcome=Outcome.UPSTREAM, reason=Reason.UNREACHABLE)
+_GIVEN_UP: Final = EndCause(outcome=Outcome.CLIENT, reason=Reason.ABANDONED, sip_code=487)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Leg(BookedLeg):
+    """One leg and what was said of media on it."""
+
+    number: int
+    """The session id of our descriptions (`o=`)."""
+    incoming: bool
+    by_peer: Reason
+    """What it is called when this leg's peer hangs up."""
+    flow: Flow | None = None
+    offer: bytes | None = None
+    """The offer that waits for its answer: the peer's in `offered` and `alerting`, else ours."""
+    early: bytes | None = None
+    """A description in a provisional answer, in case the final one has none."""
+    media: LocalMedia | None = None
+    version: int = 0
+    agreed: Agreed | None = None
+
+
+class SipLegs:
+    """Implements `ports.LegPort` over an endpoint."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        directory: Directory,
+        *,
+        ids: IdSource,
+        listener_flow: Callable[[Transport, Address], Flow | None],
+        media_address: Callable[[Flow], str],
+    ) -> None:
+        """`listener_flow` gives the flow from our listener to an address (a trunk), None where there is no way;
+        `media_address` the IP address that peers on a flow reach our media at."""
+        self._endpoint = endpoint
+        self._directory = directory
+        self._ids = ids
+        self._listener_flow = listener_flow
+        self._media_address = media_address
+        self._book: LegBook[_Leg, SessionId] = LegBook()
+        self._numbers = 0
+        self._watch = TrunkWatch(directory.trunks.values(), self._ask)
+        self._handlers: dict[type[Any], Callable[[Any, float], None]] = {
+            sip.InviteReceived: self._invite_received,
+            sip.BindingAdded: self._binding_added,
+            sip.BindingRemoved: self._binding_removed,
+            sip.PingAnswered: self._ping_answered,
+        }
+        self._leg_handlers: dict[type[Any], Callable[[_Leg, Any, float], None]] = {
+            sip.InviteCancelled: self._invite_cancelled,
+            sip.AckReceived: self._ack_received,
+            sip.ProgressReceived: self._progress_received,
+            sip.InviteAccepted: self._invite_accepted,
+            sip.InviteFailed: self._invite_failed,
+            sip.SessionEnded: self._session_ended,
+            sip.OfferReceived: self._offer_received,
+        }
+
+    # --- the driver's side ---
+
+    def handle(self, event: SipEvent, now: float) -> None:
+        """Take one event of the endpoint. We send no re-INVITE: its outcomes are not listened to."""
+        on_leg = self._leg_handlers.get(type(event))
+        if on_leg is not None:
+            leg = self._book.at(event.session)  # type: ignore[union-attr]  # those in the table have one
+            if leg is not None:
+                on_leg(leg, event, now)
+        elif type(event) in self._handlers:
+            self._handlers[type(event)](event, now)
+
+    def take_events(self) -> list[LegEvent | PresenceEvent]:
+        """Drain what has happened, in order."""
+        return self._book.take()
+
+    def next_deadline(self) -> float | None:
+        """When a trunk must be asked next whether it lives."""
+        return self._watch.next_deadline()
+
+    def handle_deadline(self, now: float) -> None:
+        self._book.tell(*self._watch.handle_deadline(now))
+
+    def directory_changed(self, change: Change, now: float) -> None:
+        """A trunk was put or dropped; other entities are read when they are needed."""
+        match change:
+            case Put(entity=Trunk() as trunk):
+                self._watch.put(trunk, now)
+            case Drop(entity=Trunk(name=name)):
+                self._watch.drop(name)
+
+    def trunks(self) -> tuple[TrunkHealth, ...]:
+        """Every trunk and what is known of it, for those who look."""
+        return self._watch.all()
+
+    def live(self) -> int:
+        """Legs that are not over."""
+        return len(self._book)
+
+    # --- LegPort ---
+
+    def place(self, leg: LegId, destination: Destination, caller: Party, media: LocalMedia, now: float) -> None:
+        to_agent = destination.agent if isinstance(destination, AgentPhone) else None
+        by_peer = Reason.CALLED_HANGUP if to_agent is None else Reason.AGENT_HANGUP
+        placed = self._new_leg(leg, incoming=False, by_peer=by_peer)
+        placed.media = media
+        self._book.step(placed, LegInput.PLACE)
+        target = self._target(destination)
+        if target is None:
+            self._book.gone(placed, _UNREACHABLE)
+            return
+        placed.flow = target.flow
+        placed.offer = make_offer(self._local(placed, media.codecs))
+        try:
+            session = self._endpoint.invite(
+                target,
+                from_user=caller.number or _ANONYMOUS,
+                from_display=caller.display,
+                to_user=to_agent,
+                sdp=placed.offer,
+                now=now,
+            )
+        except LocalSipError:
+            self._book.gone(placed, _UNREACHABLE)
+            return
+        self._book.bind(placed, session)
+
+    def ring(self, leg: LegId, now: float) -> None:
+        found = self._book.command(leg, LegInput.RING)
+        if found is not None:
+            with suppress(LocalSipError):
+                self._endpoint.progress(self._book.session(found[0]), 180, now=now)
+
+    def answer(self, leg: LegId, media: LocalMedia, now: float) -> None:
+        found = self._book.command(leg, LegInput.ANSWER)
+        if found is None:
+            return
+        answered = found[0]
+        answered.media = media
+        try:
+            sdp = self._describe(answered, media.codecs)
+        except RemoteSipError as error:
+            self._refuse_media(answered, error, now)
+            return
+        with suppress(LocalSipError):
+            self._endpoint.accept(self._book.session(answered), sdp, now=now)
+
+    def reject(self, leg: LegId, status: int, reason: str, now: float, *, retry_after_s: int | None = None) -> None:
+        found = self._book.command(leg, LegInput.REJECT)
+        if found is None:
+            return
+        headers = () if retry_after_s is None else (("Retry-After", str(retry_after_s)),)
+        with suppress(LocalSipError):
+            self._endpoint.reject(self._book.session(found[0]), status, reason, headers, now=now)
+        self._book.forget(found[0])
+
+    def end(self, leg: LegId, cause: EndCause, now: float) -> None:
+        found = self._book.command(leg, LegInput.END)
+        if found is None:
+            return
+        ended, action = found
+        ended.cause = cause
+        match action:
+            case LegAction.SEND_CANCEL:
+                with suppress(LocalSipError):
+                    self._endpoint.cancel(self._book.session(ended), now=now, reason_header=cancel_text(cause))
+            case LegAction.SEND_HANGUP:
+                self._hang_up(ended, now)
+            case _:
+                with suppress(LocalSipError):
+                    self._endpoint.reject(self._book.session(ended), refusal_status(cause), now=now)
+                self._book.tell(neutral.Ended(leg=leg, cause=cause))
+                self._book.forget(ended)
+
+    # --- sessions ---
+
+    def _invite_received(self, event: sip.InviteReceived, now: float) -> None:
+        leg = self._new_leg(LegId(self._ids.token()), incoming=True, by_peer=Reason.CALLER_HANGUP)
+        leg.flow, leg.offer = event.flow, event.sdp
+        self._book.bind(leg, event.session)
+        self._book.step(leg, LegInput.INCOMING)
+        origin, caller = _origin(event.peer), Party(number=event.from_user, display=event.from_display)
+        called, name = event.to_user, event.call_id
+        told = neutral.Offered(leg=leg.id, origin=origin, called=called, caller=caller, protocol_id=name)
+        self._book.tell(told)
+
+    def _invite_cancelled(self, leg: _Leg, event: sip.InviteCancelled, now: float) -> None:
+        self._book.gone(leg, _GIVEN_UP)
+
+    def _ack_received(self, leg: _Leg, event: sip.AckReceived, now: float) -> None:
+        offer, leg.offer = leg.offer, None
+        if offer is None:
+            if leg.state is LegState.ANSWERING:
+                self._confirmed(leg)
+            return
+        # The ACK answers the offer that we made in the 2xx.
+        try:
+            agreed = _read(offer, event.sdp)
+        except RemoteSipError:
+            if leg.state is LegState.ANSWERING:
+                self._unusable(leg, now)
+            return
+        if leg.state is LegState.ANSWERING:
+            leg.agreed = agreed
+            self._confirmed(leg)
+        elif leg.state is LegState.UP:
+            self._updated(leg, agreed)
+
+    def _progress_received(self, leg: _Leg, event: sip.ProgressReceived, now: float) -> None:
+        leg.early = event.sdp or leg.early
+        if event.status in _RINGING_STATUSES and self._book.step(leg, LegInput.FAR_RINGING) is not None:
+            self._book.tell(neutral.Ringing(leg=leg.id))
+
+    def _invite_accepted(self, leg: _Leg, event: sip.InviteAccepted, now: float) -> None:
+        leg.flow = event.flow
+        offer, leg.offer = leg.offer, None
+        try:
+            leg.agreed = _read(offer, event.sdp or leg.early)
+        except RemoteSipError:
+            self._unusable(leg, now)
+            return
+        match self._book.step(leg, LegInput.FAR_ANSWERED):
+            case LegAction.TELL_ANSWERED:
+                self._book.tell(neutral.Answered(leg=leg.id, media=_remote(leg)))
+            case LegAction.SEND_HANGUP:
+                self._hang_up(leg, now)
+            case _:
+                pass
+
+    def _invite_failed(self, leg: _Leg, event: sip.InviteFailed, now: float) -> None:
+        self._book.gone(leg, failure_cause(event.status, timed_out=event.timed_out))
+
+    def _session_ended(self, leg: _Leg, event: sip.SessionEnded, now: float) -> None:
+        lost = _LOST_BY.get(event.by)
+        if lost is None:
+            self._book.gone(leg, EndCause(outcome=Outcome.SUCCESS, reason=leg.by_peer, sip_code=200))
+        else:
+            self._book.gone(leg, EndCause(outcome=Outcome.CLIENT if leg.incoming else Outcome.UPSTREAM, reason=lost))
+
+    def _offer_received(self, leg: _Leg, event: sip.OfferReceived, now: float) -> None:
+        match self._book.step(leg, LegInput.CHANGED):
+            case LegAction.TAKE_CHANGE:
+                self._take_change(leg, event.sdp, now)
+            case LegAction.REFUSE_CHANGE:
+                with suppress(LocalSipError):
+                    self._endpoint.refuse_offer(event.session, 491, "Request Pending", now=now)
+            case _:
+                pass
+
+    # --- what the table's actions do ---
+
+    def _confirmed(self, leg: _Leg) -> None:
+        if self._book.step(leg, LegInput.CONFIRMED) is not None:
+            self._book.tell(neutral.Answered(leg=leg.id, media=_remote(leg)))
+
+    def _unusable(self, leg: _Leg, now: float) -> None:
+        """The dialog stands, but its media does not: hang up."""
+        if self._book.step(leg, LegInput.UNUSABLE) is not None:
+            outcome = Outcome.CLIENT if leg.incoming else Outcome.UPSTREAM
+            leg.cause = leg.cause or EndCause(outcome=outcome, reason=Reason.NOT_ACCEPTABLE, sip_code=200)
+            self._hang_up(leg, now)
+
+    def _take_change(self, leg: _Leg, sdp: bytes | None, now: float) -> None:
+        session, agreed = self._book.session(leg), leg.agreed
+        assert agreed is not None, "a leg that is up has media"
+        leg.offer = sdp
+        leg.version += 1
+        try:
+            # The codec stays, if the peer lets it: the other leg may have been given the same.
+            answer = self._describe(leg, (Codec(agreed.codec.value),))
+        except RemoteSipError as error:
+            leg.agreed, leg.offer = agreed, None
+            with suppress(LocalSipError):
+                self._endpoint.refuse_offer(session, error.status_hint, error.reason, now=now)
+            return
+        with suppress(LocalSipError):
+            self._endpoint.answer_offer(session, answer, now=now)
+        if sdp is not None:
+            new, leg.agreed = leg.agreed, agreed
+            assert new is not None, "an offer was answered"
+            self._updated(leg, new)
+
+    def _updated(self, leg: _Leg, agreed: Agreed) -> None:
+        """Tell a change of media; a mere refresh of the session is none."""
+        if agreed != leg.agreed:
+            leg.agreed = agreed
+            self._book.tell(neutral.Updated(leg=leg.id, media=_remote(leg)))
+
+    def _refuse_media(self, leg: _Leg, error: RemoteSipError, now: float) -> None:
+        """The caller's offer cannot be answered."""
+        headers = [("Warning", error.warning)] if isinstance(error, NotAcceptable) else []
+        with suppress(LocalSipError):
+            self._endpoint.reject(self._book.session(leg), error.status_hint, error.reason, headers, now=now)
+        reason = Reason.NOT_ACCEPTABLE if isinstance(error, NotAcceptable) else Reason.PROTOCOL
+        self._book.gone(leg, EndCause(outcome=Outcome.CLIENT, reason=reason, sip_code=error.status_hint))
+
+    def _hang_up(self, leg: _Leg, now: float) -> None:
+        assert leg.cause is not None, "whoever hangs up says why"
+        with suppress(LocalSipError):
+            self._endpoint.bye(self._book.session(leg), now=now, reason_header=hangup_text(leg.cause))
+
+    # --- offer and answer ---
+
+    def _describe(self, leg: _Leg, codecs: tuple[Codec, ...]) -> bytes:
+        """Our answer to the offer that waits, or an offer of ours where none does. Raises RemoteSipError."""
+        if leg.offer is None:
+            leg.offer = make_offer(self._local(leg, tuple(dict.fromkeys((*codecs, *Codec)))))
+            return leg.offer
+        offer, leg.offer = leg.offer, None
+        try:
+            answer, leg.agreed = make_answer(offer, self._local(leg, codecs))
+        except NotAcceptable:
+            # Better another codec, which the media process translates, than no call.
+            answer, leg.agreed = make_answer(offer, self._local(leg, tuple(Codec)))
+        return answer
+
+    def _local(self, leg: _Leg, codecs: tuple[Codec, ...]) -> Local:
+        assert leg.flow is not None, "a leg has its flow before it speaks of media"
+        assert leg.media is not None, "a leg has its port before it speaks of media"
+        return Local(
+            address=self._media_address(leg.flow),
+            port=leg.media.port,
+            session_id=leg.number,
+            version=leg.version,
+            codecs=tuple(AudioCodec(codec.value) for codec in codecs),
+        )
+
+    # --- targets ---
+
+    def _target(self, destination: Destination) -> Target | None:
+        """Where to send the INVITE; None where nobody can be reached."""
+        match destination:
+            case AgentPhone(agent=agent):
+                bindings = self._endpoint.bindings(agent)
+                return self._endpoint.target_of(bindings[0]) if bindings else None
+            case TrunkNumber(trunk=name, number=number):
+                trunk = self._directory.trunks.get(name)
+                # A line known to be down is not tried: the caller would wait half a minute for the same outcome.
+                if trunk is None or self._watch.is_down(name):
+                    return None
+                return self._trunk_target(trunk, number)
+
+    def _trunk_target(self, trunk: Trunk, number: str | None) -> Target | None:
+        transport = Transport(trunk.transport.upper())
+        flow = self._listener_flow(transport, Address(trunk.host, trunk.port))
+        if flow is None:
+            return None
+        params: dict[str, str | None] = {} if transport is Transport.UDP else {"transport": trunk.transport.lower()}
+        return Target(uri=SipUri(user=number, host=trunk.host, port=trunk.port, params=params), flow=flow)
+
+    # --- people and lines ---
+
+    def _ask(self, trunk: Trunk, now: float) -> PingId | None:
+        target = self._trunk_target(trunk, None)
+        with suppress(LocalSipError):
+            return None if target is None else self._endpoint.ping(target, now=now)
+        return None
+
+    def _binding_added(self, event: sip.BindingAdded, now: float) -> None:
+        agent, device = AgentName(event.user), event.user_agent
+        told = neutral.Reachable(agent=agent, contact=event.contact, source=event.source, user_agent=device)
+        self._book.tell(told)
+
+    def _binding_removed(self, event: sip.BindingRemoved, now: float) -> None:
+        if event.left == 0 and event.why is not sip.BindingEnd.REPLACED:
+            why = neutral.UnreachableReason(event.why.value)
+            self._book.tell(neutral.Unreachable(agent=AgentName(event.user), reason=why))
+
+    def _ping_answered(self, event: sip.PingAnswered, now: float) -> None:
+        round_trip_s = None if event.status is None else event.round_trip_s
+        self._book.tell(*self._watch.answered(event.ping, round_trip_s, now))
+
+    def _new_leg(self, leg: LegId, *, incoming: bool, by_peer: Reason) -> _Leg:
+        self._numbers += 1
+        return self._book.add(_Leg(id=leg, number=self._numbers, incoming=incoming, by_peer=by_peer))
+
+
+def _origin(peer: sip.Peer) -> neutral.Origin:
+    if isinstance(peer, sip.AgentPeer):
+        return neutral.FromAgent(agent=AgentName(peer.user))
+    return neutral.FromTrunk(trunk=TrunkName(peer.name))
+
+
+def _read(offer: bytes | None, answer: bytes | None) -> Agreed:
+    """What was agreed. Raises RemoteSipError where no answer came (RFC 3261 13.2.1)."""
+    if offer is None or answer is None:
+        raise RemoteSipError("no answer to the offer", status_hint=488, reason="Not Acceptable Here")
+    return read_answer(offer, answer)
+
+
+def _remote(leg: _Leg) -> RemoteMedia:
+    agreed, flow = leg.agreed, leg.flow
+    assert agreed is not None, "told only once media is agreed"
+    assert flow is not None, "a session has a flow"
+    return RemoteMedia(
+        address=agreed.address,
+        port=agreed.port,
+        flow_address=flow.remote.host,
+        codec=Codec(agreed.codec.value),
+        payload_type=agreed.payload_type,
+        dtmf_payload_type=agreed.dtmf_payload_type,
+        direction=Direction(agreed.direction.value),
+        rtcp_port=agreed.rtcp_port or None,
+    )
