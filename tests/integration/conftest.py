@@ -11,6 +11,7 @@ from tests.support.asterisk import Asterisks
 from tests.support.parts import require
 from tests.support.ports import PortPool
 from tests.support.procs import Processes
+from tests.support.pulse import Pulse
 from tests.support.sipp import Sipps
 
 
@@ -27,3 +28,11 @@ def sipps(procs: Processes, ports: PortPool, tmp_path: Path) -> Sipps:
     """Starts SIPp scenarios."""
     require("sipp")
     return Sipps(procs, ports, tmp_path)
+
+
+@pytest.fixture
+def pulse(procs: Processes) -> Iterator[Pulse]:
+    """A sound server with the null sinks `ear` and `mouth`."""
+    require("pulseaudio")
+    with Pulse(procs, ("ear", "mouth")) as pulse:
+        yield pulse
