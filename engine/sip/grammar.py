@@ -32,7 +32,7 @@ QUOTED_PAIR: Final = re.compile(r"\\(.)", re.DOTALL)
 # IPv4address      = 1*3DIGIT "." 1*3DIGIT "." 1*3DIGIT "." 1*3DIGIT
 # IPv6reference    = "[" IPv6address "]"   (RFC 3986 3.2.2 through RFC 5954)
 # Deviation: "_" in a label, because container names have it; what looks like an IPv6 address is checked by `ipaddress`.
-HOST: Final = r"(?:[A-Za-z0-9][A-Za-z0-9_.\-]*+|\[[0-9A-Fa-f:.]++\])"
+HOST: Final = r"(?:[A-Za-z0-9][A-Za-z0-9_.\-]*+|\[[0-9A-Fa-f]*+:[0-9A-Fa-f:.]++\])"
 HOSTNAME: Final = re.compile(
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9_\-]*[A-Za-z0-9])?\.)*[A-Za-z](?:[A-Za-z0-9_\-]*[A-Za-z0-9])?\.?"
 )

@@ -259,6 +259,8 @@ def parse_auth(text: str) -> AuthParams:
         name, quoted, plain = found.groups()
         params[name.lower()] = unquote(quoted) if quoted is not None else plain
         at = found.end()
+    if not params:
+        raise refuse(400, f"no authentication parameters: {text[:80]!r}")
     return AuthParams(match[1].lower(), params)
 
 

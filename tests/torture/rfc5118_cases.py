@@ -15,7 +15,7 @@ _CONTACT = 'Contact: "Bob" <sip:bob@[2001:db8::7]>'
 
 
 def _sdp(*lines: str) -> str:
-    return "\r\n".join(("v=0", *lines, "")) + ""
+    return "\r\n".join(("v=0", *lines, ""))
 
 
 def _uri(message: Message) -> tuple[str, int | None]:
