@@ -1,0 +1,57 @@
+"""Who may ask what of us: trunks by their address, agents by digest, strangers for nothing but to be challenged."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from engine.sip.auth import CredentialStore, DigestServer, Outcome
+from engine.sip.events import AgentPeer, Peer, TrunkPeer
+from engine.sip.flow import Flow
+from engine.sip.message import Request
+from engine.sip.names import refuse
+from engine.sip.refusal import Refusal
+from engine.sip.stack import EndpointConfig
+
+
+class PeerDirectory(Protocol):
+    """Knows the trunks."""
+
+    def trunk_at(self, flow: Flow) -> str | None:
+        """Name of the trunk whose address the flow's remote is, or None."""
+        ...
+
+
+class Admission:
+    """Decides from whom a request outside of dialogs is. Refusals need no state: a stranger gets one 401 for each
+    request that he sends and no repetition (RFC 3261 26.3.2.4)."""
+
+    __slots__ = ("_credentials", "_digest", "_peers")
+
+    def __init__(self, config: EndpointConfig, credentials: CredentialStore, peers: PeerDirectory) -> None:
+        self._digest = DigestServer(config.realm, config.nonce_secret, config.nonce_ttl_s)
+        self._credentials = credentials
+        self._peers = peers
+
+    def caller(self, request: Request, flow: Flow, now: float) -> Peer:
+        """From whom an INVITE is. Raises Refusal(401) with a challenge, RemoteSipError(403) for wrong credentials."""
+        trunk = self._peers.trunk_at(flow)
+        if trunk is not None:
+            return TrunkPeer(name=trunk)
+        return AgentPeer(user=self.agent(request, now))
+
+    def agent(self, request: Request, now: float) -> str:
+        """The user who sent the request, proved by digest. Raises as `caller`."""
+        verdict = self._digest.verify(
+            request.headers.get_all("Authorization"),
+            request.method,
+            request.request_uri,
+            request.body,
+            self._credentials.ha1,
+            now,
+        )
+        if verdict.outcome is Outcome.OK:
+            return verdict.user
+        if verdict.outcome is Outcome.DENIED:
+            raise refuse(403, "credentials are wrong")
+        challenges = self._digest.challenges(now, stale=verdict.outcome is Outcome.STALE)
+        raise Refusal(401, "credentials are wanted", tuple(("WWW-Authenticate", each) for each in challenges))

@@ -1,0 +1,254 @@
+"""Dialogs: what two user agents remember of each other between requests (RFC 3261 12)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from engine.ids import IdSource
+from engine.sip.errors import LocalSipError
+from engine.sip.flow import Flow
+from engine.sip.headers import NameAddr
+from engine.sip.identity import Identity
+from engine.sip.message import Headers, Request, Response
+from engine.sip.names import refuse
+from engine.sip.outbox import Outbox
+
+DialogKey = tuple[str, str, str]
+"""Call-ID, local tag, remote tag."""
+
+MAX_ROUTES: Final = 32
+"""Proxies on the way; each request repeats them all."""
+
+
+class DialogUser(Protocol):
+    """The usage that a dialog belongs to."""
+
+    def request_received(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
+        """A request within the dialog, its CSeq checked and no repetition. Raises RemoteSipError to refuse it."""
+
+    def ack_received_for(self, number: int, ack: Request, now: float) -> None:
+        """ACK of a 2xx to the INVITE with this CSeq number."""
+
+
+class Dialog:
+    """One dialog, early or confirmed. Its header texts are made once."""
+
+    __slots__ = (
+        "call_id",
+        "confirmed",
+        "flow",
+        "home_flow",
+        "local_party",
+        "local_sequence",
+        "local_tag",
+        "remote_party",
+        "remote_sequence",
+        "remote_tag",
+        "remote_target",
+        "routes",
+        "user",
+    )
+
+    def __init__(
+        self,
+        *,
+        call_id: str,
+        local_party: str,
+        local_tag: str,
+        local_sequence: int,
+        remote_party: str,
+        remote_tag: str,
+        remote_target: str,
+        routes: tuple[str, ...],
+        flow: Flow,
+        user: DialogUser,
+    ) -> None:
+        self.call_id = call_id
+        self.local_party = local_party
+        """Our From in requests, with the tag."""
+        self.local_tag = local_tag
+        self.local_sequence = local_sequence
+        self.remote_party = remote_party
+        self.remote_tag = remote_tag
+        self.remote_sequence: int | None = None
+        """CSeq number of the peer's last request; None before the first."""
+        self.remote_target = remote_target
+        """URI of the peer's Contact."""
+        self.routes = routes
+        """Route header values, nearest first."""
+        self.flow = flow
+        """Where requests go: the way the peer's last request came. Never what its Contact says, which behind a home
+        router names an address that we cannot reach."""
+        self.home_flow = flow
+        """Where it began; a stream connection that is made on demand is made again from this one."""
+        self.user = user
+        self.confirmed = False
+
+    @property
+    def key(self) -> DialogKey:
+        return self.call_id, self.local_tag, self.remote_tag
+
+    def take_sequence(self, request: Request) -> None:
+        """Note the CSeq number of a request of the peer. Raises RemoteSipError(500) where it does not rise
+        (RFC 3261 12.2.2)."""
+        number = request.cseq.number
+        if self.remote_sequence is not None and number <= self.remote_sequence:
+            raise refuse(500, f"CSeq {number} comes after {self.remote_sequence}")
+        self.remote_sequence = number
+
+    def refresh_target(self, message: Request | Response) -> None:
+        """Take over the Contact of a re-INVITE or of its 2xx (RFC 3261 12.2); none leaves the old one."""
+        contact = contact_of(message)
+        if contact is not None:
+            self.remote_target = contact
+
+
+class Dialogs:
+    """Every dialog of the endpoint, and the requests that go out on them."""
+
+    __slots__ = ("_identity", "_ids", "_outbox", "_table")
+
+    def __init__(self, identity: Identity, outbox: Outbox, ids: IdSource) -> None:
+        self._identity = identity
+        self._outbox = outbox
+        self._ids = ids
+        self._table: dict[DialogKey, Dialog] = {}
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def add(self, dialog: Dialog) -> None:
+        self._table[dialog.key] = dialog
+
+    def remove(self, dialog: Dialog) -> None:
+        self._table.pop(dialog.key, None)
+
+    def find(self, request: Request) -> Dialog | None:
+        """The dialog that a request of the peer is within."""
+        to_tag = request.to_tag
+        return None if to_tag is None else self._table.get((request.call_id, to_tag, request.from_tag or ""))
+
+    def request(
+        self,
+        dialog: Dialog,
+        method: str,
+        *,
+        number: int | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+        body: bytes = b"",
+    ) -> Request:
+        """A request within the dialog (RFC 3261 12.2.1.1), with the next CSeq number or, for ACK, the given one."""
+        if number is None:
+            dialog.local_sequence = number = dialog.local_sequence + 1
+        local = self._identity.of(dialog.flow)
+        keys = ["Via", "Max-Forwards", "From", "To", "Call-ID", "CSeq"]
+        values = [
+            local.via + self._ids.token(),
+            "70",
+            dialog.local_party,
+            dialog.remote_party,
+            dialog.call_id,
+            f"{number} {method}",
+        ]
+        uri = dialog.remote_target
+        if dialog.routes:
+            uri, routes = _follow(dialog.routes, uri)
+            keys += ["Route"] * len(routes)
+            values += routes
+        if method == "INVITE":
+            keys.append("Contact")
+            values.append(local.contact)
+        fields = Headers.of(keys, values)
+        for name, value in headers:
+            fields.add(name, value)
+        if body:
+            fields.add("Content-Type", "application/sdp")
+        return Request(method, uri, fields, body)
+
+    def flow_for(self, dialog: Dialog) -> Flow:
+        """Where a request goes now: a connection that is gone is replaced by one made on demand, where the dialog began
+        with such a one."""
+        if not self._outbox.reaches(dialog.flow) and dialog.home_flow.connection == 0:
+            dialog.flow = dialog.home_flow
+        return dialog.flow
+
+
+def of_request(request: Request, local_tag: str, flow: Flow, user: DialogUser) -> Dialog:
+    """The dialog of an INVITE that came in (RFC 3261 12.1.1). Raises RemoteSipError where Contact or Record-Route
+    cannot be used."""
+    target = contact_of(request)
+    if target is None:
+        raise refuse(400, "INVITE without Contact")
+    to = request.headers.get("To") or ""
+    dialog = Dialog(
+        call_id=request.call_id,
+        local_party=f"{to};tag={local_tag}",
+        local_tag=local_tag,
+        local_sequence=0,
+        remote_party=request.headers.get("From") or "",
+        remote_tag=request.from_tag or "",
+        remote_target=target,
+        routes=_routes(request),
+        flow=flow,
+        user=user,
+    )
+    dialog.remote_sequence = request.cseq.number
+    return dialog
+
+
+def of_response(request: Request, local_tag: str, response: Response, flow: Flow, user: DialogUser) -> Dialog:
+    """The dialog that a response to our INVITE makes (RFC 3261 12.1.2). Raises RemoteSipError where Record-Route cannot
+    be used."""
+    target = contact_of(response)
+    return Dialog(
+        call_id=request.call_id,
+        local_party=request.headers.get("From") or "",
+        local_tag=local_tag,
+        local_sequence=request.cseq.number,
+        remote_party=response.headers.get("To") or "",
+        remote_tag=response.to_tag or "",
+        remote_target=request.request_uri if target is None else target,
+        routes=_routes(response)[::-1],
+        flow=flow,
+        user=user,
+    )
+
+
+def contact_of(message: Request | Response) -> str | None:
+    """The URI of the one Contact, or None where there is none. Raises RemoteSipError(400) for several, and for what no
+    request could be sent to (RFC 3261 8.1.1.8)."""
+    contacts = message.contacts
+    if not contacts:
+        return None
+    if len(contacts) > 1 or not contacts[0].uri.is_sip:
+        raise refuse(400, "Contact must be one SIP URI")
+    return _target(contacts[0])
+
+
+def _target(address: NameAddr) -> str:
+    uri = address.uri
+    try:
+        text = str(uri)
+    except LocalSipError as error:
+        raise refuse(400, str(error)) from None
+    return text.partition("?")[0] if uri.headers else text
+
+
+def _routes(message: Request | Response) -> tuple[str, ...]:
+    routes = message.headers.get_all("Record-Route")
+    if not routes:
+        return ()
+    addresses = message.record_routes
+    if len(addresses) > MAX_ROUTES:
+        raise refuse(400, f"{len(addresses)} Record-Route")
+    return tuple(f"<{_target(address)}>" for address in addresses)
+
+
+def _follow(routes: tuple[str, ...], target: str) -> tuple[str, tuple[str, ...]]:
+    """Request-URI and Route of a request: loose routers leave the target in the Request-URI, a strict one (RFC 2543)
+    wants to be it (RFC 3261 12.2.1.1)."""
+    first = routes[0][1:-1]
+    if any(param == "lr" or param.startswith("lr=") for param in first.lower().split(";")[1:]):
+        return target, routes
+    return first, (*routes[1:], f"<{target}>")

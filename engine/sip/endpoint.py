@@ -1,0 +1,346 @@
+"""The facade of the SIP stack: bytes, deadlines and actions go in; events, bytes and one deadline come out."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from itertools import count
+from typing import Final, NamedTuple
+
+from engine.ids import IdSource
+from engine.sip.admission import Admission, PeerDirectory
+from engine.sip.auth import CredentialStore
+from engine.sip.errors import LocalSipError, RemoteSipError
+from engine.sip.events import PingId, SessionId, SipEvent
+from engine.sip.flow import Flow, Transmission
+from engine.sip.invite_in import IncomingSession
+from engine.sip.invite_out import OutgoingSession
+from engine.sip.message import Request, Response
+from engine.sip.outbox import Trace
+from engine.sip.parser import BrokenStream, KeepAlive, ParseError, StreamFramer, parse_datagram
+from engine.sip.ping import Ping
+from engine.sip.reception import Reception
+from engine.sip.registrar import Binding, Registrar, target_of
+from engine.sip.reinvite import Negotiation
+from engine.sip.request_out import invite_request, options_request
+from engine.sip.session import Phase, Session
+from engine.sip.stack import EndpointConfig, Limits, Stack, Target
+from engine.sip.timers import Timers
+
+__all__ = ["Binding", "Endpoint", "EndpointConfig", "Limits", "LiveCounts", "PeerDirectory", "Target", "Timers"]
+
+_PONG: Final = b"\r\n"
+_DEFECTS_KEPT: Final = 16
+
+
+class LiveCounts(NamedTuple):
+    """What the endpoint holds; all zero when nothing is going on and the last timer rang."""
+
+    transactions: int
+    dialogs: int
+    sessions: int
+    bindings: int
+    timers: int
+
+
+class Endpoint:
+    """A user agent and registrar for trunks and agents' phones. Pure: no socket, clock or randomness is inside.
+
+    Inputs never raise for what a peer sent. Actions raise LocalSipError where the session does not allow them. After
+    any of them drain `next_event`, `datagrams_to_send` and `connections_to_close`, and arm one timer for
+    `next_deadline`."""
+
+    def __init__(
+        self, config: EndpointConfig, *, ids: IdSource, credentials: CredentialStore, peers: PeerDirectory
+    ) -> None:
+        self._stack = Stack(config, ids)
+        self._registrar = Registrar(self._stack)
+        self._reception = Reception(self._stack, Admission(config, credentials, peers), self._registrar)
+        self._framers: dict[Flow, StreamFramer] = {}
+        self._closing: list[Flow] = []
+        self._ping_numbers = count(1)
+        self.defects: deque[Exception] = deque(maxlen=_DEFECTS_KEPT)
+        """Errors of ours that a message brought to light; it was dropped. The driver logs and clears them."""
+
+    # --- inputs ---
+
+    def receive_datagram(self, data: bytes, flow: Flow, now: float) -> None:
+        """A datagram came."""
+        try:
+            message = parse_datagram(data)
+        except ParseError as error:
+            self._malformed(error, flow)
+            return
+        if not isinstance(message, KeepAlive):
+            self._receive(message, flow, now)
+
+    def receive_stream(self, data: bytes, flow: Flow, now: float) -> None:
+        """Bytes came on a connection. One whose messages cannot be told apart any more is to be closed."""
+        framer = self._framers.get(flow)
+        if framer is None:
+            return
+        broken: BrokenStream | None = None
+        try:
+            items = framer.feed(data)
+        except BrokenStream as error:
+            broken, items = error, error.items
+        for item in items:
+            if isinstance(item, KeepAlive):
+                if item.ping:
+                    self._stack.outbox.transmissions.append(Transmission(flow, _PONG))
+            elif isinstance(item, ParseError):
+                self._malformed(item, flow)
+            else:
+                self._receive(item, flow, now)
+        if broken is not None:
+            self._malformed(broken, flow)
+            self._closing.append(flow)
+            self.connection_lost(flow, now)
+
+    def connection_opened(self, flow: Flow) -> None:
+        """A stream connection stands, whoever made it."""
+        self._framers[flow] = StreamFramer()
+        self._stack.outbox.streams.add(flow)
+
+    def connection_lost(self, flow: Flow, now: float) -> None:
+        """A stream connection is gone: what waits on it fails, its bindings end, a caller on it is taken to have
+        left."""
+        if self._framers.pop(flow, None) is None:
+            return
+        outbox = self._stack.outbox
+        outbox.streams.discard(flow)
+        if flow not in outbox.used and flow._replace(connection=0) not in outbox.used:
+            return
+        outbox.used.discard(flow)
+        self._registrar.flow_lost(flow)
+        self._stack.transactions.flow_failed(flow, now)
+        for session in list(self._stack.sessions.values()):
+            session.flow_lost(flow, now)
+
+    def send_failed(self, flow: Flow, now: float) -> None:
+        """The network said that nobody hears on the flow."""
+        self._stack.transactions.flow_failed(flow, now)
+
+    def handle_deadline(self, now: float) -> None:
+        """Time has come to at least `next_deadline`."""
+        self._stack.heap.ring(now)
+
+    # --- outputs ---
+
+    def next_event(self) -> SipEvent | None:
+        """The next event in order, or None."""
+        events = self._stack.outbox.events
+        return events.popleft() if events else None
+
+    def datagrams_to_send(self) -> list[Transmission]:
+        """What is to leave, in order, on streams too; it counts as sent."""
+        outbox = self._stack.outbox
+        transmissions, outbox.transmissions = outbox.transmissions, []
+        return transmissions
+
+    def connections_to_close(self) -> list[Flow]:
+        """Connections that are to be closed, after what is to leave on them."""
+        closing, self._closing = self._closing, []
+        return closing
+
+    def next_deadline(self) -> float | None:
+        """When `handle_deadline` is to be called at the latest; None where nothing waits."""
+        return self._stack.heap.next_deadline()
+
+    # --- actions: calls ---
+
+    def invite(
+        self,
+        target: Target,
+        *,
+        from_user: str,
+        from_display: str = "",
+        to_user: str | None = None,
+        sdp: bytes | None,
+        headers: Sequence[tuple[str, str]] = (),
+        now: float,
+    ) -> SessionId:
+        """Call somebody. Without `sdp` the peer is asked for an offer, which `answer_offer` answers after
+        InviteAccepted. Raises LocalSipError for what cannot be written, and where there is no room."""
+        stack = self._stack
+        stack.transactions.require_room()
+        tag = stack.ids.token()
+        request = invite_request(
+            stack,
+            target,
+            tag=tag,
+            from_user=from_user,
+            from_display=from_display,
+            to_user=to_user,
+            sdp=sdp,
+            headers=headers,
+        )
+        try:
+            number = stack.admit_session()
+        except RemoteSipError as error:
+            raise LocalSipError(str(error)) from None
+        OutgoingSession(stack, number, request, tag, target.flow).start(now)
+        return number
+
+    def progress(
+        self, session: SessionId, status: int, reason: str = "", sdp: bytes | None = None, *, now: float
+    ) -> None:
+        """Send a provisional response (101-199)."""
+        self._incoming(session).progress(status, one_line(reason), sdp, now)
+
+    def accept(self, session: SessionId, sdp: bytes, *, now: float) -> None:
+        """Answer with 200; AckReceived follows, or SessionEnded."""
+        self._incoming(session).accept(sdp, now)
+
+    def reject(
+        self,
+        session: SessionId,
+        status: int,
+        reason: str = "",
+        headers: Sequence[tuple[str, str]] = (),
+        *,
+        now: float,
+    ) -> None:
+        """Refuse with 300-699; no event follows."""
+        self._incoming(session).reject(status, one_line(reason), headers, now)
+
+    def cancel(self, session: SessionId, *, now: float, reason_header: str = "") -> None:
+        """Take our INVITE back; InviteFailed follows. CANCEL waits for the first provisional response."""
+        found = self._session(session)
+        if not isinstance(found, OutgoingSession):
+            raise LocalSipError(f"session {session} came in; it is rejected, not cancelled")
+        found.cancel(now, one_line(reason_header))
+
+    def bye(self, session: SessionId, *, now: float, reason_header: str = "") -> None:
+        """Hang up; SessionEnded follows."""
+        self._session(session).bye(now, one_line(reason_header))
+
+    def offer(self, session: SessionId, sdp: bytes, *, now: float) -> None:
+        """Send a re-INVITE, as soon as no other is under way; OfferAnswered or OfferRefused follows."""
+        self._negotiation(session).offer(sdp, now)
+
+    def answer_offer(self, session: SessionId, sdp: bytes, *, now: float) -> None:
+        """Answer OfferReceived (where it came without SDP, with our offer, and AckReceived brings the answer); or the
+        offer that came with InviteAccepted, where `invite` had none."""
+        found = self._session(session)
+        if not (isinstance(found, OutgoingSession) and found.answer(sdp, now)):
+            self._negotiation(session).answer(sdp, now)
+
+    def refuse_offer(self, session: SessionId, status: int, reason: str = "", *, now: float) -> None:
+        """Refuse OfferReceived; the session stays as it was."""
+        self._negotiation(session).refuse(status, one_line(reason), now)
+
+    def terminate(self, session: SessionId, *, now: float) -> None:
+        """End the session by whatever ends it in its state: reject with 503, cancel or BYE; nothing where that is under
+        way."""
+        found = self._session(session)
+        if found.phase is Phase.UP:
+            found.bye(now)
+        elif found.phase is Phase.OFFERED and isinstance(found, IncomingSession):
+            found.reject(503, "", (), now)
+        elif found.phase is Phase.OFFERED and isinstance(found, OutgoingSession):
+            found.cancel(now)
+
+    def ping(self, target: Target, *, now: float) -> PingId:
+        """Ask whether anybody is there (OPTIONS); PingAnswered follows."""
+        stack = self._stack
+        stack.transactions.require_room()
+        number = PingId(next(self._ping_numbers))
+        request = options_request(stack, target)
+        stack.transactions.client(request, target.flow, Ping(stack.outbox, number)).start(now)
+        return number
+
+    # --- registrations ---
+
+    def bindings(self, user: str) -> tuple[Binding, ...]:
+        """The user's phones, the newest first; empty where unreachable."""
+        return self._registrar.bindings(user)
+
+    def target_of(self, binding: Binding) -> Target:
+        """Whom to invite to call the phone."""
+        return target_of(binding)
+
+    def remove_bindings(self, user: str, now: float) -> None:
+        """Forget the user's phones; BindingRemoved follows for each."""
+        self._registrar.remove_bindings(user)
+
+    # --- watching ---
+
+    @property
+    def counters(self) -> Counter[tuple[str, str, int | str]]:
+        """Messages by ("in" | "out", method, status or "request"), repetitions of ours not counted."""
+        return self._stack.outbox.counters
+
+    @property
+    def retransmissions(self) -> Counter[tuple[str, str]]:
+        """Repeated messages by ("in" | "out", method)."""
+        return self._stack.outbox.retransmissions
+
+    @property
+    def dropped(self) -> int:
+        """Messages that nobody waited for, and inputs that a transaction's state does not name."""
+        return self._stack.transactions.dropped
+
+    @property
+    def trace(self) -> Trace | None:
+        """Called with each message in and out; costs nothing where None."""
+        return self._stack.outbox.trace
+
+    @trace.setter
+    def trace(self, trace: Trace | None) -> None:
+        self._stack.outbox.trace = trace
+
+    def live(self) -> LiveCounts:
+        """How much is held now."""
+        stack = self._stack
+        return LiveCounts(
+            transactions=len(stack.transactions),
+            dialogs=len(stack.dialogs),
+            sessions=len(stack.sessions),
+            bindings=len(self._registrar),
+            timers=len(stack.heap),
+        )
+
+    # --- inner ---
+
+    def _receive(self, message: Request | Response, flow: Flow, now: float) -> None:
+        try:
+            self._reception.receive(message, flow, now)
+        except Exception as defect:  # The boundary: one message must not stop the others, whatever it found in us.
+            self.defects.append(defect)
+
+    def _malformed(self, error: ParseError, flow: Flow) -> None:
+        request = error.message
+        if not isinstance(request, Request):
+            self._stack.transactions.dropped += 1
+            return
+        try:
+            request.note_source(flow.remote.host, flow.remote.port)
+            self._reception.refuse(request, flow, error)
+        except (LocalSipError, RemoteSipError):
+            self._stack.transactions.dropped += 1
+
+    def _session(self, number: SessionId) -> Session:
+        session = self._stack.sessions.get(number)
+        if session is None:
+            raise LocalSipError(f"session {number} is over")
+        return session
+
+    def _incoming(self, number: SessionId) -> IncomingSession:
+        session = self._session(number)
+        if not isinstance(session, IncomingSession):
+            raise LocalSipError(f"session {number} went out; it has no response to send")
+        return session
+
+    def _negotiation(self, number: SessionId) -> Negotiation:
+        session = self._session(number)
+        if session.phase is not Phase.UP or session.negotiation is None:
+            raise LocalSipError(f"session {number} is {session.phase}, not up")
+        return session.negotiation
+
+
+def one_line(text: str) -> str:
+    """The text, if it fits into a header field. Raises LocalSipError for a line break."""
+    if not text.isprintable():
+        raise LocalSipError(f"text for a header field with a control character: {text[:80]!r}")
+    return text

@@ -1,0 +1,51 @@
+"""How we name ourselves on a flow: the host in Via, Contact and From, and the parts of a message that repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from engine.sip.flow import Address, Flow, Transport
+
+ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS"
+"""Within a dialog."""
+ALLOW_ALL: Final = f"{ALLOW}, REGISTER"
+BRANCH_COOKIE: Final = "z9hG4bK"
+
+_CACHE_BOUND: Final = 4096
+
+
+class Local:
+    """The strings of one flow, made once."""
+
+    __slots__ = ("address", "contact", "via")
+
+    def __init__(self, flow: Flow, address: Address) -> None:
+        self.address = address
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        sent_by = f"{host}:{address.port}"
+        scheme = "sips" if flow.transport is Transport.TLS else "sip"
+        transport = ";transport=tcp" if flow.transport is Transport.TCP else ""
+        self.via = f"SIP/2.0/{flow.transport} {sent_by};rport;branch={BRANCH_COOKIE}"
+        """Wants only the rest of the branch. rport is asked for on every transport; it is an empty flag (RFC 3581
+        3)."""
+        self.contact = f"<{scheme}:{sent_by}{transport}>"
+
+
+class Identity:
+    """Finds the strings of a flow."""
+
+    __slots__ = ("_advertise", "_cache")
+
+    def __init__(self, advertise: Callable[[Flow], Address]) -> None:
+        self._advertise = advertise
+        self._cache: dict[Flow, Local] = {}
+
+    def of(self, flow: Flow) -> Local:
+        """What we call ourselves towards the flow's remote."""
+        local = self._cache.get(flow)
+        if local is None:
+            if len(self._cache) >= _CACHE_BOUND:
+                self._cache.clear()
+            local = self._cache[flow] = Local(flow, self._advertise(flow))
+        return local

@@ -1,0 +1,131 @@
+"""What happens to a message that came in: the one way from the parser to transactions, dialogs and usages."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from engine.sip.admission import Admission
+from engine.sip.errors import RemoteSipError
+from engine.sip.flow import Flow
+from engine.sip.identity import ALLOW_ALL
+from engine.sip.invite_in import IncomingSession
+from engine.sip.message import Request, Response
+from engine.sip.names import refuse
+from engine.sip.refusal import Refusal, check_understood, method_not_allowed
+from engine.sip.registrar import Registrar
+from engine.sip.stack import Stack
+from engine.sip.transaction import server_key
+
+
+class Reception:
+    """Dispatches by method; outside of dialogs only what `_OUTSIDE` names is served."""
+
+    __slots__ = ("_admission", "_registrar", "_stack")
+
+    def __init__(self, stack: Stack, admission: Admission, registrar: Registrar) -> None:
+        self._stack = stack
+        self._admission = admission
+        self._registrar = registrar
+
+    def receive(self, message: Request | Response, flow: Flow, now: float) -> None:
+        """One message. A request that the RFC forbids is answered, a response dropped; nothing is raised for it."""
+        outbox = self._stack.outbox
+        if isinstance(message, Response):
+            try:
+                outbox.count("in", message)
+                if outbox.trace is not None:
+                    outbox.trace("in", flow, message)
+                self._stack.transactions.receive_response(message, now)
+            except RemoteSipError:
+                self._stack.transactions.dropped += 1
+            return
+        outbox.count("in", message)
+        if outbox.trace is not None:
+            outbox.trace("in", flow, message)
+        try:
+            message.note_source(flow.remote.host, flow.remote.port)
+            self._request(message, flow, now)
+        except RemoteSipError as error:
+            self.refuse(message, flow, error)
+
+    def refuse(self, request: Request, flow: Flow, error: RemoteSipError) -> None:
+        """Answer a request with what is wrong with it, if it can be answered at all."""
+        headers = error.headers if isinstance(error, Refusal) else ()
+        try:
+            self._stack.reply(request, flow, error.status_hint, headers=headers)
+        except RemoteSipError:
+            self._stack.transactions.dropped += 1
+
+    def _request(self, request: Request, flow: Flow, now: float) -> None:
+        stack = self._stack
+        method = request.method
+        key = server_key(request, request.via)
+        if stack.transactions.absorb(request, key, now):
+            return
+        if method == "CANCEL":
+            self._cancel(request, flow, now)
+        elif request.to_tag is None or method == "REGISTER":
+            serve = _OUTSIDE.get(method)
+            if serve is None:
+                raise (
+                    refuse(481, "BYE of no dialog") if method == "BYE" else method_not_allowed(method, in_dialog=False)
+                )
+            serve(self, request, flow, now)
+        else:
+            self._within_dialog(request, flow, now)
+
+    def _within_dialog(self, request: Request, flow: Flow, now: float) -> None:
+        dialog = self._stack.dialogs.find(request)
+        if dialog is None:
+            if request.method != "ACK":
+                raise refuse(481, "no such dialog")
+        elif request.method == "ACK":
+            dialog.flow = flow
+            dialog.user.ack_received_for(request.cseq.number, request, now)
+        else:
+            try:
+                dialog.take_sequence(request)
+                dialog.flow = flow
+                dialog.user.request_received(dialog, request, flow, now)
+            except RemoteSipError as error:
+                # With a transaction, since the repeated request would be refused for its CSeq number.
+                headers = error.headers if isinstance(error, Refusal) else ()
+                response = Response.build(request, error.status_hint, headers=headers)
+                self._stack.admit(request, flow, None).respond(response, now)
+
+    def _cancel(self, request: Request, flow: Flow, now: float) -> None:
+        """RFC 3261 9.2. Answered without a transaction: a repeated CANCEL finds the INVITE still there."""
+        transaction = self._stack.transactions.cancel(server_key(request, request.via))
+        if transaction is None:
+            raise refuse(481, "no INVITE to cancel")
+        self._stack.reply(request, flow, 200)
+        if not transaction.answered and transaction.user is not None:
+            transaction.user.cancelled(transaction, request, now)
+
+    def _invite(self, request: Request, flow: Flow, now: float) -> None:
+        peer = self._admission.caller(request, flow, now)
+        if request.max_forwards == 0:
+            # We are the last hop of this leg, but a call that goes on from us would go round for ever.
+            raise refuse(483, "Max-Forwards is used up")
+        check_understood(request)
+        request.uri, request.from_.uri  # noqa: B018  # malformed ones are refused before there is state
+        session = IncomingSession(self._stack, request, flow, self._stack.admit_session())
+        session.begin(peer, flow, now)
+
+    def _register(self, request: Request, flow: Flow, now: float) -> None:
+        self._registrar.register(self._admission.agent(request, now), request, flow, now)
+
+    def _options(self, request: Request, flow: Flow, now: float) -> None:
+        headers = [("Allow", ALLOW_ALL), ("Accept", "application/sdp"), ("Server", self._stack.config.server_name)]
+        self._stack.reply(request, flow, 200, headers=headers)
+
+    def _nothing(self, request: Request, flow: Flow, now: float) -> None:
+        """An ACK that belongs to nothing, such as that of a challenge, which was sent without state."""
+
+
+_OUTSIDE: Final = {
+    "INVITE": Reception._invite,
+    "REGISTER": Reception._register,
+    "OPTIONS": Reception._options,
+    "ACK": Reception._nothing,
+}

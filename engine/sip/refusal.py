@@ -1,0 +1,35 @@
+"""Refusals that say in a header field what would have been accepted."""
+
+from __future__ import annotations
+
+from engine.sip.errors import RemoteSipError
+from engine.sip.identity import ALLOW, ALLOW_ALL
+from engine.sip.message import Request
+from engine.sip.names import REASONS
+
+
+class Refusal(RemoteSipError):
+    """A RemoteSipError with header fields for the response."""
+
+    def __init__(self, status: int, text: str, headers: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(text, status_hint=status, reason=REASONS[status])
+        self.headers = headers
+
+
+def method_not_allowed(method: str, *, in_dialog: bool) -> Refusal:
+    """405 with the methods that are (RFC 3261 8.2.1)."""
+    return Refusal(405, f"{method[:40]} is not for us", (("Allow", ALLOW if in_dialog else ALLOW_ALL),))
+
+
+def check_understood(request: Request) -> None:
+    """Whether the request wants nothing that we do not know. Raises Refusal: 420 for an extension (RFC 3261 8.2.2.3; we
+    have none), 415 for a body other than SDP (8.2.3)."""
+    if "Require" in request.headers and (tags := request.require):
+        raise Refusal(420, f"extensions are required: {', '.join(tags)[:80]}", (("Unsupported", ", ".join(tags)),))
+    if request.body and (kind := request.content_type) != "application/sdp":
+        raise Refusal(415, f"body of type {kind}", (("Accept", "application/sdp"),))
+
+
+def sdp_of(message_body: bytes, content_type: str | None) -> bytes | None:
+    """The body where it is SDP, else None (also where it is empty)."""
+    return message_body if message_body and content_type == "application/sdp" else None

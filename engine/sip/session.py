@@ -1,0 +1,252 @@
+"""A session: one INVITE usage, from the first INVITE to its end. What both directions have: the dialog that stands,
+BYE, the requests within it, and how it ends.
+
+    phase     incoming: session              outgoing: session
+    offered   INVITE came, no final answer   INVITE sent, no final answer (or `cancel` asked for)
+    up        2xx sent                       2xx received
+    ending    BYE is sent, or will be when the ACK comes (RFC 3261 15: not before)
+    over      told to the layer above; nothing more comes
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from engine.sip.acceptance import Acceptance
+from engine.sip.dialog import Dialog
+from engine.sip.errors import LocalSipError
+from engine.sip.events import AckReceived, EndedBy, SessionEnded, SessionId
+from engine.sip.flow import Flow
+from engine.sip.identity import ALLOW
+from engine.sip.message import Request, Response
+from engine.sip.names import refuse
+from engine.sip.refusal import method_not_allowed, sdp_of
+from engine.sip.reinvite import Negotiation
+from engine.sip.stack import Stack
+from engine.sip.timers import Timer
+from engine.sip.transaction import ClientTransaction, ServerTransaction
+
+_REASON_BOUND: Final = 200
+"""Characters of a peer's Reason header that are passed on."""
+
+
+class Phase(StrEnum):
+    OFFERED = "offered"
+    UP = "up"
+    ENDING = "ending"
+    OVER = "over"
+
+
+class Session:
+    """The half of a call that is the same in both directions."""
+
+    __slots__ = ("_acceptance", "_bye_reason", "_dialog", "_lost_timer", "_stack", "id", "negotiation", "phase")
+
+    def __init__(self, stack: Stack, number: SessionId) -> None:
+        self._stack = stack
+        self.id = number
+        self.phase = Phase.OFFERED
+        self.negotiation: Negotiation | None = None
+        """Re-INVITEs; made with the dialog."""
+        self._dialog: Dialog | None = None
+        self._acceptance: Acceptance | None = None
+        """Our 2xx to the first INVITE, while its ACK has not come."""
+        self._bye_reason: str | None = None
+        """The Reason header of a BYE that waits for the ACK; None where no BYE waits."""
+        self._lost_timer: Timer | None = None
+
+    # --- from the layer above ---
+
+    def bye(self, now: float, reason_header: str = "") -> None:
+        """Hang up. Raises LocalSipError where the session is not up."""
+        if self.phase is not Phase.UP:
+            raise LocalSipError(f"session {self.id} is {self.phase}, not up")
+        self.phase = Phase.ENDING
+        if self._acceptance is not None:
+            self._bye_reason = reason_header
+        else:
+            self._send_bye(now, reason_header)
+
+    # --- from the dialog ---
+
+    def request_received(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
+        """A request of the peer within a dialog of this session. Raises RemoteSipError to refuse it."""
+        handler = _IN_DIALOG.get(request.method)
+        if handler is None:
+            raise method_not_allowed(request.method, in_dialog=True)
+        handler(self, dialog, request, flow, now)
+
+    def ack_received_for(self, number: int, ack: Request, now: float) -> None:
+        """An ACK within the dialog."""
+        acceptance = self._acceptance
+        if acceptance is not None and acceptance.number == number:
+            self.acknowledged(sdp_of(ack.body, ack.content_type) if acceptance.late_offer else None, now)
+        elif self.negotiation is not None:
+            self.negotiation.acknowledge(number, ack, now)
+
+    def acknowledged(self, sdp: bytes | None, now: float) -> None:
+        """The first 2xx of ours needs no repetition any more."""
+        if self._acceptance is None:
+            return
+        self._acceptance.stop()
+        self._acceptance = None
+        if self._bye_reason is not None:
+            reason, self._bye_reason = self._bye_reason, None
+            self._send_bye(now, reason)
+        elif self.phase is Phase.UP:
+            self._stack.outbox.events.append(AckReceived(session=self.id, sdp=sdp))
+            if self.negotiation is not None:
+                self.negotiation.unblocked(now)
+
+    @property
+    def unacknowledged(self) -> Acceptance | None:
+        return self._acceptance
+
+    # --- the transaction user of BYE ---
+
+    def response_received(self, transaction: ClientTransaction, response: Response, now: float) -> None:
+        if transaction.method == "BYE" and response.status >= 200:
+            self.finish(EndedBy.LOCAL, now)
+
+    def request_timed_out(self, transaction: ClientTransaction, now: float) -> None:
+        if transaction.method == "BYE":
+            self.finish(EndedBy.LOCAL, now)
+
+    def request_failed(self, transaction: ClientTransaction, now: float) -> None:
+        if transaction.method == "BYE":
+            self.finish(EndedBy.CONNECTION_LOST, now)
+
+    # --- the user of server transactions and of the 2xx ---
+
+    def cancelled(self, transaction: ServerTransaction, cancel: Request, now: float) -> None:
+        """CANCEL of the first INVITE; an outgoing session has none."""
+
+    def ack_received(self, transaction: ServerTransaction, ack: Request, now: float) -> None:
+        self.ack_received_for(transaction.request.cseq.number, ack, now)
+
+    def response_failed(self, transaction: ServerTransaction, now: float) -> None:
+        """The flow is gone: the ACK timeout or `flow_lost` ends the session."""
+
+    def ack_missing(self, acceptance: Acceptance, now: float) -> None:
+        """RFC 3261 13.3.1.4: the dialog is confirmed, the session ends by BYE."""
+        self.give_up(EndedBy.ACK_TIMEOUT, now)
+
+    # --- ends ---
+
+    def flow_lost(self, flow: Flow, now: float) -> None:
+        """A stream connection is gone. What stands goes on without: audio does not depend on it, a phone that comes
+        back brings a new flow, and a trunk's connection is made anew. Whoever did not come back in 64*T1 is gone."""
+        dialog = self._dialog
+        if self.phase is Phase.UP and dialog is not None and dialog.flow == flow and dialog.home_flow.connection:
+            self._stack.heap.cancel(self._lost_timer)
+            timeout = self._stack.config.timers.transaction
+            self._lost_timer = self._stack.heap.start(now + timeout, self, "flow")
+
+    def flow_moved(self, old: Flow, new: Flow) -> None:
+        """The peer's registration came by another flow."""
+        if self._dialog is not None and self._dialog.flow == old:
+            self._dialog.flow = new
+
+    def timer_rang(self, what: str, now: float) -> None:
+        self._lost_timer = None
+        if self._dialog is not None and not self._stack.outbox.reaches(self._dialog.flow):
+            self.finish(EndedBy.CONNECTION_LOST, now)
+
+    def give_up(self, by: EndedBy, now: float) -> None:
+        """End an established session at once, with a BYE whose fate nobody waits for (RFC 3261 12.2.1.2, 13.3.1.4)."""
+        bye_sent = self.phase is Phase.ENDING and self._bye_reason is None
+        if self._dialog is not None and not bye_sent:
+            send_bye(self._stack, self._dialog, now)
+        self.finish(EndedBy.LOCAL if self.phase is Phase.ENDING else by, now)
+
+    def finish(self, by: EndedBy, now: float, reason: str = "") -> None:
+        """Close an established session and tell it, once."""
+        if self.phase is Phase.OVER:
+            return
+        self.close(now)
+        self._stack.outbox.events.append(SessionEnded(session=self.id, by=by, reason=reason))
+
+    def close(self, now: float) -> None:
+        """Forget everything; what transactions still bring is passed over."""
+        self.phase = Phase.OVER
+        stack = self._stack
+        stack.sessions.pop(self.id, None)
+        stack.heap.cancel(self._lost_timer)
+        if self._acceptance is not None:
+            self._acceptance.stop()
+            self._acceptance = None
+        if self.negotiation is not None:
+            self.negotiation.close(now)
+        if self._dialog is not None:
+            stack.dialogs.remove(self._dialog)
+
+    # --- inner ---
+
+    def _begin(self, dialog: Dialog) -> None:
+        self._dialog = dialog
+        dialog.confirmed = True
+        self.phase = Phase.UP
+        self.negotiation = Negotiation(self._stack, self, dialog)
+
+    def _send_bye(self, now: float, reason_header: str) -> None:
+        dialog = self._dialog
+        if dialog is None:
+            raise LocalSipError(f"session {self.id} has no dialog")
+        if self.negotiation is not None:
+            self.negotiation.close(now)
+        stack = self._stack
+        headers = [("Reason", reason_header)] if reason_header else []
+        flow = stack.dialogs.flow_for(dialog)
+        request = stack.dialogs.request(dialog, "BYE", headers=headers)
+        stack.transactions.client(request, flow, self).start(now)
+
+    def _bye_received(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
+        transaction = self._stack.admit(request, flow, None)
+        transaction.respond(Response.build(request, 200), now)
+        self._ended_by_peer(reason_of(request), now)
+
+    def _ended_by_peer(self, reason: str, now: float) -> None:
+        by = EndedBy.LOCAL if self.phase is Phase.ENDING else EndedBy.REMOTE
+        self.finish(by, now, reason)
+
+    def _invite_received(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
+        if self.negotiation is None or self.phase is not Phase.UP:
+            raise refuse(491 if self.phase is Phase.OFFERED else 481, f"the session is {self.phase}")
+        self.negotiation.invite_received(request, flow, now)
+
+    def _options_received(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
+        headers = [("Allow", ALLOW), ("Accept", "application/sdp")]
+        transaction = self._stack.admit(request, flow, None)
+        transaction.respond(Response.build(request, 200, headers=headers), now)
+
+
+_IN_DIALOG: Final = {
+    "BYE": Session._bye_received,
+    "INVITE": Session._invite_received,
+    "OPTIONS": Session._options_received,
+}
+
+
+def reason_of(request: Request) -> str:
+    """The Reason header (RFC 3326), shortened."""
+    return (request.headers.get("Reason") or "")[:_REASON_BOUND]
+
+
+class _Nobody:
+    """The user of a request whose outcome changes nothing."""
+
+    def response_received(self, transaction: ClientTransaction, response: Response, now: float) -> None: ...
+
+    def request_timed_out(self, transaction: ClientTransaction, now: float) -> None: ...
+
+    def request_failed(self, transaction: ClientTransaction, now: float) -> None: ...
+
+
+NOBODY: Final = _Nobody()
+
+
+def send_bye(stack: Stack, dialog: Dialog, now: float) -> None:
+    """BYE for a dialog that no session stands behind."""
+    flow = stack.dialogs.flow_for(dialog)
+    stack.transactions.client(stack.dialogs.request(dialog, "BYE"), flow, NOBODY).start(now)

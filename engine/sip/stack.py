@@ -1,0 +1,145 @@
+"""What every usage of the stack works with, and the answers that need no transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2s
+from itertools import count
+from typing import TYPE_CHECKING, Final
+
+from engine.ids import IdSource
+from engine.sip.dialog import Dialogs
+from engine.sip.events import SessionId
+from engine.sip.flow import Address, Flow, Transport
+from engine.sip.identity import Identity
+from engine.sip.message import Request, Response
+from engine.sip.names import refuse
+from engine.sip.outbox import Outbox
+from engine.sip.timers import TimerHeap, Timers
+from engine.sip.transaction import ServerTransaction, ServerUser, server_key
+from engine.sip.transactions import Transactions
+from engine.sip.uri import SipUri
+
+if TYPE_CHECKING:
+    from engine.sip.session import Session
+
+_DEFAULT_PORT: Final = 5060
+_RETRY_AFTER_S: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds of the endpoint's tables. What comes beyond is answered 503 with Retry-After, without state."""
+
+    transactions: int = 50_000
+    """Of each side. One call makes five, of which most stay 32 s."""
+    sessions: int = 5_000
+    bindings: int = 20_000
+    bindings_per_user: int = 10
+    """Past it the oldest gives way: a phone that lost its old contact must always come back in."""
+    forks: int = 16
+    """Early dialogs of one INVITE of ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointConfig:
+    """Settings of an endpoint."""
+
+    realm: str
+    """The digest realm. Phones keep their secret under it, so it must not change."""
+    advertise: Callable[[Flow], Address]
+    """The address that a peer on the flow can reach us at: goes into Via, Contact and From."""
+    nonce_secret: bytes
+    """Makes the stateless nonces and tags; new at every start is fine."""
+    server_name: str = "Hearthline"
+    """Server and User-Agent."""
+    timers: Timers = field(default_factory=Timers)
+    min_expires_s: int = 30
+    """Shortest registration; less is refused with 423."""
+    max_expires_s: int = 3600
+    default_expires_s: int = 300
+    nonce_ttl_s: float = 300.0
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Whom to send a request outside of dialogs to: what to call it, and by which way."""
+
+    uri: SipUri
+    flow: Flow
+
+
+class Stack:
+    """The parts that usages share. Holds no policy; each part owns its own state."""
+
+    __slots__ = (
+        "config",
+        "dialogs",
+        "heap",
+        "identity",
+        "ids",
+        "outbox",
+        "session_numbers",
+        "sessions",
+        "transactions",
+    )
+
+    def __init__(self, config: EndpointConfig, ids: IdSource) -> None:
+        self.config = config
+        self.ids = ids
+        self.outbox = Outbox()
+        self.heap = TimerHeap()
+        self.identity = Identity(config.advertise)
+        self.transactions = Transactions(self.outbox, self.heap, config.timers, config.limits.transactions)
+        self.dialogs = Dialogs(self.identity, self.outbox, ids)
+        self.sessions: dict[SessionId, Session] = {}
+        self.session_numbers = count(1)
+
+    def admit(self, request: Request, flow: Flow, user: ServerUser | None) -> ServerTransaction:
+        """A server transaction for a request that is being served. Raises RemoteSipError (503, 482) as
+        `Transactions.server` does."""
+        transaction = self.transactions.server(request, server_key(request, request.via), reply_flow(request, flow))
+        transaction.user = user
+        return transaction
+
+    def admit_session(self) -> SessionId:
+        """The number of a new session. Raises RemoteSipError(503) where there are too many."""
+        if len(self.sessions) >= self.config.limits.sessions:
+            raise refuse(503, "too many calls")
+        return SessionId(next(self.session_numbers))
+
+    def reply(
+        self, request: Request, flow: Flow, status: int, reason: str = "", headers: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        """Answer without a transaction (RFC 3261 8.2.7): a repeated request gets the same answer, made anew."""
+        if request.method == "ACK":
+            return
+        fields = list(headers)
+        if status == 503:
+            fields.append(("Retry-After", str(_RETRY_AFTER_S)))
+        response = Response.build(request, status, reason or None, self._stateless_tag(request), fields)
+        self.outbox.send(reply_flow(request, flow), response)
+
+    def random(self, below: int) -> int:
+        """A number from 0 to below - 1, from the injected source."""
+        return int(self.ids.token(), 36) % below
+
+    def _stateless_tag(self, request: Request) -> str:
+        # The same for every copy of the request, as 8.2.7 demands, and not to be guessed by others.
+        seed = f"{request.headers.get('Via')}\n{request.headers.get('Call-ID')}\n{request.headers.get('From')}"
+        return blake2s(seed.encode(errors="replace"), key=self.config.nonce_secret[:32], digest_size=8).hexdigest()
+
+
+def reply_flow(request: Request, flow: Flow) -> Flow:
+    """Where responses go: back on the connection; over UDP to the source address, at the source port where the peer
+    asked for it by rport (RFC 3581 4), else at the port that its Via names (RFC 3261 18.2.2). `maddr` is passed over:
+    nobody may make us send to a third party."""
+    if flow.transport is not Transport.UDP:
+        return flow
+    via = request.via
+    if "rport" in via.params:
+        return flow
+    port = _DEFAULT_PORT if via.port is None else via.port
+    return flow if port == flow.remote.port else flow._replace(remote=Address(flow.remote.host, port))

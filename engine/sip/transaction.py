@@ -1,0 +1,349 @@
+"""Client and server transactions: the tables of `engine.sip.fsm`, run, with the effects that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from engine.sip.errors import LocalSipError
+from engine.sip.flow import Flow
+from engine.sip.fsm import INVITE_CLIENT, INVITE_SERVER, NON_INVITE_CLIENT, NON_INVITE_SERVER, Input, Machine, State
+from engine.sip.headers import Via
+from engine.sip.message import Headers, Request, Response
+
+if TYPE_CHECKING:
+    from engine.sip.timers import Timer
+    from engine.sip.transactions import Transactions
+
+ClientKey = tuple[str, str]
+"""Branch and method (RFC 3261 17.1.3)."""
+ServerKey = tuple[str, ...]
+
+
+class ClientUser(Protocol):
+    """The transaction user that sent a request. Exactly one of: a final response, `request_timed_out`,
+    `request_failed`; after a 2xx to INVITE more of them may follow."""
+
+    def response_received(self, transaction: ClientTransaction, response: Response, now: float) -> None: ...
+
+    def request_timed_out(self, transaction: ClientTransaction, now: float) -> None: ...
+
+    def request_failed(self, transaction: ClientTransaction, now: float) -> None: ...
+
+
+class ServerUser(Protocol):
+    """The transaction user that answers a request."""
+
+    def cancelled(self, transaction: ServerTransaction, cancel: Request, now: float) -> None:
+        """CANCEL came before the final response (and was answered)."""
+
+    def ack_received(self, transaction: ServerTransaction, ack: Request, now: float) -> None:
+        """An ACK of our 2xx that carries the INVITE's branch, as RFC 2543 peers send it."""
+
+    def response_failed(self, transaction: ServerTransaction, now: float) -> None:
+        """The flow of the response is gone."""
+
+
+class _Transaction:
+    """What both sides have: a state, and at most two timers, one for repeating and one for the end."""
+
+    __slots__ = ("_interval", "_layer", "_lifetime", "_machine", "_retransmit", "_unsent", "flow", "state")
+
+    def __init__(self, layer: Transactions, machine: _Compiled, start: State, flow: Flow) -> None:
+        self._layer = layer
+        self._machine = machine
+        self.state = start
+        self.flow = flow
+        """Where our messages go."""
+        self._retransmit: Timer | None = None
+        self._lifetime: Timer | None = None
+        self._interval = 0.0
+        self._unsent = False
+
+    def handle(self, what: Input, now: float, message: Any = None) -> None:
+        """Feed an input to the machine; drops what its state does not name."""
+        transition = self._machine.get((self.state, what))
+        if transition is None:
+            self._layer.dropped += 1
+            return
+        self.state = state = transition[0]
+        if state is State.TERMINATED:
+            self.stop_timers()
+            self._leave()
+        for effect in transition[1]:
+            effect(self, message, now)
+        if self._unsent:
+            self._unsent = False
+            self.handle(Input.TRANSPORT_ERROR, now)
+
+    def timer_rang(self, what: str, now: float) -> None:
+        self.handle(Input(what), now)
+
+    def abandon(self, now: float) -> None:
+        """Give up, if a final response is still to come."""
+        self.handle(Input.ABANDON, now)
+
+    def abandon_in(self, delay: float, now: float) -> None:
+        """Give up, unless it has ended by then. For an INVITE that nobody waits for any more (RFC 3261 9.1)."""
+        if (self.state, Input.ABANDON) in self._machine:
+            self.start_lifetime(Input.ABANDON, delay, now)
+
+    def start_lifetime(self, what: Input, delay: float, now: float) -> None:
+        heap = self._layer.heap
+        heap.cancel(self._lifetime)
+        if delay > 0:
+            self._lifetime = heap.start(now + delay, self, what)
+        else:
+            self._lifetime = None
+            self.handle(what, now)
+
+    def start_retransmit(self, what: Input, interval: float, now: float) -> None:
+        self._interval = interval
+        self._retransmit = self._layer.heap.start(now + interval, self, what)
+
+    @property
+    def interval(self) -> float:
+        return self._interval
+
+    def stop_timers(self, _: object = None, now: float = 0.0) -> None:
+        """An effect; also what ends every transaction."""
+        heap = self._layer.heap
+        heap.cancel(self._retransmit)
+        heap.cancel(self._lifetime)
+        self._retransmit = self._lifetime = None
+
+    def send_again(self, data: bytes, method: str) -> None:
+        if not self._layer.outbox.resend(self.flow, data, method):
+            self._unsent = True
+
+    @property
+    def layer(self) -> Transactions:
+        return self._layer
+
+    def _leave(self) -> None:
+        raise LocalSipError("a transaction is a client's or a server's")
+
+
+class ClientTransaction(_Transaction):
+    """A request of ours. Made by `Transactions.client`; nothing is sent before `start`, so that the user can note
+    it."""
+
+    __slots__ = ("_ack", "_data", "_key", "request", "sent_at", "sent_by", "user")
+
+    def __init__(self, layer: Transactions, request: Request, flow: Flow, user: ClientUser) -> None:
+        if request.method == "INVITE":
+            super().__init__(layer, _COMPILED_INVITE_CLIENT, State.CALLING, flow)
+        else:
+            super().__init__(layer, _COMPILED_NON_INVITE_CLIENT, State.TRYING, flow)
+        via = request.via
+        self.request = request
+        self.user = user
+        self.sent_by = via.sent_by
+        self.sent_at = 0.0
+        self._key = (via.branch or "", request.method)
+        self._data = b""
+        self._ack = b""
+
+    @property
+    def key(self) -> ClientKey:
+        return self._key
+
+    @property
+    def method(self) -> str:
+        return self.request.method
+
+    def start(self, now: float) -> None:
+        """Send the request and arm the timers. Raises LocalSipError where it cannot be written; the transaction is
+        gone then."""
+        self.sent_at = now
+        try:
+            self._data = self._layer.outbox.send(self.flow, self.request)
+        except LocalSipError:
+            self._leave()
+            raise
+        if not self._data:
+            self.handle(Input.TRANSPORT_ERROR, now)
+            return
+        timers, invite = self._layer.timers, self.state is State.CALLING
+        if not self.flow.transport.reliable:
+            self.start_retransmit(Input.TIMER_A if invite else Input.TIMER_E, timers.t1, now)
+        self.start_lifetime(Input.TIMER_B if invite else Input.TIMER_F, timers.transaction, now)
+
+    def receive(self, response: Response, now: float) -> None:
+        """A response that was matched to this transaction."""
+        status = response.status
+        what = Input.PROVISIONAL if status < 200 else Input.SUCCESS if status < 300 else Input.FAILURE
+        self.handle(what, now, response)
+
+    def _leave(self) -> None:
+        self._layer.clients.pop(self._key, None)
+
+    def cancel_request(self) -> Request:
+        """The CANCEL of this INVITE (RFC 3261 9.1)."""
+        return derive(self.request, "CANCEL", self.request.headers.get("To") or "")
+
+    # Effects.
+
+    def pass_response(self, response: Response, now: float) -> None:
+        self.user.response_received(self, response, now)
+
+    def send_ack(self, response: Response, now: float) -> None:
+        if self._ack:
+            self.send_again(self._ack, "ACK")
+            return
+        ack = derive(self.request, "ACK", response.headers.get("To") or "")
+        self._ack = self._layer.outbox.send(self.flow, ack)
+        self._unsent = not self._ack
+
+    def resend_request(self, _: None, now: float) -> None:
+        self.send_again(self._data, self.request.method)
+
+    def tell_timeout(self, _: None, now: float) -> None:
+        self.user.request_timed_out(self, now)
+
+    def tell_transport_error(self, _: None, now: float) -> None:
+        self.user.request_failed(self, now)
+
+    def restart_a(self, _: None, now: float) -> None:
+        self.start_retransmit(Input.TIMER_A, self._interval * 2, now)
+
+    def restart_e(self, _: None, now: float) -> None:
+        t2 = self._layer.timers.t2
+        interval = t2 if self.state is State.PROCEEDING else min(self._interval * 2, t2)
+        self.start_retransmit(Input.TIMER_E, interval, now)
+
+    def start_d(self, _: Response, now: float) -> None:
+        self.start_lifetime(Input.TIMER_D, 0 if self.flow.transport.reliable else self._layer.timers.completed, now)
+
+    def start_k(self, _: Response, now: float) -> None:
+        self.start_lifetime(Input.TIMER_K, 0 if self.flow.transport.reliable else self._layer.timers.t4, now)
+
+    def start_m(self, _: Response, now: float) -> None:
+        self.start_lifetime(Input.TIMER_M, self._layer.timers.transaction, now)
+
+
+class ServerTransaction(_Transaction):
+    """A request of the peer that is being answered. Made by `Transactions.server`."""
+
+    __slots__ = ("_data", "_key", "_merge_key", "request", "user")
+
+    def __init__(
+        self, layer: Transactions, request: Request, key: ServerKey, merge_key: ServerKey | None, flow: Flow
+    ) -> None:
+        if request.method == "INVITE":
+            super().__init__(layer, _COMPILED_INVITE_SERVER, State.PROCEEDING, flow)
+        else:
+            super().__init__(layer, _COMPILED_NON_INVITE_SERVER, State.TRYING, flow)
+        self.request = request
+        self.user: ServerUser | None = None
+        """Told of what comes later; None where nobody waits for it."""
+        self._key = key
+        self._merge_key = merge_key
+        self._data = b""
+
+    @property
+    def answered(self) -> bool:
+        """Whether a final response was sent."""
+        return self.state not in (State.PROCEEDING, State.TRYING)
+
+    def respond(self, response: Response, now: float) -> None:
+        """Send a response, provisional or final. Raises LocalSipError where it cannot be written."""
+        self._data = response.to_bytes()
+        status = response.status
+        what = Input.PROVISIONAL if status < 200 else Input.SUCCESS if status < 300 else Input.FAILURE
+        self.handle(what, now, response)
+
+    def repeat_success(self, now: float) -> None:
+        """Send the 2xx again, which is its user's task (RFC 3261 13.3.1.4)."""
+        if not self._layer.outbox.resend(self.flow, self._data, "INVITE"):
+            self.handle(Input.TRANSPORT_ERROR, now)
+
+    def repeat_provisional(self) -> None:
+        """Send the last provisional again, so that no proxy gives up (RFC 3261 13.3.1.1)."""
+        self._layer.outbox.resend(self.flow, self._data, "INVITE")
+
+    def _leave(self) -> None:
+        self._layer.forget(self._key, self._merge_key)
+
+    # Effects.
+
+    def send_response(self, response: Response, now: float) -> None:
+        self._unsent = not self._layer.outbox.send(self.flow, response)
+
+    def resend_response(self, _: Request | None, now: float) -> None:
+        if self._data:
+            self.send_again(self._data, self.request.method)
+
+    def pass_ack(self, ack: Request, now: float) -> None:
+        if self.user is not None:
+            self.user.ack_received(self, ack, now)
+
+    def tell_timeout(self, _: None, now: float) -> None:
+        self._layer.unacknowledged += 1
+
+    def tell_transport_error(self, _: None, now: float) -> None:
+        if self.user is not None:
+            self.user.response_failed(self, now)
+
+    def start_g_h(self, _: Response, now: float) -> None:
+        timers = self._layer.timers
+        if not self.flow.transport.reliable:
+            self.start_retransmit(Input.TIMER_G, timers.t1, now)
+        self.start_lifetime(Input.TIMER_H, timers.transaction, now)
+
+    def restart_g(self, _: None, now: float) -> None:
+        self.start_retransmit(Input.TIMER_G, min(self._interval * 2, self._layer.timers.t2), now)
+
+    def start_i(self, _: Request, now: float) -> None:
+        self.start_lifetime(Input.TIMER_I, 0 if self.flow.transport.reliable else self._layer.timers.t4, now)
+
+    def start_j(self, _: Response, now: float) -> None:
+        self.start_lifetime(Input.TIMER_J, 0 if self.flow.transport.reliable else self._layer.timers.transaction, now)
+
+    def start_l(self, _: Response, now: float) -> None:
+        self.start_lifetime(Input.TIMER_L, self._layer.timers.transaction, now)
+
+
+_Compiled = dict[tuple[State, Input], tuple[State, tuple[Callable[..., None], ...]]]
+
+
+def _compile(machine: Machine, side: type[_Transaction]) -> _Compiled:
+    """The table with each effect's name replaced by the function, so that a step is one look-up."""
+    return {
+        pair: (transition.to, tuple(getattr(side, effect) for effect in transition.effects))
+        for pair, transition in machine.items()
+    }
+
+
+_COMPILED_INVITE_CLIENT: Final = _compile(INVITE_CLIENT, ClientTransaction)
+_COMPILED_NON_INVITE_CLIENT: Final = _compile(NON_INVITE_CLIENT, ClientTransaction)
+_COMPILED_INVITE_SERVER: Final = _compile(INVITE_SERVER, ServerTransaction)
+_COMPILED_NON_INVITE_SERVER: Final = _compile(NON_INVITE_SERVER, ServerTransaction)
+
+
+def derive(request: Request, method: str, to: str) -> Request:
+    """ACK (of a refusal) or CANCEL of an INVITE of ours: same Request-URI, top Via, From, Call-ID, CSeq number and
+    Route (RFC 3261 9.1, 17.1.1.3)."""
+    headers = request.headers
+    fields = [
+        ("Via", headers.get("Via") or ""),
+        ("Max-Forwards", "70"),
+        ("From", headers.get("From") or ""),
+        ("To", to),
+    ]
+    fields += [("Call-ID", request.call_id), ("CSeq", f"{request.cseq.number} {method}")]
+    fields += [("Route", route) for route in headers.get_all("Route")]
+    return Request(method, request.request_uri, Headers(fields))
+
+
+def server_key(request: Request, via: Via) -> ServerKey:
+    """What finds the transaction of a request again (RFC 3261 17.2.3); of its INVITE for ACK and CANCEL. Raises
+    RemoteSipError where the fields it is made of are malformed."""
+    method = "INVITE" if request.method in ("ACK", "CANCEL") else request.method
+    branch = via.branch
+    if branch is not None and via.has_magic_cookie:
+        return branch, via.sent_by, method
+    # RFC 2543 peers: the same Request-URI, From tag, Call-ID, CSeq number and top Via. To tags are left out, since the
+    # ACK has the one of our response, which nobody but the transaction knows.
+    cseq = str(request.cseq.number)
+    return request.request_uri, request.from_tag or "", request.call_id, cseq, str(via), method

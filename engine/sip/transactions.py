@@ -1,0 +1,123 @@
+"""All transactions of the endpoint: found again for every message, bounded in number."""
+
+from __future__ import annotations
+
+from engine.sip.errors import LocalSipError
+from engine.sip.flow import Flow, Transport
+from engine.sip.fsm import Input, State
+from engine.sip.message import Request, Response
+from engine.sip.names import refuse
+from engine.sip.outbox import Outbox, bounded
+from engine.sip.timers import TimerHeap, Timers
+from engine.sip.transaction import (
+    ClientKey,
+    ClientTransaction,
+    ClientUser,
+    ServerKey,
+    ServerTransaction,
+)
+
+
+class Transactions:
+    """The transaction layer (RFC 3261 17)."""
+
+    __slots__ = ("_limit", "_merged", "clients", "dropped", "heap", "outbox", "servers", "timers", "unacknowledged")
+
+    def __init__(self, outbox: Outbox, heap: TimerHeap, timers: Timers, limit: int) -> None:
+        self.outbox = outbox
+        self.heap = heap
+        self.timers = timers
+        self.clients: dict[ClientKey, ClientTransaction] = {}
+        self.servers: dict[ServerKey, ServerTransaction] = {}
+        self._merged: dict[ServerKey, ServerTransaction] = {}
+        self._limit = limit
+        self.dropped = 0
+        """Inputs that a state does not name, and responses that no request of ours asked for."""
+        self.unacknowledged = 0
+        """Refusals of ours that no ACK came for."""
+
+    def __len__(self) -> int:
+        return len(self.clients) + len(self.servers)
+
+    def require_room(self) -> None:
+        """Raises LocalSipError where so many requests of ours are under way that no new call or ping may begin.
+        Requests of calls that stand are always let out, their number is bounded by that of the calls."""
+        if len(self.clients) >= self._limit:
+            raise LocalSipError("too many requests wait for an answer")
+
+    def client(self, request: Request, flow: Flow, user: ClientUser) -> ClientTransaction:
+        """A transaction for a request of ours, not yet started."""
+        transaction = ClientTransaction(self, request, flow, user)
+        self.clients[transaction.key] = transaction
+        if flow.transport is not Transport.UDP:
+            self.outbox.used.add(flow)
+        return transaction
+
+    def server(self, request: Request, key: ServerKey, flow: Flow) -> ServerTransaction:
+        """A transaction for a request that no other was found for; `flow` is where responses go. Raises RemoteSipError:
+        503 where the table is full, 482 for a request that came here before by another way (RFC 3261 8.2.2.2)."""
+        if len(self.servers) >= self._limit:
+            raise refuse(503, "too many requests are being answered")
+        merge_key: ServerKey | None = None
+        if request.to_tag is None:
+            cseq = request.cseq
+            merge_key = (request.call_id, request.from_tag or "", str(cseq.number), cseq.method)
+            if merge_key in self._merged:
+                raise refuse(482, "the request came here by two ways")
+        transaction = ServerTransaction(self, request, key, merge_key, flow)
+        self.servers[key] = transaction
+        if flow.transport is not Transport.UDP:
+            self.outbox.used.add(flow)
+        if merge_key is not None:
+            self._merged[merge_key] = transaction
+        return transaction
+
+    def forget(self, key: ServerKey, merge_key: ServerKey | None) -> None:
+        """Take out a server transaction that terminated."""
+        self.servers.pop(key, None)
+        if merge_key is not None:
+            self._merged.pop(merge_key, None)
+
+    def absorb(self, request: Request, key: ServerKey, now: float) -> bool:
+        """True where the request belongs to a transaction that is there: repeated, or the ACK of one."""
+        transaction = self.servers.get(key)
+        if transaction is None or request.method == "CANCEL":
+            return False
+        if request.method == "ACK":
+            if transaction.state is State.ACCEPTED and transaction.user is None:
+                return False
+            transaction.handle(Input.ACK, now, request)
+        else:
+            self.outbox.retransmissions["in", bounded(request.method)] += 1
+            transaction.handle(Input.REQUEST, now)
+        return True
+
+    def cancel(self, key: ServerKey) -> ServerTransaction | None:
+        """The INVITE transaction that a CANCEL names (RFC 3261 9.2), or None."""
+        transaction = self.servers.get(key)
+        return transaction if transaction is not None and transaction.request.method == "INVITE" else None
+
+    def receive_response(self, response: Response, now: float) -> None:
+        """Hand a response to the request it answers; one that is not ours is dropped. Raises RemoteSipError where it is
+        malformed."""
+        via = response.via
+        transaction = self.clients.get((via.branch or "", response.cseq.method))
+        if transaction is None or via.sent_by != transaction.sent_by or not _single(response):
+            # RFC 3261 8.1.3.3, 18.1.2: sent-by must be what we wrote, and no second Via may be under it.
+            self.dropped += 1
+            return
+        transaction.receive(response, now)
+
+    def flow_failed(self, flow: Flow, now: float) -> None:
+        """A send on the flow failed, or its connection is lost: requests that wait there will not be answered. On UDP
+        one that has a provisional response waits on, since the peer was there."""
+        stream = flow.transport is not Transport.UDP
+        flows = {flow, flow._replace(connection=0)} if stream else {flow}
+        states = {State.CALLING, State.TRYING, State.PROCEEDING} if stream else {State.CALLING, State.TRYING}
+        for transaction in [each for each in self.clients.values() if each.flow in flows and each.state in states]:
+            transaction.handle(Input.TRANSPORT_ERROR, now)
+
+
+def _single(response: Response) -> bool:
+    fields = response.headers.get_all("Via")
+    return len(fields) == 1 and ("," not in fields[0] or len(response.vias) == 1)
