@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import queue
 import random
 import signal
@@ -57,7 +58,8 @@ def run(options: Options, output: TextIO) -> int:
         writer.finish(FINISH_S)
         print(f"hearthline-softphone: {error}", file=sys.stderr)
         return 1
-    if sys.stdin is not None:
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="backslashreplace")  # a stray byte is a bad command, not the end
         LineReader(sys.stdin, inbox.put).start()
     else:
         inbox.put(None)

@@ -264,6 +264,7 @@ class PjsuaBackend:
         config.regConfig.registrarUri = settings.registrar
         config.regConfig.registerOnAdd = False
         config.regConfig.timeoutSec = settings.expires
+        config.regConfig.delayBeforeRefreshSec = settings.expires // 3  # room for a lost refresh (Timer F is 32 s)
         config.regConfig.retryIntervalSec = 0  # `softphone.registration` decides when, with back-off
         config.regConfig.unregWaitMsec = UNREGISTER_WAIT_MS
         config.regConfig.proxyUse = 0
