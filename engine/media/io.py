@@ -1,0 +1,135 @@
+"""The loop: read what came, pass it on, run the tick on time.
+
+Every packet of the process comes through `Loop._packets`; nothing there makes an object. Under load the loop lets
+packets gather for `coalesce_s` between two looks at the sockets: waking up costs more than a packet, and a millisecond
+more of transit is nothing beside the 20 ms that a packet lasts. The garbage collector never runs by itself; the loop
+calls it when there is nothing to hear.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+from typing import Final
+
+from engine.media.io_legs import LegSockets
+from engine.media.io_poll import Poller
+from engine.media.lateness import Lateness
+from engine.media.relay import Forwarder
+
+TICK_S: Final = 0.02
+CATCH_UP: Final = 5
+"""Ticks. A loop that is further behind (the machine was stopped) leaves ticks out."""
+
+BUSY_RATE: Final = 1000
+"""Packets a second from which on packets are gathered."""
+
+IDLE_S: Final = 0.25
+"""Longest sleep without legs."""
+
+
+class Loop:
+    """Drives sockets and ticks until `end` is called."""
+
+    def __init__(
+        self,
+        *,
+        poller: Poller,
+        sockets: LegSockets,
+        forwarder: Forwarder,
+        tick: Callable[[int, float], None],
+        after: Callable[[float], None],
+        legs: Callable[[], int],
+        coalesce_s: float,
+    ) -> None:
+        """`tick(number, now)` runs every 20 ms while there are legs, `after(now)` after every look at the sockets."""
+        self.lateness = Lateness()
+        self._poller = poller
+        self._sockets = sockets
+        self._forwarder = forwarder
+        self._tick = tick
+        self._after = after
+        self._legs = legs
+        self._coalesce_s = coalesce_s
+        self._gathering = False
+        self._ended = False
+        self._start = time.monotonic()
+        self._number = 0
+
+    def end(self) -> None:
+        """Return from `run` after this round."""
+        self._ended = True
+
+    def run(self) -> None:
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        counted, counted_at = 0, time.monotonic()
+        while not self._ended:
+            if not self._legs():
+                self._rest()
+                continue
+            self._packets()
+            now = time.monotonic()
+            deadline = self._start + self._number * TICK_S
+            if now >= deadline:
+                self._run_tick(now, deadline)
+            if now - counted_at >= 1.0:
+                rate = (self._forwarder.received - counted) / (now - counted_at)
+                self._gathering = self._coalesce_s > 0 and rate >= BUSY_RATE
+                counted, counted_at = self._forwarder.received, now
+            self._after(now)
+        gc.enable()
+        gc.unfreeze()
+
+    def _rest(self) -> None:
+        """No legs: wait for control, and use the time to collect what it left behind."""
+        if gc.get_count()[0] > 1000:
+            gc.collect()
+        for descriptor, _ in self._poller.poll(IDLE_S):
+            other = self._sockets.others.get(descriptor)
+            if other is not None:
+                other(time.monotonic())
+        now = time.monotonic()
+        # The tick's number follows the clock, so that the play-out clock never runs backwards.
+        self._number = int((now - self._start) / TICK_S) + 1
+        self._after(now)
+
+    def _packets(self) -> None:
+        """Wait for packets until the next tick at most, and deal with those that are there."""
+        poll, clock = self._poller.poll, time.monotonic
+        wait = self._start + self._number * TICK_S - clock()
+        if self._gathering or wait < 0.001:
+            # epoll counts in milliseconds; the last one before a tick, and the gathering, need a finer sleep.
+            if wait > 0:
+                time.sleep(min(wait, self._coalesce_s) if self._gathering else wait)
+            ready = poll(0)
+        else:
+            ready = poll(int(wait * 1000) / 1000)
+        now = clock()
+        latched, others = self._sockets.latched.get, self._sockets.others.get
+        receive, buffer = self._forwarder.receive, self._forwarder.buffer
+        for descriptor, _ in ready:
+            leg = latched(descriptor)
+            if leg is None:
+                other = others(descriptor)
+                if other is not None:
+                    other(now)
+                continue
+            try:
+                size = leg.recv_into(buffer)  # type: ignore[misc]  # a latched leg has it
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                leg.tx.failed(error)
+                continue
+            receive(leg, size, now)
+
+    def _run_tick(self, now: float, deadline: float) -> None:
+        self.lateness.note(now - deadline)
+        behind = int((now - deadline) / TICK_S)
+        if behind > CATCH_UP:
+            self._number += behind
+        self._tick(self._number, now)
+        self._number += 1

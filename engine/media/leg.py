@@ -1,0 +1,115 @@
+"""One leg: what control has said of it, what it hears and sends. Plain state; sockets hang on it by callables only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.media.commands import Codec, Direction, Play, SetRemote
+from engine.media.dtmf import DigitDetector, DigitSender
+from engine.media.prompts import Player
+from engine.media.reception import Reception
+from engine.media.rtcp import RtcpSession
+from engine.media.transmission import Transmission
+
+if TYPE_CHECKING:
+    from engine.media.commands import Quality
+    from engine.media.matrix import Route
+    from engine.media.relay import Relay
+
+Address = tuple[str, int]
+ReceiveInto = Callable[[bytearray], int]
+
+SENDS = frozenset({Direction.SENDRECV, Direction.SENDONLY})
+LISTENS = frozenset({Direction.SENDRECV, Direction.RECVONLY})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """A leg has fallen silent and control knows it."""
+
+    since: float
+    """When it was last heard."""
+
+
+class Leg:
+    """State of one leg. Compared and hashed by identity."""
+
+    __slots__ = (
+        "anchor",
+        "codec",
+        "digits_in",
+        "digits_out",
+        "dtmf_type",
+        "latched",
+        "listening",
+        "name",
+        "opened_at",
+        "outlets",
+        "payload_type",
+        "pending",
+        "player",
+        "port",
+        "quality_at",
+        "quality_last",
+        "recv_into",
+        "relay",
+        "relayed_from",
+        "relays",
+        "remote",
+        "route",
+        "row",
+        "rtcp",
+        "rx",
+        "silence",
+        "tag",
+        "tx",
+    )
+
+    def __init__(
+        self, *, name: str, tag: str, port: int, tx: Transmission, rtcp: RtcpSession, opened_at: float
+    ) -> None:
+        self.name = name
+        self.tag = tag
+        self.port = port
+        self.opened_at = opened_at
+        self.tx = tx
+        self.rx = Reception()
+        self.rtcp = rtcp
+        self.remote: SetRemote | None = None
+        self.latched: Address | None = None
+        """Where the peer's packets come from, once that is known."""
+        self.anchor: SetRemote | None = None
+        """The last remote that was more than hold: what `latched` belongs to."""
+        self.codec = Codec.PCMU
+        self.payload_type = -1
+        """Expected of the peer; -1 lets nothing in."""
+        self.dtmf_type: int | None = None
+        self.listening = False
+        """The direction lets us receive."""
+        self.route: Route | None = None
+        self.relay: Relay | None = None
+        """Set when this leg's sound has one outlet and it is a pass-through: the fast path."""
+        self.relays: list[Relay] = []
+        """All pass-throughs of this leg's sound."""
+        self.relayed_from: Leg | None = None
+        """Whose sound passes through to this leg."""
+        self.row = -1
+        """Row in the table while the mixer listens to this leg."""
+        self.outlets = False
+        """Somebody hears this leg."""
+        self.player: Player | None = None
+        self.pending: Play | None = None
+        """What will be played when its file has been loaded."""
+        self.digits_in = DigitDetector()
+        self.digits_out = DigitSender()
+        self.recv_into: ReceiveInto | None = None
+        self.silence: Silence | None = None
+        self.quality_last: Quality | None = None
+        self.quality_at = 0.0
+
+    def outlets_changed(self) -> None:
+        """Bring the receive path's short-cuts into line with `relays` and `row`."""
+        self.outlets = bool(self.relays) or self.row >= 0
+        self.relay = self.relays[0] if len(self.relays) == 1 and self.row < 0 else None

@@ -1,0 +1,135 @@
+"""What a receiver knows of the stream that it hears: sequence (RFC 3550 A.1), loss (A.3), jitter (A.8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+MAX_DROPOUT: Final = 3000
+"""RFC 3550 A.1: a jump forward by less is loss."""
+MAX_MISORDER: Final = 100
+"""RFC 3550 A.1: a step back by less is reordering."""
+MAX_TRANSIT_STEP: Final = 80_000
+"""Samples (10 s). A greater change of transit time is a new time base, not jitter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """What one report block says of the time since the last one (RFC 3550 6.4.1)."""
+
+    fraction_lost: int
+    """Of 256."""
+    cumulative_lost: int
+    """24-bit signed, already clamped."""
+    highest_sequence: int
+    """Extended by the cycle count."""
+    jitter: int
+    """In timestamp units."""
+
+
+class Reception:
+    """Running account of one incoming stream. The per-packet part is written out in `relay.Forwarder.receive`."""
+
+    __slots__ = (
+        "bad_sequence",
+        "base",
+        "cycles",
+        "earlier_expected",
+        "earlier_received",
+        "expected_prior",
+        "heard_at",
+        "highest",
+        "jitter",
+        "octets",
+        "received",
+        "received_prior",
+        "ssrc",
+        "strangers",
+        "transit",
+    )
+
+    def __init__(self) -> None:
+        self.ssrc = -1
+        """-1 before the first packet."""
+        self.highest = 0
+        self.cycles = 0
+        self.base = 0
+        self.bad_sequence = -1
+        self.received = 0
+        """Since the stream began (RFC 3550 A.3)."""
+        self.octets = 0
+        self.transit = 0
+        self.jitter = 0.0
+        self.heard_at = 0.0
+        """Monotonic seconds of the last valid packet, or of the moment when listening began."""
+        self.strangers = 0
+        self.expected_prior = 0
+        self.received_prior = 0
+        self.earlier_expected = 0
+        self.earlier_received = 0
+
+    def sequence(self, ssrc: int, seq: int) -> bool:
+        """Account for a packet that is not simply the next one. False when it is to be dropped (A.1: a great jump is
+        believed only when the next packet follows on it). The caller counts the packet as received."""
+        if ssrc != self.ssrc:
+            self._begin(ssrc, seq)
+            return True
+        delta = (seq - self.highest) & 0xFFFF
+        if delta < MAX_DROPOUT:
+            if seq < self.highest:
+                self.cycles += 0x10000
+            self.highest = seq
+        elif delta <= 0x10000 - MAX_MISORDER:
+            if seq != self.bad_sequence:
+                self.bad_sequence = (seq + 1) & 0xFFFF
+                return False
+            self._begin(ssrc, seq)
+        return True
+
+    def _begin(self, ssrc: int, seq: int) -> None:
+        """A new stream; what the old one lost stays in the totals."""
+        if self.ssrc >= 0:
+            self.earlier_expected += self.expected
+            self.earlier_received += self.received
+        self.ssrc = ssrc
+        self.base = self.highest = seq
+        self.cycles = 0
+        self.bad_sequence = -1
+        self.received = 0
+        self.expected_prior = 0
+        self.received_prior = 0
+        self.transit = 0
+        self.jitter = 0.0
+
+    @property
+    def expected(self) -> int:
+        """Packets of this stream that the sequence numbers promise (A.3)."""
+        return self.cycles + self.highest - self.base + 1 if self.ssrc >= 0 else 0
+
+    @property
+    def lost(self) -> int:
+        """Expected minus received over every stream that this leg has heard; negative with duplicates."""
+        return self.earlier_expected - self.earlier_received + self.expected - self.received
+
+    def clock(self, arrival: int, stamp: int) -> None:
+        """Fold one packet's transit time into the jitter (A.8). `arrival` in samples of our clock."""
+        transit = arrival - stamp
+        delta = abs(transit - self.transit)
+        if delta < MAX_TRANSIT_STEP:
+            self.jitter += (delta - self.jitter) * 0.0625
+        self.transit = transit
+
+    def interval(self) -> Interval:
+        """Close one reporting interval (A.3)."""
+        expected = self.expected
+        expected_now = expected - self.expected_prior
+        lost_now = expected_now - (self.received - self.received_prior)
+        self.expected_prior = expected
+        self.received_prior = self.received
+        fraction = (lost_now << 8) // expected_now if expected_now > 0 and lost_now > 0 else 0
+        return Interval(
+            fraction_lost=min(fraction, 255),
+            cumulative_lost=max(-0x800000, min(0x7FFFFF, expected - self.received)),
+            highest_sequence=(self.cycles + self.highest) & 0xFFFFFFFF,
+            jitter=int(self.jitter),
+        )

@@ -1,0 +1,102 @@
+"""The rounds: every leg is looked at five times a second for what no packet and no command brings about.
+
+Silence and its end (RtpTimeout, RtpResumed), RTCP that is due, figures worth telling, digits whose end was lost, and
+the first packets towards a peer that has not spoken yet.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from engine.media.codecs import FRAME, INDEX, SILENCE
+from engine.media.commands import MediaEvent, RtpResumed, RtpTimeout
+from engine.media.leg import Leg, Silence
+from engine.media.matrix import Route
+from engine.media.quality import news, quality
+from engine.media.rtcp import Random, Report, report_delay
+from engine.media.switchboard import Switchboard
+from engine.media.wire import Wire
+
+TICKS_PER_ROUND: Final = 10
+"""A tenth of the legs each tick, so that the work is spread."""
+
+QUALITY_S: Final = 1.0
+_QUIET: Final = {codec: bytes([SILENCE[index]]) * FRAME for codec, index in INDEX.items()}
+
+
+class Rounds:
+    """Visits legs in turn. Pure: time and chance are handed in."""
+
+    def __init__(
+        self,
+        board: Switchboard,
+        *,
+        wire: Wire,
+        random: Random,
+        emit: Callable[[MediaEvent], None],
+        epoch: float,
+        rtp_timeout_s: float,
+    ) -> None:
+        self._board = board
+        self._wire = wire
+        self._random = random
+        self._emit = emit
+        self._epoch = epoch
+        self._rtp_timeout_s = rtp_timeout_s
+        self._queue: deque[Leg] = deque()
+        self._share = 0
+        self.told = False
+        """Somebody listens to events; silence that nobody was told of is told when they do."""
+
+    def tick(self, now: float) -> None:
+        """Visit this tick's share of the legs."""
+        if not self._queue:
+            self._queue.extend(self._board.legs.values())
+            self._share = -(-len(self._queue) // TICKS_PER_ROUND)
+        for _ in range(min(self._share, len(self._queue))):
+            leg = self._queue.popleft()
+            if self._board.legs.get(leg.name) is leg and leg.remote is not None:
+                self.visit(leg, now)
+
+    def visit(self, leg: Leg, now: float) -> None:
+        """Look after one leg."""
+        self._listen(leg, now)
+        leg.digits_in.silent(now)
+        if leg.digits_in.found:
+            self._board.pressed(leg)
+        if leg.latched is None and leg.route is Route.SILENT:
+            # Opens the way through a NAT of ours, and shows a peer that latches itself where we are (RFC 4961).
+            leg.tx.restart = True
+            leg.tx.frame(_QUIET[leg.codec], now)
+        if not leg.rtcp.due:
+            leg.rtcp.due = now + report_delay(self._random, first=True)
+        elif now >= leg.rtcp.due:
+            leg.rtcp.due = now + report_delay(self._random, first=False)
+            self._wire.report(leg, leg.rtcp.compound(leg.tx, leg.rx, now, now + self._epoch))
+        if self.told and now - leg.quality_at >= QUALITY_S:
+            self._tell(leg, now)
+
+    def _listen(self, leg: Leg, now: float) -> None:
+        if not leg.listening:
+            leg.silence = None
+            return
+        heard_at = leg.rx.heard_at
+        if leg.silence is None:
+            if self.told and now - heard_at >= self._rtp_timeout_s:
+                leg.silence = Silence(since=heard_at)
+                self._emit(RtpTimeout(leg=leg.name, silent_s=round(now - heard_at, 3)))
+        elif heard_at > leg.silence.since:
+            since, leg.silence = leg.silence.since, None
+            self._emit(RtpResumed(leg=leg.name, silent_s=round(heard_at - since, 3)))
+
+    def _tell(self, leg: Leg, now: float) -> None:
+        figures = quality(leg)
+        if news(leg.quality_last, figures, now - leg.quality_at):
+            leg.quality_last, leg.quality_at = figures, now
+            self._emit(figures)
+
+    def heard(self, leg: Leg, reports: list[Report], now: float) -> None:
+        """RTCP came from the leg's peer."""
+        leg.rtcp.heard(reports, leg.tx.ssrc, now, now + self._epoch)
