@@ -63,8 +63,8 @@ class _Leg(BookedLeg):
     early: bytes | None = None
     """A description in a provisional answer, in case the final one has none."""
     media: LocalMedia | None = None
-    version: int = 0
     agreed: Agreed | None = None
+    version: int = 0
 
 
 class SipLegs:
@@ -173,14 +173,12 @@ class SipLegs:
         self._book.bind(placed, session)
 
     def ring(self, leg: LegId, now: float) -> None:
-        found = self._book.command(leg, LegInput.RING)
-        if found is not None:
+        if (found := self._book.command(leg, LegInput.RING)) is not None:
             with suppress(LocalSipError):
                 self._endpoint.progress(self._book.session(found[0]), 180, now=now)
 
     def answer(self, leg: LegId, media: LocalMedia, now: float) -> None:
-        found = self._book.command(leg, LegInput.ANSWER)
-        if found is None:
+        if (found := self._book.command(leg, LegInput.ANSWER)) is None:
             return
         answered = found[0]
         answered.media = media
@@ -193,8 +191,7 @@ class SipLegs:
             self._endpoint.accept(self._book.session(answered), sdp, now=now)
 
     def reject(self, leg: LegId, status: int, reason: str, now: float, *, retry_after_s: int | None = None) -> None:
-        found = self._book.command(leg, LegInput.REJECT)
-        if found is None:
+        if (found := self._book.command(leg, LegInput.REJECT)) is None:
             return
         headers = () if retry_after_s is None else (("Retry-After", str(retry_after_s)),)
         with suppress(LocalSipError):
@@ -202,8 +199,7 @@ class SipLegs:
         self._book.forget(found[0])
 
     def end(self, leg: LegId, cause: EndCause, now: float) -> None:
-        found = self._book.command(leg, LegInput.END)
-        if found is None:
+        if (found := self._book.command(leg, LegInput.END)) is None:
             return
         ended, action = found
         ended.cause = cause
@@ -335,10 +331,10 @@ class SipLegs:
 
     def _refuse_media(self, leg: _Leg, error: RemoteSipError, now: float) -> None:
         """The caller's offer cannot be answered."""
-        headers = [("Warning", error.warning)] if isinstance(error, NotAcceptable) else []
+        headers = (("Warning", error.warning),) if isinstance(error, NotAcceptable) else ()
         with suppress(LocalSipError):
             self._endpoint.reject(self._book.session(leg), error.status_hint, error.reason, headers, now=now)
-        reason = Reason.NOT_ACCEPTABLE if isinstance(error, NotAcceptable) else Reason.PROTOCOL
+        reason = Reason.NOT_ACCEPTABLE if headers else Reason.PROTOCOL
         self._book.gone(leg, EndCause(outcome=Outcome.CLIENT, reason=reason, sip_code=error.status_hint))
 
     def _hang_up(self, leg: _Leg, now: float) -> None:
