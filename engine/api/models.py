@@ -1,0 +1,196 @@
+"""What clients send, and the frames around what they get. Unknown fields are refused: a typing error must not pass as
+"left as it was". Ranges are checked by the store, for the command line and the API alike."""
+
+from __future__ import annotations
+
+from typing import Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from engine.api.views import AgentView
+from engine.calls.directory import StrategyName
+
+T = TypeVar("T")
+
+
+class Body(BaseModel):
+    """Base of request bodies."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
+
+    def given(self) -> dict[str, object]:
+        """The settings that were sent, but not the name of the thing."""
+        return self.model_dump(exclude_unset=True, exclude={"name", "queue", "agent"})
+
+
+class AgentSettings(Body):
+    display: str = ""
+    context: str = "agents"
+    """Dialplan context that this agent's own calls enter."""
+
+
+class NewAgent(AgentSettings):
+    name: str
+    """[a-z0-9._-]{1,64}; the user part that the phone registers."""
+
+
+class QueueSettings(Body):
+    strategy: StrategyName = Field(StrategyName.LONGEST_IDLE, strict=False)
+    ring_timeout_s: float = 15.0
+    """How long one offer rings before it counts as no answer; 1 to 600."""
+    retry_s: float = 5.0
+    """Rest after a round of offers that nobody took; 0 to 600."""
+    wrap_up_s: float = 10.0
+    """Time after a call in which the agent gets no new one; 0 to 3600."""
+    max_wait_s: float = 0.0
+    """After this wait the caller is let go; 0 means never."""
+    max_callers: int = 0
+    """Callers waiting at once; a further one is refused with 486. 0 means no bound."""
+    music: str = ""
+    """WAV file for those who wait; empty means the engine's own."""
+    rona_break: bool = True
+    """Set an agent who does not answer to a break."""
+
+
+class NewQueue(QueueSettings):
+    name: str
+    """[a-z0-9._-]{1,64}."""
+
+
+class MemberSettings(Body):
+    penalty: int = 0
+    """0 to 1000; members with a lower penalty are asked first."""
+
+
+class NewMember(MemberSettings):
+    queue: str
+    agent: str
+
+
+class TrunkSettings(Body):
+    host: str = ""
+    """IP address that calls to this trunk go to; needed for a new one."""
+    port: int = 5060
+    transport: Literal["udp", "tcp"] = "udp"
+    addresses: list[str] = []
+    """Further source addresses or networks that calls may come from; `host` always may."""
+    match_port: bool = False
+    """Take only requests whose source port is `port`."""
+    context: str = "from-trunk"
+    """Dialplan context that calls from this trunk enter."""
+    ping_s: float = 30.0
+    """Seconds between OPTIONS, 1 to 3600; 0 sends none and takes the trunk for up."""
+
+
+class NewTrunk(TrunkSettings):
+    name: str
+    """[a-z0-9._-]{1,64}."""
+
+
+class StatusChange(Body):
+    status: Literal["available", "break"]
+    reason: str = Field("", max_length=128)
+    """A person's word, such as "lunch"."""
+
+
+# --- answers ---
+
+
+class Items(BaseModel, Generic[T]):
+    """All of them."""
+
+    items: list[T]
+
+
+class PageOf(BaseModel, Generic[T]):
+    """One page."""
+
+    items: list[T]
+    next: str | None = Field(description="Give this as `after` to go on; null when there is no more now.")
+
+
+class CreatedAgent(BaseModel):
+    agent: AgentView
+    secret: str = Field(description="The phone's password. Shown now and never again.")
+
+
+class Secret(BaseModel):
+    agent: str
+    secret: str = Field(description="The phone's password. Shown now and never again.")
+
+
+class LegQuality(BaseModel):
+    """What was measured on one leg."""
+
+    leg: str
+    packets_received: int
+    packets_sent: int
+    lost: int
+    jitter_ms: float
+    remote_lost: int | None
+    round_trip_ms: float | None
+
+
+class CdrRow(BaseModel):
+    """One call that is over."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    call: str
+    protocol_id: str
+    direction: str
+    origin: str
+    context: str
+    caller: str
+    caller_display: str
+    called: str
+    destination: str
+    queue: str | None
+    agent: str | None
+    peer: str
+    started: float
+    answered: float | None
+    connected: float | None
+    ended: float
+    waited_s: float
+    talked_s: float
+    total_s: float
+    outcome: str
+    """success, client, server, upstream, indeterminate: whose doing the end was."""
+    reason: str
+    sip_code: int | None
+    ended_by: str
+    caller_quality: LegQuality | None
+    peer_quality: LegQuality | None
+
+
+class EventRow(BaseModel):
+    """One record of the event log."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    seq: int
+    """Rises by one with every record."""
+    schema_: int = Field(alias="schema")
+    call: str | None
+    wall: float
+    mono: float
+    type: str
+    body: dict[str, object]
+    """The fields of this type."""
+
+
+class Readiness(BaseModel):
+    ready: bool
+    reasons: list[str]
+
+
+class ErrorBody(BaseModel):
+    code: str = Field(description="Stable: scripts may match on it.")
+    message: str
+
+
+class ErrorAnswer(BaseModel):
+    """Every answer that is not a success has this form."""
+
+    error: ErrorBody

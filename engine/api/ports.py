@@ -1,0 +1,115 @@
+"""What the API asks of the running engine, as a protocol that `engine.app` implements.
+
+All methods are called on the event loop. Those that are not `async` answer from memory at once; those that are may go
+to the store, and do so off the loop. Names that do not exist raise NotFound, input that cannot be used InvalidRequest,
+a store that cannot be written Unavailable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
+
+from engine.api.views import AgentView, CallView, EngineView, MediaView, MemberView, QueueView, TrunkView
+
+Kind = Literal["agent", "queue", "member", "trunk"]
+"""As in `DirectoryChanged.kind`; a member's name is "QUEUE/AGENT"."""
+
+WriteMode = Literal["create", "replace", "update"]
+"""create: AlreadyExists when it is there. update: NotFound when it is not, what is not given stays. replace: made or
+replaced; settings not given take their defaults, an agent keeps its secret and status."""
+
+
+class Page(Protocol):
+    """Some rows, each a JSON object as text, and where the next page begins."""
+
+    @property
+    def items(self) -> Sequence[str]: ...
+
+    @property
+    def next(self) -> str | None:
+        """Give this as `after` to go on; None when there is no more now."""
+        ...
+
+
+class Centre(Protocol):
+    """The running engine."""
+
+    # --- from memory ---
+
+    def engine(self) -> EngineView: ...
+
+    def queues(self) -> Sequence[QueueView]: ...
+
+    def queue(self, name: str) -> QueueView: ...
+
+    def agents(self) -> Sequence[AgentView]: ...
+
+    def agent(self, name: str) -> AgentView: ...
+
+    def members(self) -> Sequence[MemberView]: ...
+
+    def member(self, queue: str, agent: str) -> MemberView: ...
+
+    def trunks(self) -> Sequence[TrunkView]: ...
+
+    def trunk(self, name: str) -> TrunkView: ...
+
+    def calls(self) -> Sequence[CallView]: ...
+
+    def call(self, call: str) -> CallView: ...
+
+    def media(self) -> MediaView: ...
+
+    def metrics_text(self) -> bytes:
+        """The page for Prometheus, text format 0.0.4."""
+        ...
+
+    # --- commands ---
+
+    async def write(self, kind: Kind, name: str, values: Mapping[str, object], mode: WriteMode, by: str) -> None:
+        """Store these settings and hand the change to the core; when it returns, both have it."""
+        ...
+
+    async def drop(self, kind: Kind, name: str, by: str) -> None:
+        """Remove it, and with an agent or queue its memberships."""
+        ...
+
+    async def rotate_secret(self, agent: str, by: str) -> str:
+        """Make a new SIP secret; the old one is void at once. What is returned is shown once and kept nowhere."""
+        ...
+
+    async def set_status(self, agent: str, available: bool, reason: str, by: str) -> None: ...
+
+    async def hang_up(self, call: str, by: str) -> None:
+        """End a call with Reason.OPERATOR. Returns once it was told to; the legs end a round trip later."""
+        ...
+
+    # --- history ---
+
+    async def cdrs(
+        self,
+        *,
+        after: str | None,
+        limit: int,
+        queue: str | None,
+        agent: str | None,
+        direction: str | None,
+        outcome: str | None,
+        since: float | None,
+        until: float | None,
+    ) -> Page:
+        """CDRs that ended last first, at most `limit` (500)."""
+        ...
+
+    async def cdr(self, call: str) -> str:
+        """One CDR as a JSON object."""
+        ...
+
+    async def events(self, *, after: int, limit: int, type_: str | None, call: str | None) -> Page:
+        """Records of the log after number `after`, in order, at most `limit` (500)."""
+        ...
+
+    async def queue_log(self, limit: int) -> Sequence[str]:
+        """The last lines of the queue_log, oldest first."""
+        ...

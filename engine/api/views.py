@@ -1,0 +1,204 @@
+"""What the API shows: plain values that the running engine fills in. The fields and their docs are the API's contract
+(OpenAPI is made from them): add fields, do not rename or remove one.
+
+Times of day are UTC seconds since the epoch; durations end in `_s` and are seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pydantic import ConfigDict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """Base of what is shown; carries the settings by which field docs reach OpenAPI."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(use_attribute_docstrings=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerView(View):
+    """A caller who waits."""
+
+    call: str
+    caller: str
+    display: str
+    position: int
+    """1 is next."""
+    waited_s: float
+    ringing: tuple[str, ...]
+    """Agents who are being rung for this caller."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberView(View):
+    """An agent in a queue."""
+
+    queue: str
+    agent: str
+    penalty: int
+    """Members with a lower penalty are asked first."""
+    state: str
+    """The agent's state."""
+    resting: bool
+    """Did not take an offer of this queue a moment ago; will be asked again soon."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueView(View):
+    """A queue: its settings and how it stands now."""
+
+    name: str
+    strategy: str
+    ring_timeout_s: float
+    retry_s: float
+    wrap_up_s: float
+    max_wait_s: float
+    max_callers: int
+    music: str
+    rona_break: bool
+    callers: tuple[CallerView, ...]
+    """Who waits, next first."""
+    members: tuple[MemberView, ...]
+    idle: int
+    """Members who could take a caller now."""
+    talking: int
+    """Calls of this queue that are up."""
+    counters: Mapping[str, float]
+    """Since the engine started: entered, connected, abandoned, ..."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentView(View):
+    """An agent: settings, what the person chose, what the engine sees."""
+
+    name: str
+    display: str
+    context: str
+    status: str
+    """Chosen: available, break, logged_out."""
+    status_reason: str
+    status_since: float
+    """0 when it was never changed."""
+    state: str
+    """Seen: unreachable, idle, offered, ringing, in_call, wrap_up."""
+    state_for_s: float
+    call: str | None
+    """The call that the agent is in, or that the phone rings for."""
+    queues: tuple[str, ...]
+    reachable: bool
+    """A phone is registered."""
+    contact: str
+    source: str
+    """"host:port" that the registration came from."""
+    user_agent: str
+    has_secret: bool
+    """Without one no phone can register as this agent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallView(View):
+    """A call that is up or being set up."""
+
+    call: str
+    direction: str
+    phase: str
+    """setup, waiting, ringing, talking, held, service."""
+    origin: str
+    """"agent:NAME" or "trunk:NAME"."""
+    caller: str
+    caller_display: str
+    called: str
+    destination: str
+    """"queue:NAME", "echo", "announcement:FILE", "agent:NAME", "trunk:NAME/NUMBER", ..."""
+    queue: str | None
+    agent: str | None
+    """The agent who talks, if any."""
+    ringing: tuple[str, ...]
+    """Who is being rung, as "agent:NAME" or "trunk:NAME"."""
+    age_s: float
+    answered_for_s: float | None
+    """Since the caller's leg is up; null before."""
+    talking_for_s: float | None
+    """Since two people were put together; null before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrunkView(View):
+    """A line to another PBX or provider."""
+
+    name: str
+    host: str
+    port: int
+    transport: str
+    addresses: tuple[str, ...]
+    match_port: bool
+    context: str
+    ping_s: float
+    up: bool
+    detail: str
+    """Why it is down, or how fast it answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaView(View):
+    """The media process, as it told about a second ago."""
+
+    up: bool
+    pid: int
+    """0, like all the numbers, while none is connected."""
+    port_min: int
+    port_max: int
+    legs: int
+    relayed_edges: int
+    mixed_legs: int
+    lateness_p50_ms: float
+    lateness_p999_ms: float
+    lateness_max_ms: float
+    packets_received: int
+    packets_sent: int
+    ports_taken: int
+    """Ports of the range that other programs hold."""
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreView(View):
+    """How the event writer does."""
+
+    degraded: bool
+    pending: int
+    """Records that wait for the disk."""
+    oldest_s: float
+    last_error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineView(View):
+    """The engine itself."""
+
+    version: str
+    started: float
+    draining: bool
+    """Told to stop: takes no new calls, lets live ones go on."""
+    reasons: tuple[str, ...]
+    """Why it should get no calls now: "draining", "media down", "store degraded: ...". Empty when it is ready."""
+    last_seq: int
+    """Number of the last record of the event log."""
+    store: StoreView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusView(View):
+    """Everything at once, for `hearthline status` and wallboards."""
+
+    engine: EngineView
+    queues: tuple[QueueView, ...]
+    agents: tuple[AgentView, ...]
+    calls: tuple[CallView, ...]
+    trunks: tuple[TrunkView, ...]
+    media: MediaView
