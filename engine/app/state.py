@@ -87,6 +87,20 @@ class StateDir:
         os.write(descriptor, f"{os.getpid()}\n".encode())
         return descriptor
 
+    def in_use(self) -> bool:
+        """Whether an engine runs on this directory now."""
+        try:
+            descriptor = os.open(self.path / "engine.lock", os.O_RDWR)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
     def _certificate(self) -> None:
         """A self-signed certificate for development; operators put a real one in its place."""
         certificate_file = self.path / "dev-certificate.pem"

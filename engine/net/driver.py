@@ -7,6 +7,7 @@ run in virtual time by anything that does the same.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol, TypeVar
 
@@ -66,6 +67,7 @@ class Driver:
         self._on_records = on_records
         self._timer: Timer | None = None
         self._armed_for = _NEVER
+        self._awaited: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
 
     # --- inputs ---
 
@@ -111,6 +113,15 @@ class Driver:
         finally:
             self._settle(now)
 
+    def until(self, condition: Callable[[], bool]) -> asyncio.Future[None]:
+        """Done as soon as the core is in the condition, which is looked at after every input."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if condition():
+            future.set_result(None)
+        else:
+            self._awaited.append((condition, future))
+        return future
+
     def stop(self) -> None:
         """Disarm the timer. Nothing is driven afterwards."""
         if self._timer is not None and self._timer.active():
@@ -130,7 +141,15 @@ class Driver:
             self._to_media(commands)
         if records := core.take_records():
             self._on_records(records)
+        if self._awaited:
+            self._tell_awaiting()
         self._arm(now)
+
+    def _tell_awaiting(self) -> None:
+        for condition, future in self._awaited:
+            if not future.done() and condition():
+                future.set_result(None)
+        self._awaited = [(condition, future) for condition, future in self._awaited if not future.done()]
 
     def _arm(self, now: float) -> None:
         """Let the timer ring no later than the next deadline. One that would ring too early is left: it finds nothing

@@ -47,7 +47,6 @@ class MediaLink:
     def __init__(
         self,
         reactor: Reactor,
-        sink: MediaSink,
         *,
         path: Path,
         secret: str,
@@ -56,7 +55,7 @@ class MediaLink:
     ) -> None:
         """`spawn` starts a media process that listens on the path it is given; None where another service does."""
         self._reactor = cast(UnixReactor, reactor)
-        self._sink = sink
+        self._sink: MediaSink
         self._path = path
         self._secret = secret
         self._spawn = spawn
@@ -75,8 +74,9 @@ class MediaLink:
             return None
         return self._line.connection.welcome.pid
 
-    def start(self) -> None:
-        """Connect, starting a media process if none listens; keep at it until it works."""
+    def start(self, sink: MediaSink) -> None:
+        """Connect, starting a media process if none listens; keep at it until it works, and tell `sink` what comes."""
+        self._sink = sink
         self._connect()
 
     def send(self, commands: Sequence[Command]) -> None:

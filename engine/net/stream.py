@@ -38,8 +38,9 @@ class StreamConnections(protocol.Factory):
 
     noisy = False
 
-    def __init__(self, sink: StreamSink, reactor: Reactor) -> None:
-        self._sink = sink
+    def __init__(self, reactor: Reactor) -> None:
+        self.sink: StreamSink
+        """Set before the first connection."""
         self._reactor = reactor
         self._numbers = count(1)
         self._open: dict[int, _Connection] = {}
@@ -49,7 +50,7 @@ class StreamConnections(protocol.Factory):
     def buildProtocol(self, addr: interfaces.IAddress | None) -> _Connection | None:
         if len(self._open) >= _CONNECTIONS_BOUND:
             return None
-        return _Connection(self._sink, next(self._numbers), opened=self._on_open, closed=self._on_close)
+        return _Connection(self.sink, next(self._numbers), opened=self._on_open, closed=self._on_close)
 
     def send(self, flow: Flow, data: bytes) -> bool:
         """Write on the flow's connection. A flow without a connection number asks for one of ours to its remote: it
@@ -91,7 +92,7 @@ class StreamConnections(protocol.Factory):
 
     def _not_connected(self, remote: Address, _failure: Failure) -> None:
         for flow, _data in self._waiting.pop(remote, []):
-            self._sink.send_failed(flow)
+            self.sink.send_failed(flow)
 
     def _on_open(self, connection: _Connection) -> None:
         self._open[connection.number] = connection

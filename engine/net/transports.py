@@ -23,14 +23,17 @@ class SipSink(StreamSink, Protocol):
 class Transports:
     """One UDP listener and one TCP listener on the same address and port."""
 
-    def __init__(self, reactor: Reactor, sink: SipSink) -> None:
+    def __init__(self, reactor: Reactor) -> None:
         self._reactor = reactor
-        self._udp = UdpListener(sink.datagram)
-        self._tcp = StreamConnections(sink, reactor)
+        self._udp = UdpListener()
+        self._tcp = StreamConnections(reactor)
         self._ports: list[Listener] = []
 
-    def listen(self, host: str, port: int) -> None:
-        """Open both listeners. Raises ConfigError that names the port when another program has it."""
+    def listen(self, host: str, port: int, sink: SipSink) -> None:
+        """Open both listeners and tell `sink` what comes. Raises ConfigError that names the port when another program
+        has it."""
+        self._udp.receive = sink.datagram
+        self._tcp.sink = sink
         try:
             self._ports.append(self._reactor.listenUDP(port, self._udp, interface=host, maxPacketSize=65535))
             self._ports.append(self._reactor.listenTCP(port, self._tcp, backlog=1024, interface=host))

@@ -20,8 +20,9 @@ _FLOW_BOUND: Final = 16384
 class UdpListener(DatagramProtocol):
     """Hands every datagram with its flow to `receive`; `send` writes one."""
 
-    def __init__(self, receive: Callable[[bytes, Flow], None]) -> None:
-        self._receive = receive
+    def __init__(self) -> None:
+        self.receive: Callable[[bytes, Flow], None]
+        """Set before the socket is opened."""
         self._flows: dict[tuple[str, int], Flow] = {}
         self._socket: socket.socket
         self.local = Address("", 0)
@@ -34,7 +35,7 @@ class UdpListener(DatagramProtocol):
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
 
     def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
-        self._receive(datagram, self.flow_to(addr))
+        self.receive(datagram, self.flow_to(addr))
 
     def flow_to(self, remote: tuple[str, int]) -> Flow:
         """The flow between this socket and a peer; kept, because it is asked for with every datagram."""

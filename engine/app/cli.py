@@ -1,0 +1,69 @@
+"""The command line. Each group of commands is a file of its own (`cli_*.py`); what they print is for people, and with
+`--json` for programs. Only `run` imports Twisted and FastAPI."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.app import cli_agent, cli_db, cli_dialplan, cli_queue, cli_trunk
+from engine.app.cli_common import ConfigOption
+from engine.app.config import load_config
+from engine.errors import EngineError
+
+app = typer.Typer(
+    name="hearthline",
+    help="The Hearthline routing engine for call centres whose agents work from home.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(cli_agent.app, name="agent")
+app.add_typer(cli_queue.app, name="queue")
+app.add_typer(cli_trunk.app, name="trunk")
+app.add_typer(cli_dialplan.app, name="dialplan")
+app.add_typer(cli_db.app, name="db")
+
+
+@app.command("run")
+def run(
+    config: ConfigOption = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Add a caller and an agent that talk to each other.")] = False,
+) -> None:
+    """Run the engine until it is stopped: Ctrl-C ends it at once, SIGTERM lets live calls end first."""
+    from engine.app.service import run_engine  # noqa: PLC0415 - brings Twisted and FastAPI
+
+    raise typer.Exit(run_engine(load_config(config), config_file=config, demo=demo))
+
+
+@app.command("media")
+def media(config: ConfigOption = None) -> None:
+    """Run a media process by itself, for a service manager ([media] spawn = false)."""
+    from engine.app.media_process import run_media  # noqa: PLC0415 - brings numpy
+
+    raise typer.Exit(run_media(load_config(config)))
+
+
+@app.command("check-config")
+def check_config(file: Annotated[Path, typer.Argument(help="The configuration file.")]) -> None:
+    """Check a configuration file, and the dialplan that it names, without starting anything."""
+    from engine.app.wiring import load_dialplan  # noqa: PLC0415 - not for every command
+
+    loaded = load_config(file)
+    load_dialplan(loaded)
+    print(f"{file}: good. SIP {loaded.sip.host}:{loaded.sip.port}, API {loaded.api.host}:{loaded.api.port}.")
+
+
+def run_command_line() -> int:
+    """Run one command. An error that Hearthline raised on purpose is one line on stderr and exit status 1."""
+    try:
+        app(prog_name="hearthline")
+    except EngineError as error:
+        print(f"hearthline: {error.code}: {error}", file=sys.stderr)
+        return 1
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    return 0

@@ -1,0 +1,118 @@
+"""`hearthline agent`: who works here."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from engine.app.administration import Administration, administration
+from engine.app.cli_common import ConfigOption, JsonOption, given, show
+from engine.app.config import load_config
+from engine.errors import InvalidRequest
+
+app = typer.Typer(help="Add, change, list and remove agents, and change their status.", no_args_is_help=True)
+
+NameArgument = Annotated[str, typer.Argument(help="The agent's name, which is also the SIP user of the phone.")]
+DisplayOption = Annotated[str | None, typer.Option(help="Name shown to the other side.")]
+ContextOption = Annotated[str | None, typer.Option(help="Dialplan context of the agent's own calls.")]
+QueueOption = Annotated[
+    list[str] | None,
+    typer.Option("--queue", metavar="QUEUE[:PENALTY]", help="Make a member of this queue (repeatable)."),
+]
+
+
+@app.command("add")
+def add(
+    name: NameArgument,
+    display: DisplayOption = None,
+    context: ContextOption = None,
+    queue: QueueOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add an agent and show the SIP secret, once."""
+    with administration(load_config(config)) as admin:
+        admin.write("agent", name, given(display=display, context=context), "create")
+        _join(admin, name, queue)
+        secret = admin.rotate_secret(name)
+    _show_secret(name, secret, as_json=as_json)
+
+
+@app.command("set")
+def set_(
+    name: NameArgument,
+    display: DisplayOption = None,
+    context: ContextOption = None,
+    queue: QueueOption = None,
+    no_queue: Annotated[
+        list[str] | None, typer.Option("--no-queue", help="Take out of this queue (repeatable).")
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Change an agent; what is not given stays."""
+    with administration(load_config(config)) as admin:
+        admin.write("agent", name, given(display=display, context=context), "update")
+        _join(admin, name, queue)
+        for left in no_queue or ():
+            admin.drop("member", f"{left}/{name}")
+    print(f"agent {name} changed")
+
+
+@app.command("list")
+def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """List all agents with their status, its reason, and their queues."""
+    with administration(load_config(config)) as admin:
+        agents = admin.all("agent")
+        members = admin.all("member")
+    for agent in agents:
+        agent["queues"] = [m["queue"] for m in members if m["agent"] == agent["name"]]
+    show(agents, ["name", "display", "status", "status_reason", "context", "queues"], as_json=as_json)
+
+
+@app.command("remove")
+def remove(name: NameArgument, config: ConfigOption = None) -> None:
+    """Remove an agent and its memberships."""
+    with administration(load_config(config)) as admin:
+        admin.drop("agent", name)
+    print(f"agent {name} removed")
+
+
+@app.command("secret")
+def secret(name: NameArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Make a new SIP secret for an agent and show it, once; the old one is void."""
+    with administration(load_config(config)) as admin:
+        made = admin.rotate_secret(name)
+    _show_secret(name, made, as_json=as_json)
+
+
+@app.command("status")
+def status(
+    name: NameArgument,
+    wanted: Annotated[str, typer.Argument(metavar="available|break", help="The new status.")],
+    reason: Annotated[str, typer.Argument(help="Why, for a break: lunch, training ...")] = "",
+    config: ConfigOption = None,
+) -> None:
+    """Change an agent's status."""
+    if wanted not in {"available", "break"}:
+        raise InvalidRequest(f"status {wanted!r} is not known; allowed is available or break")
+    with administration(load_config(config)) as admin:
+        admin.set_status(name, available=wanted == "available", reason=reason)
+    print(f"agent {name} is now {wanted}" + (f": {reason}" if reason else ""))
+
+
+def _join(admin: Administration, agent: str, queues: list[str] | None) -> None:
+    for text in queues or ():
+        queue, _, penalty = text.partition(":")
+        if penalty and not penalty.isdecimal():
+            raise InvalidRequest(f"--queue {text!r}: the penalty {penalty!r} is not a whole number")
+        admin.write("member", f"{queue}/{agent}", {"penalty": int(penalty or 0)}, "replace")
+
+
+def _show_secret(name: str, secret: str, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"agent": name, "secret": secret}))
+        return
+    print(f"agent {name}: SIP user {name}, secret {secret}")
+    print("The secret is not kept and cannot be shown again; `hearthline agent secret` makes a new one.")

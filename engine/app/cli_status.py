@@ -1,0 +1,3 @@
+"""`hearthline status` and `hearthline queue-log`: what the running engine does."""
+
+from __future__ import annotations

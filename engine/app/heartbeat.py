@@ -1,0 +1,49 @@
+"""Once a second: how late the loop is, and what is measured rather than told."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from engine.app.core import Core
+from engine.clock import Clock
+from engine.metrics.gauges import EngineGauges
+from engine.net.reactor import Reactor, Timer
+from engine.store.writer import EventWriter, WriterHealth
+
+_PERIOD_S: Final = 1.0
+
+
+class Heartbeat:
+    """Samples the loop's lag, the store, the media process and SIP's counters into the metrics, and tells the calls
+    layer when the log has no room."""
+
+    def __init__(self, reactor: Reactor, clock: Clock, core: Core, writer: EventWriter, gauges: EngineGauges) -> None:
+        self._reactor = reactor
+        self._clock = clock
+        self._core = core
+        self._writer = writer
+        self._gauges = gauges
+        self._due = 0.0
+        self._timer: Timer | None = None
+
+    def start(self) -> None:
+        """Beat from now on."""
+        self._due = self._clock.monotonic() + _PERIOD_S
+        self._timer = self._reactor.callLater(_PERIOD_S, self._beat)
+
+    def stop(self) -> None:
+        """Beat no more."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+
+    def _beat(self) -> None:
+        now = self._clock.monotonic()
+        self._gauges.loop_lag(max(0.0, now - self._due), now)
+        state = self._writer.state()
+        self._gauges.store(pending=state.pending, degraded=state.health is WriterHealth.DEGRADED)
+        self._core.calls.store_full(self._writer.full)
+        self._gauges.media(self._core.plane)
+        endpoint = self._core.endpoint
+        self._gauges.sip(endpoint.counters, endpoint.retransmissions.total())
+        self._due = now + _PERIOD_S
+        self._timer = self._reactor.callLater(_PERIOD_S, self._beat)

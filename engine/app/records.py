@@ -1,0 +1,39 @@
+"""Where records go when they leave the core: to the disk, the metrics, the log, the feed, the terminal.
+
+The order is that of the log; each reader is told of the same batch, and none of them may change what another sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from engine.calls.cdr import Cdr, CdrFold
+from engine.calls.log import Record
+from engine.metrics.observers import MetricsObserver
+from engine.store.writer import EventWriter
+
+Reader = Callable[[Sequence[Record]], None]
+
+
+class RecordKeeper:
+    """Folds CDRs and metrics out of the records, hands them to the writer, then tells every reader."""
+
+    def __init__(self, writer: EventWriter, metrics: MetricsObserver, readers: Sequence[Reader]) -> None:
+        self._writer = writer
+        self._metrics = metrics
+        self._readers = list(readers)
+        self._fold = CdrFold()
+
+    def add_reader(self, reader: Reader) -> None:
+        """Tell this one too from now on."""
+        self._readers.append(reader)
+
+    def keep(self, records: Sequence[Record]) -> None:
+        """Take a batch from the core."""
+        rows: list[Cdr] = []
+        for record in records:
+            rows += self._fold.apply(record)
+            self._metrics.observe(record)
+        self._writer.append(records, rows)
+        for reader in self._readers:
+            reader(records)
