@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from engine.sip.errors import LocalSipError, RemoteSipError
-from engine.sip.grammar import quote
+from engine.sip.grammar import NONCE_COUNT, quote
 from engine.sip.headers import AuthParams, parse_auth
 from engine.sip.limits import MAX_NONCE_COUNTS, NONCE_COUNT_WINDOW
 from engine.sip.names import refuse
@@ -296,10 +296,7 @@ def _hash(algorithm: str, data: bytes) -> str:
 
 def _read_count(text: str) -> int | None:
     """nc = 8LHEX (RFC 7616 3.4)."""
-    try:
-        return int(text, 16) if len(text) == 8 and text.isalnum() else None
-    except ValueError:
-        return None
+    return int(text, 16) if NONCE_COUNT.fullmatch(text) else None
 
 
 def _same_uri(given: str, request_uri: str) -> bool:

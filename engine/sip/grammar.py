@@ -117,6 +117,9 @@ MEDIA_TYPE: Final = re.compile(rf"([{TOKEN_CHARS}]++){WS}/{WS}([{TOKEN_CHARS}]++
 AUTH_SCHEME: Final = re.compile(rf"([{TOKEN_CHARS}]++)[ \t]++")
 AUTH_PARAM: Final = re.compile(rf'([{TOKEN_CHARS}]++){WS}={WS}(?:({QUOTED})|([^ \t,"]++)){WS}(?:,{WS}|$)')
 
+# nc-value = 8LHEX ; upper case is read too
+NONCE_COUNT: Final = re.compile(r"[0-9a-fA-F]{8}")
+
 
 def unquote(text: str) -> str:
     """The characters that a quoted-string (with its quotes) stands for."""

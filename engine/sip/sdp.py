@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 from typing import Final
 
 from engine.sip.errors import LocalSipError
@@ -219,8 +220,7 @@ def parse_sdp(data: bytes) -> SessionDescription:
     starts = [at for at, line in enumerate(lines) if line[0] == "m"]
     if len(starts) > MAX_SDP_MEDIA:
         raise refuse(400, f"{len(starts)} media lines")
-    ends = [*starts[1:], len(lines)]
-    media = tuple(_read_media(lines[start:end]) for start, end in zip(starts, ends, strict=True))
+    media = tuple(_read_media(lines[start:end]) for start, end in pairwise([*starts, len(lines)]))
     return _read_session(lines[1 : starts[0] if starts else len(lines)], media)
 
 
