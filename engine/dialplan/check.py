@@ -88,7 +88,8 @@ def _extension(fields: Fields, sounds: Sounds) -> Extension | None:
     if len(named) != 1:
         found = " and ".join(named) or "none"
         fields.fault("", f"found {found}; needs exactly one of {', '.join(_OPTIONS)}")
-        fields.finish(also=(*_OPTIONS, *(option for options in _OPTIONS.values() for option in options)))
+        fields.know(*_OPTIONS, *(option for options in _OPTIONS.values() for option in options))
+        fields.finish()
         return None
     action = _ACTIONS[named[0]](fields, sounds)
     others = {option for options in _OPTIONS.values() for option in options} - set(_OPTIONS[named[0]])

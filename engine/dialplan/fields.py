@@ -108,9 +108,12 @@ class Fields:
             return []
         return list(found)
 
+    def know(self, *keys: str) -> None:
+        """Allow these keys without reading them."""
+        self._known += keys
+
     def finish(self, *, also: Iterable[str] = ()) -> None:
-        """Note every key that nobody asked for; `also` names keys that would have been allowed elsewhere in the
-        table's grammar and were judged by the caller."""
+        """Note every key that nobody asked for, except those in `also`, which the caller has judged."""
         allowed = [*dict.fromkeys(self._known)]
         for key in self._table:
             if key not in allowed and key not in also:
