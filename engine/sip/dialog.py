@@ -13,6 +13,7 @@ from engine.sip.identity import Identity
 from engine.sip.message import Headers, Request, Response
 from engine.sip.names import refuse
 from engine.sip.outbox import Outbox
+from engine.sip.transaction import ClientTransaction
 
 DialogKey = tuple[str, str, str]
 """Call-ID, local tag, remote tag."""
@@ -197,20 +198,21 @@ def of_request(request: Request, local_tag: str, flow: Flow, user: DialogUser) -
     return dialog
 
 
-def of_response(request: Request, local_tag: str, response: Response, flow: Flow, user: DialogUser) -> Dialog:
+def of_response(invite: ClientTransaction, local_tag: str, response: Response, user: DialogUser) -> Dialog:
     """The dialog that a response to our INVITE makes (RFC 3261 12.1.2). Raises RemoteSipError where Record-Route cannot
     be used."""
     target = contact_of(response)
+    request = invite.request
     return Dialog(
-        call_id=request.call_id,
+        call_id=request.headers.get("Call-ID") or "",
         local_party=request.headers.get("From") or "",
         local_tag=local_tag,
-        local_sequence=request.cseq.number,
+        local_sequence=invite.number,
         remote_party=response.headers.get("To") or "",
         remote_tag=response.to_tag or "",
         remote_target=request.request_uri if target is None else target,
         routes=_routes(response)[::-1],
-        flow=flow,
+        flow=invite.flow,
         user=user,
     )
 

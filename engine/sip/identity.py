@@ -18,12 +18,14 @@ _CACHE_BOUND: Final = 4096
 class Local:
     """The strings of one flow, made once."""
 
-    __slots__ = ("address", "contact", "via")
+    __slots__ = ("address", "contact", "sent_by", "via")
 
     def __init__(self, flow: Flow, address: Address) -> None:
         self.address = address
         host = f"[{address.host}]" if ":" in address.host else address.host
         sent_by = f"{host}:{address.port}"
+        self.sent_by = f"{address.host.lower()}:{address.port}"
+        """As `Via.sent_by` writes it."""
         scheme = "sips" if flow.transport is Transport.TLS else "sip"
         transport = ";transport=tcp" if flow.transport is Transport.TCP else ""
         self.via = f"SIP/2.0/{flow.transport} {sent_by};rport;branch={BRANCH_COOKIE}"

@@ -143,7 +143,7 @@ class OutgoingSession(Session):
         elif response.status > 100:
             tag = response.to_tag
             if tag and tag not in self._early and len(self._early) < self._stack.config.limits.forks:
-                dialog = of_response(self._transaction.request, self._tag, response, self._transaction.flow, self)
+                dialog = of_response(self._transaction, self._tag, response, self)
                 self._early[tag] = dialog
                 self._stack.dialogs.add(dialog)
             sdp = sdp_of(response.body, response.content_type)
@@ -189,17 +189,15 @@ class OutgoingSession(Session):
         """The dialog that a 2xx confirms. Made from the 2xx and not from the early one, since target and route set are
         the 2xx's (RFC 3261 13.2.2.4). One that cannot be read still has to be acknowledged: then without Contact and
         routes."""
-        request, flow = self._transaction.request, self._transaction.flow
         try:
-            return of_response(request, self._tag, response, flow, self)
+            return of_response(self._transaction, self._tag, response, self)
         except RemoteSipError:
             plain = Headers([("To", response.headers.get("To") or "")])
-            return of_response(request, self._tag, Response(response.status, "", plain), flow, self)
+            return of_response(self._transaction, self._tag, Response(response.status, "", plain), self)
 
     def _send_ack(self, dialog: Dialog, sdp: bytes) -> None:
-        number = self._transaction.request.cseq.number
-        ack = self._stack.dialogs.request(dialog, "ACK", number=number, body=sdp)
-        self._acks[dialog.remote_tag] = self._stack.outbox.send(self._stack.dialogs.flow_for(dialog), ack)
+        ack = self._stack.dialogs.request(dialog, "ACK", number=self._transaction.number, body=sdp)
+        self._acks[dialog.remote_tag] = self._stack.outbox.send_request(self._stack.dialogs.flow_for(dialog), ack)
 
     def _send_cancel(self, now: float) -> None:
         if self._cancel_sent:

@@ -39,17 +39,25 @@ class Outbox:
         """False for a stream connection that is gone. One with the number 0 is made when it is needed."""
         return flow.connection == 0 or flow.transport is Transport.UDP or flow in self.streams
 
-    def send(self, flow: Flow, message: Request | Response) -> bytes:
-        """Send a message for the first time; its bytes. Empty where the flow is gone and nothing was sent. Raises
-        LocalSipError where the message cannot be written."""
-        data = message.to_bytes()
+    def send_request(self, flow: Flow, request: Request) -> bytes:
+        """Send a request for the first time; its bytes. Empty where the flow is gone and nothing was sent. Raises
+        LocalSipError where it cannot be written."""
+        data = request.to_bytes()
+        return data if self._send(flow, request, data, request.method, "request") else b""
+
+    def send_response(self, flow: Flow, response: Response, data: bytes, method: str) -> bool:
+        """Send a response to a request of the method for the first time, already written as `data`; False where the
+        flow is gone."""
+        return self._send(flow, response, data, method, response.status)
+
+    def _send(self, flow: Flow, message: Message, data: bytes, method: str, what: int | str) -> bool:
         if not self.reaches(flow):
-            return b""
-        self.count("out", message)
+            return False
+        self.counters["out", bounded(method), what] += 1
         if self.trace is not None:
             self.trace("out", flow, message)
         self.transmissions.append(Transmission(flow, data))
-        return data
+        return True
 
     def resend(self, flow: Flow, data: bytes, method: str) -> bool:
         """Send again what was sent; False where the flow is gone, or was then."""
@@ -59,12 +67,14 @@ class Outbox:
         self.transmissions.append(Transmission(flow, data))
         return True
 
-    def count(self, way: str, message: Request | Response) -> None:
-        """One message of the kind."""
+    def received(self, flow: Flow, message: Request | Response) -> None:
+        """Count a message that came in, and trace it. Raises RemoteSipError for a response without a usable CSeq."""
         if isinstance(message, Request):
-            self.counters[way, bounded(message.method), "request"] += 1
+            self.counters["in", bounded(message.method), "request"] += 1
         else:
-            self.counters[way, bounded(message.cseq.method), message.status] += 1
+            self.counters["in", bounded(message.cseq.method), message.status] += 1
+        if self.trace is not None:
+            self.trace("in", flow, message)
 
 
 def bounded(method: str) -> str:

@@ -32,16 +32,12 @@ class Reception:
         outbox = self._stack.outbox
         if isinstance(message, Response):
             try:
-                outbox.count("in", message)
-                if outbox.trace is not None:
-                    outbox.trace("in", flow, message)
+                outbox.received(flow, message)
                 self._stack.transactions.receive_response(message, now)
             except RemoteSipError:
                 self._stack.transactions.dropped += 1
             return
-        outbox.count("in", message)
-        if outbox.trace is not None:
-            outbox.trace("in", flow, message)
+        outbox.received(flow, message)
         try:
             message.note_source(flow.remote.host, flow.remote.port)
             self._request(message, flow, now)

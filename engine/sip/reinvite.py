@@ -105,11 +105,11 @@ class Negotiation:
                 self._refused(status, response.reason)
 
     def _accepted(self, transaction: ClientTransaction, response: Response, now: float) -> None:
-        number = transaction.request.cseq.number
+        number = transaction.number
         if self._ack[0] != number:
             self._dialog.refresh_target(response)
             ack = self._stack.dialogs.request(self._dialog, "ACK", number=number)
-            self._ack = number, self._stack.outbox.send(self._stack.dialogs.flow_for(self._dialog), ack)
+            self._ack = number, self._stack.outbox.send_request(self._stack.dialogs.flow_for(self._dialog), ack)
         else:
             self._stack.outbox.resend(self._dialog.flow, self._ack[1], "ACK")
         if transaction is self._outgoing:

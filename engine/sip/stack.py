@@ -92,7 +92,9 @@ class Stack:
         self.outbox = Outbox()
         self.heap = TimerHeap()
         self.identity = Identity(config.advertise)
-        self.transactions = Transactions(self.outbox, self.heap, config.timers, config.limits.transactions)
+        self.transactions = Transactions(
+            self.outbox, self.heap, self.identity, config.timers, config.limits.transactions
+        )
         self.dialogs = Dialogs(self.identity, self.outbox, ids)
         self.sessions: dict[SessionId, Session] = {}
         self.session_numbers = count(1)
@@ -120,7 +122,7 @@ class Stack:
         if status == 503:
             fields.append(("Retry-After", str(_RETRY_AFTER_S)))
         response = Response.build(request, status, reason or None, self._stateless_tag(request), fields)
-        self.outbox.send(reply_flow(request, flow), response)
+        self.outbox.send_response(reply_flow(request, flow), response, response.to_bytes(), request.method)
 
     def random(self, below: int) -> int:
         """A number from 0 to below - 1, from the injected source."""

@@ -128,25 +128,25 @@ class ClientTransaction(_Transaction):
     """A request of ours. Made by `Transactions.client`; nothing is sent before `start`, so that the user can note
     it."""
 
-    __slots__ = ("_ack", "_data", "_key", "request", "sent_at", "sent_by", "user")
+    __slots__ = ("_ack", "_data", "key", "number", "request", "sent_at", "sent_by", "user")
 
-    def __init__(self, layer: Transactions, request: Request, flow: Flow, user: ClientUser) -> None:
+    def __init__(self, layer: Transactions, request: Request, flow: Flow, user: ClientUser, sent_by: str) -> None:
         if request.method == "INVITE":
             super().__init__(layer, _COMPILED_INVITE_CLIENT, State.CALLING, flow)
         else:
             super().__init__(layer, _COMPILED_NON_INVITE_CLIENT, State.TRYING, flow)
-        via = request.via
+        headers = request.headers
         self.request = request
         self.user = user
-        self.sent_by = via.sent_by
+        self.sent_by = sent_by
+        """As in our Via; a response must bring it back."""
         self.sent_at = 0.0
-        self._key = (via.branch or "", request.method)
+        # Both texts are ours: the branch is the Via's last parameter, and the number stands first.
+        self.key: ClientKey = ((headers.get("Via") or "").rpartition(";branch=")[2], request.method)
+        self.number = int((headers.get("CSeq") or "0").partition(" ")[0])
+        """CSeq number."""
         self._data = b""
         self._ack = b""
-
-    @property
-    def key(self) -> ClientKey:
-        return self._key
 
     @property
     def method(self) -> str:
@@ -157,7 +157,7 @@ class ClientTransaction(_Transaction):
         gone then."""
         self.sent_at = now
         try:
-            self._data = self._layer.outbox.send(self.flow, self.request)
+            self._data = self._layer.outbox.send_request(self.flow, self.request)
         except LocalSipError:
             self._leave()
             raise
@@ -176,11 +176,11 @@ class ClientTransaction(_Transaction):
         self.handle(what, now, response)
 
     def _leave(self) -> None:
-        self._layer.clients.pop(self._key, None)
+        self._layer.clients.pop(self.key, None)
 
     def cancel_request(self) -> Request:
         """The CANCEL of this INVITE (RFC 3261 9.1)."""
-        return derive(self.request, "CANCEL", self.request.headers.get("To") or "")
+        return derive(self.request, "CANCEL", self.number, self.request.headers.get("To") or "")
 
     # Effects.
 
@@ -191,8 +191,8 @@ class ClientTransaction(_Transaction):
         if self._ack:
             self.send_again(self._ack, "ACK")
             return
-        ack = derive(self.request, "ACK", response.headers.get("To") or "")
-        self._ack = self._layer.outbox.send(self.flow, ack)
+        ack = derive(self.request, "ACK", self.number, response.headers.get("To") or "")
+        self._ack = self._layer.outbox.send_request(self.flow, ack)
         self._unsent = not self._ack
 
     def resend_request(self, _: None, now: float) -> None:
@@ -268,7 +268,7 @@ class ServerTransaction(_Transaction):
     # Effects.
 
     def send_response(self, response: Response, now: float) -> None:
-        self._unsent = not self._layer.outbox.send(self.flow, response)
+        self._unsent = not self._layer.outbox.send_response(self.flow, response, self._data, self.request.method)
 
     def resend_response(self, _: Request | None, now: float) -> None:
         if self._data:
@@ -321,7 +321,7 @@ _COMPILED_INVITE_SERVER: Final = _compile(INVITE_SERVER, ServerTransaction)
 _COMPILED_NON_INVITE_SERVER: Final = _compile(NON_INVITE_SERVER, ServerTransaction)
 
 
-def derive(request: Request, method: str, to: str) -> Request:
+def derive(request: Request, method: str, number: int, to: str) -> Request:
     """ACK (of a refusal) or CANCEL of an INVITE of ours: same Request-URI, top Via, From, Call-ID, CSeq number and
     Route (RFC 3261 9.1, 17.1.1.3)."""
     headers = request.headers
@@ -331,7 +331,7 @@ def derive(request: Request, method: str, to: str) -> Request:
         ("From", headers.get("From") or ""),
         ("To", to),
     ]
-    fields += [("Call-ID", request.call_id), ("CSeq", f"{request.cseq.number} {method}")]
+    fields += [("Call-ID", request.call_id), ("CSeq", f"{number} {method}")]
     fields += [("Route", route) for route in headers.get_all("Route")]
     return Request(method, request.request_uri, Headers(fields))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.sip.errors import LocalSipError
 from engine.sip.flow import Flow, Transport
 from engine.sip.fsm import Input, State
+from engine.sip.identity import Identity
 from engine.sip.message import Request, Response
 from engine.sip.names import refuse
 from engine.sip.outbox import Outbox, bounded
@@ -21,12 +22,24 @@ from engine.sip.transaction import (
 class Transactions:
     """The transaction layer (RFC 3261 17)."""
 
-    __slots__ = ("_limit", "_merged", "clients", "dropped", "heap", "outbox", "servers", "timers", "unacknowledged")
+    __slots__ = (
+        "_identity",
+        "_limit",
+        "_merged",
+        "clients",
+        "dropped",
+        "heap",
+        "outbox",
+        "servers",
+        "timers",
+        "unacknowledged",
+    )
 
-    def __init__(self, outbox: Outbox, heap: TimerHeap, timers: Timers, limit: int) -> None:
+    def __init__(self, outbox: Outbox, heap: TimerHeap, identity: Identity, timers: Timers, limit: int) -> None:
         self.outbox = outbox
         self.heap = heap
         self.timers = timers
+        self._identity = identity
         self.clients: dict[ClientKey, ClientTransaction] = {}
         self.servers: dict[ServerKey, ServerTransaction] = {}
         self._merged: dict[ServerKey, ServerTransaction] = {}
@@ -47,7 +60,7 @@ class Transactions:
 
     def client(self, request: Request, flow: Flow, user: ClientUser) -> ClientTransaction:
         """A transaction for a request of ours, not yet started."""
-        transaction = ClientTransaction(self, request, flow, user)
+        transaction = ClientTransaction(self, request, flow, user, self._identity.of(flow).sent_by)
         self.clients[transaction.key] = transaction
         if flow.transport is not Transport.UDP:
             self.outbox.used.add(flow)

@@ -86,7 +86,8 @@ def target(source: EndpointStation, other: Station, user: str = "100") -> Target
 
 
 class SipPhone(EndpointStation):
-    """A phone of one user: registers with digest, calls with digest, and does with calls that come in what it is told."""
+    """A phone of one user: registers with digest, calls with digest, and does with calls that come in what it is
+    told."""
 
     def __init__(self, user: str, password: str, host: str, server: Station) -> None:
         station = make_station(user, host)

@@ -5,9 +5,8 @@
     wire.run()                      # until nothing is under way and no timer is armed
     assert a.events[-1].event == ...
 
-Every random choice comes from the seed, so a failing run repeats. Streams (TCP) neither lose nor reorder; they are opened
-with `connect` and cut with `cut`.
-"""
+Every random choice comes from the seed, so a failing run repeats. Streams (TCP) neither lose nor reorder; they are
+opened with `connect` and cut with `cut`. """
 
 from __future__ import annotations
 
