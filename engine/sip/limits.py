@@ -20,6 +20,9 @@ MAX_KEEPALIVE_BYTES: Final = 4
 MAX_CONTENT_LENGTH_DIGITS: Final = 10
 """int() of a longer run is work without use; any such number is past MAX_BODY_BYTES."""
 
+MAX_HOST_LENGTH: Final = 255
+"""A name of DNS is no longer (RFC 1035 2.3.4)."""
+
 MAX_CSEQ: Final = 2**31 - 1
 """RFC 3261 8.1.1.5: less than 2**31."""
 

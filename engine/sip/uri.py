@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote
 
 from engine.sip.errors import LocalSipError
 from engine.sip.grammar import ABSOLUTE_URI, EXTRA_COLON, HOSTNAME, IPV4, SIP_URI
+from engine.sip.limits import MAX_HOST_LENGTH
 from engine.sip.names import refuse
 
 _USER_SAFE: Final = "!~*'()&=+$,;?/"
@@ -92,10 +93,14 @@ class SipUri:
         return {k.lower(): v for k, v in self.headers.items()} == {k.lower(): v for k, v in other.headers.items()}
 
 
-@lru_cache(maxsize=1024)
 def is_host(text: str) -> bool:
-    """Whether the text is a host name, an IPv4 address or an IPv6 address without brackets (RFC 3261 25.1). Remembered,
-    for peers are few and every message names three hosts."""
+    """Whether the text is a host name, an IPv4 address or an IPv6 address without brackets (RFC 3261 25.1)."""
+    return len(text) <= MAX_HOST_LENGTH and _is_host(text)
+
+
+@lru_cache(maxsize=1024)
+def _is_host(text: str) -> bool:
+    # Remembered, for peers are few and every message names three hosts.
     if ":" in text:
         try:
             IPv6Address(text)
