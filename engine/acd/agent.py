@@ -190,7 +190,7 @@ class LiveAgent:
     @property
     def routable(self) -> bool:
         """Whether a queue may offer a caller to this agent now."""
-        return self.state is AgentState.IDLE and self.status is AgentStatus.AVAILABLE and not self.removed
+        return self.state is AgentState.IDLE and self.status is AgentStatus.AVAILABLE
 
     @property
     def call(self) -> CallId | None:

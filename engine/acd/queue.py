@@ -55,10 +55,9 @@ class LiveQueue:
         self._arrivals.append(caller.arrival)
 
     def remove(self, caller: Caller) -> None:
-        """Take the caller out of the line."""
+        """Take a caller who does not wait any more out of the line."""
         del self.callers[caller.call]
         del self._arrivals[self.position(caller) - 1]
-        self.waiting.discard(caller.call)
 
     def position(self, caller: Caller) -> int:
         """The caller's place in the line; 1 is next."""

@@ -220,6 +220,18 @@ def test_a_consultation_outlives_the_queues_call() -> None:
     assert floor.state("anna") is AgentState.IDLE
 
 
+def test_a_wrap_up_that_has_run_out_is_not_begun() -> None:
+    floor = AcdFloor(*queue_of("anna"), registered=["anna"])
+    floor.connect("c1")
+    floor.engage("anna", "consultation")
+    floor.end_talk("c1")
+    floor.clock.now += 10  # its deadline is due, but the release is worked off first
+    floor.release("anna", "consultation")
+    assert floor.state("anna") is AgentState.IDLE
+    floor.acd.handle_deadline(floor.now)
+    assert floor.state("anna") is AgentState.IDLE
+
+
 def test_saying_available_in_a_consultation_ends_the_wrap_up_that_would_follow() -> None:
     floor = AcdFloor(*queue_of("anna"), registered=["anna"])
     floor.connect("c1")

@@ -44,10 +44,10 @@ def test_positions() -> None:
     floor = AcdFloor(*queue_of("anna", queue=settings()))
     for call in ("c1", "c2", "c3", "c4"):
         floor.call(call)
-    floor.hang_up("c2")
     floor.hang_up("c3")
+    floor.hang_up("c2")
     floor.call("c5")
-    assert [(left.position, left.entry_position) for left in floor.logged(CallerLeft)] == [(2, 2), (2, 3)]
+    assert [(left.position, left.entry_position) for left in floor.logged(CallerLeft)] == [(3, 3), (2, 2)]
     assert [queued.position for queued in floor.logged(CallerQueued)] == [1, 2, 3, 4, 3]
     views = floor.queue().callers
     assert [(view.call, view.position, view.entry_position) for view in views] == [

@@ -39,6 +39,9 @@ def test_memory_follows_what_is_alive_not_what_ever_was() -> None:
         ranking.put(item, 1.0 + item)
         ranking.discard(item)
     assert len(ranking._heap) < 200
+    for turn in range(10_000):
+        ranking.put(-2, 1.0 + turn)
+    assert len(ranking._heap) < 200
 
 
 @given(st.lists(st.tuples(st.integers(0, 8), st.one_of(st.none(), st.integers(0, 5)))))

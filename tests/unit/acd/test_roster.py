@@ -87,13 +87,15 @@ def test_an_agent_removed_while_talking_is_forgotten_after_the_talk() -> None:
     floor.call("c2")
     with pytest.raises(NotFound, match="there are: none"):
         floor.available("anna")
+    with pytest.raises(NotFound):
+        floor.acd.directory_changed(Put(entity=Member(queue=Q, agent=ANNA)), floor.now)
     assert floor.acd.live().talks == 1
     floor.end_talk("c1")
     floor.pass_time(60)
     assert floor.take() == []
     assert floor.acd.live().talks == 0
-    floor.register("anna")
-    assert floor.take() == []
+    floor.change(Put(entity=Agent(name=ANNA)))
+    assert floor.state("anna") is AgentState.UNREACHABLE, "a new agent of that name"
 
 
 def test_an_agent_removed_in_wrap_up_leaves_no_deadline() -> None:
