@@ -6,11 +6,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from ipaddress import ip_address
 from typing import Any, Protocol
 
+from engine.api.client import ApiClient
 from engine.app.config import Config
 from engine.app.state import StateDir
 from engine.calls.directory import AgentStatus, Entity
+from engine.errors import Unavailable
 from engine.store.database import open_database
 from engine.store.directory_store import DirectoryStore, WriteMode
 from engine.store.entities import Kind, to_row
@@ -39,6 +42,9 @@ class Administration(Protocol):
 def administration(config: Config) -> Iterator[Administration]:
     """The way that works now."""
     state = StateDir(config.state_dir)
+    if state.in_use():
+        yield OverApi(api_client(config))
+        return
     state.prepare()
     prepare(config.store_url)
     database = open_database(config.store_url)
@@ -46,6 +52,50 @@ def administration(config: Config) -> Iterator[Administration]:
         yield OverStore(DirectoryStore(database), config.sip.realm)
     finally:
         database.dispose()
+
+
+def api_client(config: Config) -> ApiClient:
+    """Speaks to the engine of this configuration, with the token of its state directory. Raises Unavailable where
+    there is no such directory."""
+    token_file = StateDir(config.state_dir).api_token_file
+    try:
+        token = token_file.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise Unavailable(
+            f"{token_file}: {error.strerror}; no engine has run here, or it belongs to another user"
+        ) from error
+    host = "127.0.0.1" if ip_address(config.api.host).is_unspecified else config.api.host
+    return ApiClient(f"http://{f'[{host}]' if ':' in host else host}:{config.api.port}", token)
+
+
+class OverApi:
+    """An engine runs: it writes, and acts at once."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+
+    def all(self, kind: Kind) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = self._client.get(f"/api/v1/{kind}s")["items"]
+        return items
+
+    def write(self, kind: Kind, name: str, values: Mapping[str, object], mode: WriteMode) -> None:
+        if mode == "create":
+            key = dict(zip(("queue", "agent"), name.split("/"), strict=True)) if kind == "member" else {"name": name}
+            self._client.post(f"/api/v1/{kind}s", {**key, **values})
+        elif mode == "update":
+            self._client.patch(f"/api/v1/{kind}s/{name}", values)
+        else:
+            self._client.put(f"/api/v1/{kind}s/{name}", values)
+
+    def drop(self, kind: Kind, name: str) -> None:
+        self._client.delete(f"/api/v1/{kind}s/{name}")
+
+    def rotate_secret(self, agent: str) -> str:
+        return str(self._client.post(f"/api/v1/agents/{agent}/secret")["secret"])
+
+    def set_status(self, agent: str, *, available: bool, reason: str) -> None:
+        status = "available" if available else "break"
+        self._client.put(f"/api/v1/agents/{agent}/status", {"status": status, "reason": reason})
 
 
 class OverStore:

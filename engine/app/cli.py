@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
-from engine.app import cli_agent, cli_db, cli_dialplan, cli_queue, cli_trunk
+from engine.app import cli_agent, cli_db, cli_dialplan, cli_queue, cli_status, cli_token, cli_trunk
 from engine.app.cli_common import ConfigOption
 from engine.app.config import load_config
+from engine.app.dialplan_file import configured_dialplan
 from engine.errors import EngineError
 
 app = typer.Typer(
@@ -25,7 +26,10 @@ app.add_typer(cli_agent.app, name="agent")
 app.add_typer(cli_queue.app, name="queue")
 app.add_typer(cli_trunk.app, name="trunk")
 app.add_typer(cli_dialplan.app, name="dialplan")
+app.add_typer(cli_token.app, name="token")
 app.add_typer(cli_db.app, name="db")
+app.command("status")(cli_status.status)
+app.command("queue-log")(cli_status.queue_log)
 
 
 @app.command("run")
@@ -50,10 +54,8 @@ def media(config: ConfigOption = None) -> None:
 @app.command("check-config")
 def check_config(file: Annotated[Path, typer.Argument(help="The configuration file.")]) -> None:
     """Check a configuration file, and the dialplan that it names, without starting anything."""
-    from engine.app.wiring import load_dialplan  # noqa: PLC0415 - not for every command
-
     loaded = load_config(file)
-    load_dialplan(loaded)
+    configured_dialplan(loaded)
     print(f"{file}: good. SIP {loaded.sip.host}:{loaded.sip.port}, API {loaded.api.host}:{loaded.api.port}.")
 
 

@@ -8,7 +8,7 @@ import typer
 
 from engine.app.cli_common import ConfigOption
 from engine.app.config import load_config
-from engine.app.wiring import load_dialplan
+from engine.app.dialplan_file import configured_dialplan
 from engine.dialplan.explain import explain
 
 app = typer.Typer(help="Check the dialplan.", no_args_is_help=True)
@@ -26,4 +26,4 @@ def explain_(
     config: ConfigOption = None,
 ) -> None:
     """Tell how a number is resolved, and why."""
-    print(explain(load_dialplan(load_config(config)), context, number))
+    print(explain(configured_dialplan(load_config(config)), context, number))

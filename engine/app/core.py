@@ -75,7 +75,7 @@ class Core:
             self.plane = event
             return
         if isinstance(event, Welcome):
-            self.media.opened()
+            self.media.opened(event)
             self.calls.media_ready(event.pid, event.port_min, event.port_max, now)
             if event.legs:
                 self.media.send(ListLegs())

@@ -15,7 +15,7 @@ def greeting(config: Config) -> str:
 Hearthline {VERSION}. A caller and an agent talk to each other below, a line for each call; Ctrl-C ends it.
 
   SIP       UDP and TCP, {config.sip.host}:{config.sip.port}
-  API       {api}/docs            token: {token_file}
+  API       {api}/api/v1/status       token: {token_file}
   Metrics   {api}/metrics
   Logs      {StateDir(config.state_dir).log_dir}
 

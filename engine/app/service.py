@@ -1,4 +1,4 @@
-"""`hearthline run`: the control process, from opening its parts to closing them.
+"""`hearthline run`: the life of the control process, from the first signal handler to the last byte on the disk.
 
 Everything that can be wrong with the machine (a port in use, a store of another version, a second engine) is found
 while the parts are opened, before the reactor runs, and is one clear error. After that only signals end it: SIGTERM
@@ -13,7 +13,6 @@ import os
 import signal
 from collections.abc import Coroutine
 from contextlib import ExitStack, suppress
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,27 +20,12 @@ from engine.app.config import Config
 from engine.app.console import CallConsole
 from engine.app.demo import Demo
 from engine.app.demo_greeting import greeting
-from engine.app.entropy import SystemIds
-from engine.app.heartbeat import Heartbeat
-from engine.app.logs import RecordLogger, note, set_up_logs
-from engine.app.media_process import spawn_media
-from engine.app.records import RecordKeeper
+from engine.app.logs import note, set_up_logs
 from engine.app.state import StateDir
-from engine.app.storage import open_storage
 from engine.app.version import VERSION
-from engine.app.wiring import build_core, load_dialplan
+from engine.app.wiring import Engine, build_engine
 from engine.calls.log import EngineStopped
-from engine.dialplan.check import name_warnings
-from engine.dialplan.router import DialplanRouter
-from engine.metrics.gauges import EngineGauges
-from engine.metrics.metrics import MetricSet
-from engine.metrics.observers import MetricsObserver
-from engine.net.addresses import LocalAddresses
-from engine.net.clock import SystemClock
-from engine.net.driver import Driver
-from engine.net.media_link import MediaLink
 from engine.net.reactor import Reactor
-from engine.net.transports import Transports
 
 _GOODBYE_S: Final = 2.0
 """How long our BYEs may take to be answered when we end at once."""
@@ -61,8 +45,9 @@ def run_engine(config: Config, *, config_file: Path | None, demo: bool) -> int:
             set_up_logs(config.log, log)
         else:
             set_up_logs(config.log)
-        service = Service(config, state, reactor, demo=shown)
-        held.callback(service.close)
+        engine = build_engine(config, state, reactor)
+        held.callback(engine.close)
+        service = Service(engine, reactor, demo=shown)
         service.run()
     return service.exit_status
 
@@ -70,87 +55,45 @@ def run_engine(config: Config, *, config_file: Path | None, demo: bool) -> int:
 class Service:
     """One running engine."""
 
-    def __init__(self, config: Config, state: StateDir, reactor: Reactor, *, demo: Demo | None) -> None:
-        """Open everything. Raises EngineError for what prevents the start."""
-        self._config = config
+    def __init__(self, engine: Engine, reactor: Reactor, *, demo: Demo | None) -> None:
+        self.exit_status = 0
+        self._engine = engine
         self._reactor = reactor
         self._demo = demo
-        self._clock = SystemClock()
         self._tasks: set[asyncio.Task[None]] = set()
-        self.exit_status = 0
+        self._draining: asyncio.Task[None] | None = None
         self._stopping = False
-        self._draining = False
-        dialplan = load_dialplan(config)
-        self._transports = Transports(reactor)
-        self._storage = storage = open_storage(config, self._clock)
-        for warning in name_warnings(dialplan, storage.directory):
-            note("dialplan_warning", level=logging.WARNING, warning=warning)
-        addresses = LocalAddresses(advertise=config.sip.advertise)
-        self._core = build_core(
-            config,
-            directory=storage.directory,
-            journal=storage.journal,
-            router=DialplanRouter(dialplan),
-            ids=SystemIds(),
-            nonce_secret=state.secret("nonce").encode(),
-            sip_address=addresses.sip_address,
-            media_address=addresses.host_for,
-            listener_flow=self._transports.flow_to,
-            now=self._clock.monotonic(),
-        )
-        self._metrics = MetricSet(version=VERSION)
-        observer = MetricsObserver(self._metrics)
-        observer.seed(storage.directory)
-        self._keeper = RecordKeeper(storage.writer, observer, [RecordLogger().observe])
-        self._media = MediaLink(
-            reactor,
-            path=state.media_socket,
-            secret=state.secret("media"),
-            spawn=partial(spawn_media, config) if config.media.spawn else None,
-            note=lambda text: note("media", level=logging.WARNING, detail=text),
-        )
-        self._driver = Driver(
-            self._core,
-            reactor=reactor,
-            clock=self._clock,
-            transmitter=self._transports,
-            to_media=self._media.send,
-            on_records=self._keeper.keep,
-        )
-        self._heartbeat = Heartbeat(reactor, self._clock, self._core, storage.writer, EngineGauges(self._metrics))
-        self._transports.listen(config.sip.host, config.sip.port, self._driver)
         if demo is not None:
-            self._keeper.add_reader(CallConsole().observe)
+            engine.keeper.add_reader(CallConsole().observe)
 
     def run(self) -> None:
         """Run the reactor until a signal ends it."""
         self._reactor.callLater(0, lambda: self._task(self._start()))
         self._reactor.run(installSignalHandlers=False)
 
-    def close(self) -> None:
-        """Bring everything to the disk."""
-        self._storage.close()
-
     # --- the life of the process ---
 
     async def _start(self) -> None:
+        engine, config = self._engine, self._engine.config
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled, number)
-        self._storage.writer.start()
-        self._media.start(self._driver)
-        self._heartbeat.start()
-        config = self._config
-        note("listening", sip=f"{config.sip.host}:{config.sip.port}", version=VERSION)
+        engine.storage.writer.start()
+        engine.media.start(engine.driver)
+        engine.heartbeat.start()
+        self._task(engine.api.serve())
+        host, port = engine.api.address
+        note("listening", sip=f"{config.sip.host}:{config.sip.port}", api=f"http://{host}:{port}", version=VERSION)
         if self._demo is not None:
             print(greeting(config), flush=True)
             self._task(self._demo.run())
 
-    def _task(self, work: Coroutine[Any, Any, None]) -> None:
+    def _task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run work beside the reactor; what it raises ends the engine, for nothing may fail unseen."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._task_done)
+        return task
 
     def _task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -162,31 +105,44 @@ class Service:
     def _signalled(self, number: int) -> None:
         if self._stopping:
             return
-        if number == signal.SIGTERM and not self._draining and self._core.calls.live().calls:
-            self._draining = True
-            note("draining", calls=self._core.calls.live().calls, at_most_s=self._config.service.drain_s)
-            self._core.calls.drain()
-            self._task(self._drain())
+        centre, calls = self._engine.centre, self._engine.core.calls
+        if number == signal.SIGTERM and not centre.draining and calls.live().calls:
+            note("draining", calls=calls.live().calls, at_most_s=self._engine.config.service.drain_s)
+            centre.draining = True
+            calls.drain()
+            self._draining = self._task(self._drain())
             return
         self._stopping = True
         self._task(self._stop())
 
     async def _drain(self) -> None:
-        await _at_most(self._config.service.drain_s, self._driver.until(lambda: not self._core.calls.live().calls))
+        engine = self._engine
+        ended = engine.driver.until(lambda: not engine.core.calls.live().calls)
+        await _at_most(engine.config.service.drain_s, ended)
         self._signalled(signal.SIGINT)
 
     async def _stop(self) -> None:
-        note("stopping", calls=self._core.calls.live().calls)
+        engine, core, driver = self._engine, self._engine.core, self._engine.driver
+        note("stopping", calls=core.calls.live().calls)
         if self._demo is not None:
             await self._demo.stop()
-        self._driver.command(lambda now: self._core.command(self._core.calls.shut_down, now))
-        await _at_most(_GOODBYE_S, self._driver.until(lambda: not any(self._core.calls.live())))
-        self._heartbeat.stop()
-        self._driver.command(lambda now: self._core.journal.append(EngineStopped(clean=True), now=now))
-        self._driver.stop()
-        await self._media.stop()
-        await self._transports.stop()
+        driver.command(lambda now: core.command(core.calls.shut_down, now))
+        await _at_most(_GOODBYE_S, driver.until(lambda: not any(core.calls.live())))
+        engine.heartbeat.stop()
+        driver.command(lambda now: core.journal.append(EngineStopped(clean=True), now=now))
+        driver.stop()
+        engine.api.stop()
+        await engine.media.stop()
+        await engine.transports.stop()
+        await self._others_end()
         self._reactor.stop()
+
+    async def _others_end(self) -> None:
+        """Wait for the API's last answers and the demo; a drain that was cut short has nothing left to wait for."""
+        if self._draining is not None:
+            self._draining.cancel()
+        others = [task for task in self._tasks if task is not asyncio.current_task()]
+        await asyncio.gather(*others, return_exceptions=True)
 
 
 async def _at_most(seconds: float, happening: asyncio.Future[None]) -> None:

@@ -2,36 +2,172 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from engine.acd.centre import Acd
+from engine.api.application import create_app
+from engine.api.auth import TokenBook
+from engine.api.feed import FeedHub
+from engine.api.server import ApiServer, bind
+from engine.app.centre import RunningCentre
 from engine.app.config import Config
 from engine.app.core import Core
+from engine.app.dialplan_file import configured_dialplan
+from engine.app.entropy import SystemIds
+from engine.app.heartbeat import Heartbeat
+from engine.app.logs import RecordLogger, note
 from engine.app.media_outbox import MediaOutbox
+from engine.app.media_process import spawn_media
 from engine.app.orphans import Orphans
 from engine.app.peers import AgentCredentials, TrunkPeers
+from engine.app.queue_log_file import QueueLogFile
+from engine.app.records import RecordKeeper
 from engine.app.share import shared_file
+from engine.app.state import StateDir
+from engine.app.status_keeper import StatusKeeper
+from engine.app.storage import Storage, open_storage
+from engine.app.version import VERSION
 from engine.calls.config import CallsConfig
 from engine.calls.directory import Directory
 from engine.calls.log import Journal
 from engine.calls.manager import CallManager
 from engine.calls.routing import Router
 from engine.calls.sip_leg import SipLegs
-from engine.dialplan import load
-from engine.dialplan.model import Dialplan
+from engine.clock import Clock
+from engine.dialplan.check import name_warnings
+from engine.dialplan.router import DialplanRouter
 from engine.errors import ConfigError
 from engine.ids import IdSource
+from engine.metrics.gauges import EngineGauges
+from engine.metrics.metrics import MetricSet
+from engine.metrics.observers import MetricsObserver
+from engine.net.addresses import LocalAddresses
+from engine.net.clock import SystemClock
+from engine.net.driver import Driver
+from engine.net.media_link import MediaLink
+from engine.net.reactor import Reactor
+from engine.net.transports import Transports
 from engine.sip.endpoint import Endpoint
 from engine.sip.flow import Address, Flow, Transport
 from engine.sip.stack import EndpointConfig
+from engine.store.codec import encode, feed_json
+from engine.store.reader import HistoryReader
+from engine.store.secrets import token_digest
+from engine.store.token_store import TokenStore
 
 
-def load_dialplan(config: Config) -> Dialplan:
-    """The configured dialplan, or the demo's. Raises ConfigError."""
-    return load.load_dialplan(
-        Path(config.dialplan.file) if config.dialplan.file else shared_file("dialplans/demo.toml")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """Every part of the control process, open and not yet running; `service` gives it its life."""
+
+    config: Config
+    clock: Clock
+    storage: Storage
+    core: Core
+    driver: Driver
+    transports: Transports
+    media: MediaLink
+    heartbeat: Heartbeat
+    keeper: RecordKeeper
+    history: HistoryReader
+    store_thread: ThreadPoolExecutor
+    centre: RunningCentre
+    api: ApiServer
+
+    def close(self) -> None:
+        """Bring everything to the disk and let go of it."""
+        self.history.close()
+        self.store_thread.shutdown()
+        self.storage.close()
+
+
+def build_engine(config: Config, state: StateDir, reactor: Reactor) -> Engine:
+    """Open every part. Raises EngineError for whatever prevents the start: a port in use, a store of another version,
+    a dialplan with faults."""
+    clock = SystemClock()
+    dialplan = configured_dialplan(config)
+    api_socket = bind(config.api.host, config.api.port)
+    storage = open_storage(config, clock)
+    for warning in name_warnings(dialplan, storage.directory):
+        note("dialplan_warning", level=logging.WARNING, warning=warning)
+    transports = Transports(reactor)
+    addresses = LocalAddresses(advertise=config.sip.advertise)
+    core = build_core(
+        config,
+        directory=storage.directory,
+        journal=storage.journal,
+        router=DialplanRouter(dialplan),
+        ids=SystemIds(),
+        nonce_secret=state.secret("nonce").encode(),
+        sip_address=addresses.sip_address,
+        media_address=addresses.host_for,
+        listener_flow=transports.flow_to,
+        now=clock.monotonic(),
     )
+    metrics = MetricSet(version=VERSION)
+    observer = MetricsObserver(metrics)
+    observer.seed(storage.directory)
+    store_thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+    queue_log = QueueLogFile(state.log_dir / "queue_log", storage.directory, store_thread)
+    statuses = StatusKeeper(storage.directory, storage.directory_store, store_thread)
+    hub = FeedHub(lambda record: feed_json(encode(record)), last_seq=storage.journal.last_seq)
+    keeper = RecordKeeper(
+        storage.writer, observer, [RecordLogger().observe, queue_log.observe, statuses.observe, hub.publish]
+    )
+    media = MediaLink(
+        reactor,
+        path=state.media_socket,
+        secret=state.secret("media"),
+        spawn=partial(spawn_media, config) if config.media.spawn else None,
+        note=lambda text: note("media", level=logging.WARNING, detail=text),
+    )
+    driver = Driver(
+        core, reactor=reactor, clock=clock, transmitter=transports, to_media=media.send, on_records=keeper.keep
+    )
+    transports.listen(config.sip.host, config.sip.port, driver)
+    history = HistoryReader(storage.database)
+    centre = RunningCentre(
+        core=core,
+        driver=driver,
+        clock=clock,
+        realm=config.sip.realm,
+        metrics=metrics,
+        writer=storage.writer,
+        history=history,
+        directory_store=storage.directory_store,
+        store_thread=store_thread,
+        queue_log_file=queue_log,
+        last_seq=lambda: storage.journal.last_seq,
+        started=clock.wall(),
+    )
+    tokens = TokenBook(partial(load_tokens, state, TokenStore(storage.database), store_thread))
+    return Engine(
+        config=config,
+        clock=clock,
+        storage=storage,
+        core=core,
+        driver=driver,
+        transports=transports,
+        media=media,
+        heartbeat=Heartbeat(reactor, clock, core, storage.writer, EngineGauges(metrics)),
+        keeper=keeper,
+        history=history,
+        store_thread=store_thread,
+        centre=centre,
+        api=ApiServer(create_app(centre, tokens=tokens, hub=hub, version=VERSION), api_socket),
+    )
+
+
+async def load_tokens(state: StateDir, store: TokenStore, thread: ThreadPoolExecutor) -> Mapping[str, str]:
+    """Names of all good API tokens by SHA-256: those of the store, and the one of the state directory."""
+    stored = await asyncio.get_running_loop().run_in_executor(thread, store.digests)
+    return {**stored, token_digest(state.secret("api-token")): "local"}
 
 
 def hold_music(config: Config) -> str:

@@ -312,6 +312,11 @@ class Journal:
         self._next_seq = next_seq
         self._pending: list[Record] = []
 
+    @property
+    def last_seq(self) -> int:
+        """Number of the last record; 0 before the first of all."""
+        return self._next_seq - 1
+
     def append(self, body: LogBody, *, now: float, call: CallId | None = None) -> Record:
         """Note that this happened, at the monotonic time `now`."""
         record = Record(self._next_seq, SCHEMA_VERSION, call, self._clock.wall(), now, body)

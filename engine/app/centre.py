@@ -1,0 +1,185 @@
+"""The running engine as the API sees it: `engine.api.ports.Centre`.
+
+What is asked from memory is answered at once. What changes agents, queues or trunks is written to the store first, on a
+thread of its own, and then handed to the core as one input, so that both always hold the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from engine.api.ports import Kind, Page, WriteMode
+from engine.api.views import AgentView, CallView, EngineView, MediaView, MemberView, QueueView, StoreView, TrunkView
+from engine.app import views
+from engine.app.core import Core
+from engine.app.queue_log_file import QueueLogFile
+from engine.app.version import VERSION
+from engine.calls.directory import Change
+from engine.clock import Clock
+from engine.errors import InvalidRequest, NotFound
+from engine.ids import AgentName, CallId
+from engine.metrics.metrics import MetricSet
+from engine.net.driver import Driver
+from engine.store.directory_store import DirectoryStore
+from engine.store.reader import CdrFilter, HistoryReader
+from engine.store.writer import EventWriter, WriterHealth
+
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True, kw_only=True)
+class RunningCentre:
+    """See the module."""
+
+    core: Core
+    driver: Driver
+    clock: Clock
+    realm: str
+    metrics: MetricSet
+    writer: EventWriter
+    history: HistoryReader
+    directory_store: DirectoryStore
+    store_thread: ThreadPoolExecutor
+    queue_log_file: QueueLogFile
+    last_seq: Callable[[], int]
+    started: float
+    """Seconds since the epoch."""
+    draining: bool = False
+
+    # --- from memory ---
+
+    def engine(self) -> EngineView:
+        state = self.writer.state()
+        degraded = state.health is WriterHealth.DEGRADED
+        reasons = []
+        if self.draining:
+            reasons.append("draining")
+        if not self.core.media.ready():
+            reasons.append("media down")
+        if degraded:
+            reasons.append(f"store degraded: {state.pending} records wait for the disk: {state.last_error}")
+        return EngineView(
+            version=VERSION,
+            started=self.started,
+            draining=self.draining,
+            reasons=tuple(reasons),
+            last_seq=self.last_seq(),
+            store=StoreView(
+                degraded=degraded, pending=state.pending, oldest_s=state.oldest_s, last_error=state.last_error
+            ),
+        )
+
+    def queues(self) -> Sequence[QueueView]:
+        return list(views.queue_views(self.core, self.clock.monotonic()))
+
+    def queue(self, name: str) -> QueueView:
+        return _one(self.queues(), lambda view: view.name == name, f"queue {name!r}")
+
+    def agents(self) -> Sequence[AgentView]:
+        return list(views.agent_views(self.core, self.clock.monotonic()))
+
+    def agent(self, name: str) -> AgentView:
+        return _one(self.agents(), lambda view: view.name == name, f"agent {name!r}")
+
+    def members(self) -> Sequence[MemberView]:
+        return [member for queue in self.queues() for member in queue.members]
+
+    def member(self, queue: str, agent: str) -> MemberView:
+        return _one(self.queue(queue).members, lambda view: view.agent == agent, f"member {queue}/{agent}")
+
+    def trunks(self) -> Sequence[TrunkView]:
+        return [views.trunk_view(health) for health in self.core.legs.trunks()]
+
+    def trunk(self, name: str) -> TrunkView:
+        return _one(self.trunks(), lambda view: view.name == name, f"trunk {name!r}")
+
+    def calls(self) -> Sequence[CallView]:
+        now = self.clock.monotonic()
+        return [views.call_view(call, now) for call in self.core.calls.snapshot()]
+
+    def call(self, call: str) -> CallView:
+        return _one(self.calls(), lambda view: view.call == call, f"live call {call!r}")
+
+    def media(self) -> MediaView:
+        return views.media_view(self.core)
+
+    def metrics_text(self) -> bytes:
+        return self.metrics.render()
+
+    # --- commands ---
+
+    async def write(self, kind: Kind, name: str, values: Mapping[str, object], mode: WriteMode, by: str) -> None:
+        put = await self._on_store(partial(self.directory_store.write, kind, name, values, mode))
+        self._change(put, by)
+
+    async def drop(self, kind: Kind, name: str, by: str) -> None:
+        dropped = await self._on_store(partial(self.directory_store.drop, kind, name))
+        self._change(dropped, by)
+
+    async def rotate_secret(self, agent: str, by: str) -> str:
+        made = await self._on_store(partial(self.directory_store.rotate_secret, agent, self.realm))
+        self._change(made.change, by)
+        return made.secret
+
+    async def set_status(self, agent: str, available: bool, reason: str, by: str) -> None:
+        name = AgentName(agent)
+        if name not in self.core.directory.agents:
+            raise NotFound(f"no agent {agent!r}")
+        if len(reason) > 128 or not reason.isprintable():
+            raise InvalidRequest("reason: at most 128 printable characters are allowed")
+        self._run(lambda now: self.core.acd.set_status(name, available, reason, by, now))
+
+    async def hang_up(self, call: str, by: str) -> None:
+        self._run(lambda now: self.core.calls.hang_up(CallId(call), now, by))
+
+    # --- history ---
+
+    async def cdrs(
+        self,
+        *,
+        after: str | None,
+        limit: int,
+        queue: str | None,
+        agent: str | None,
+        direction: str | None,
+        outcome: str | None,
+        since: float | None,
+        until: float | None,
+    ) -> Page:
+        wanted = CdrFilter(queue=queue, agent=agent, direction=direction, outcome=outcome, since=since, until=until)
+        return await self.history.cdrs(after=after, limit=limit, wanted=wanted)
+
+    async def cdr(self, call: str) -> str:
+        return await self.history.cdr(call)
+
+    async def events(self, *, after: int, limit: int, type_: str | None, call: str | None) -> Page:
+        return await self.history.events(after=after, limit=limit, type_=type_, call=call)
+
+    async def queue_log(self, limit: int) -> Sequence[str]:
+        return self.queue_log_file.last(limit)
+
+    # --- inside ---
+
+    async def _on_store(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self.store_thread, work)
+
+    def _change(self, change: Change, by: str) -> None:
+        self.driver.command(lambda now: self.core.change_directory(change, by, now))
+
+    def _run(self, carry_out: Callable[[float], _T]) -> _T:
+        return self.driver.command(lambda now: self.core.command(carry_out, now))
+
+
+_V = TypeVar("_V")
+
+
+def _one(found: Sequence[_V], wanted: Callable[[_V], bool], what: str) -> _V:
+    for view in found:
+        if wanted(view):
+            return view
+    raise NotFound(f"no {what}")

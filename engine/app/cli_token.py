@@ -1,0 +1,54 @@
+"""`hearthline token`: who may use the API."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from engine.app.cli_common import ConfigOption, JsonOption, show
+from engine.app.config import Config, load_config
+from engine.app.state import StateDir
+from engine.store.database import open_database
+from engine.store.schema import prepare
+from engine.store.token_store import TokenStore
+
+app = typer.Typer(help="Make, list and revoke tokens for the API.", no_args_is_help=True)
+
+
+@app.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="What the token is for: wallboard, crm ...")], config: ConfigOption = None
+) -> None:
+    """Make a token and show it, once."""
+    with _tokens(load_config(config)) as tokens:
+        print(tokens.create(name, now=time.time()))
+
+
+@app.command("list")
+def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """List the names of all tokens; the token of the state directory is not among them."""
+    with _tokens(load_config(config)) as tokens:
+        show([{"name": t.name, "created": t.created} for t in tokens.list()], ["name", "created"], as_json=as_json)
+
+
+@app.command("revoke")
+def revoke(name: Annotated[str, typer.Argument(help="Name of the token.")], config: ConfigOption = None) -> None:
+    """Void a token; a running engine knows within half a minute."""
+    with _tokens(load_config(config)) as tokens:
+        tokens.revoke(name)
+    print(f"token {name} revoked")
+
+
+@contextmanager
+def _tokens(config: Config) -> Iterator[TokenStore]:
+    StateDir(config.state_dir).prepare()
+    prepare(config.store_url)
+    database = open_database(config.store_url)
+    try:
+        yield TokenStore(database)
+    finally:
+        database.dispose()

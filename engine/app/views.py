@@ -1,0 +1,145 @@
+"""How the core's own snapshots become what the API shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from engine.acd import snapshot as acd
+from engine.api.views import AgentView, CallerView, CallView, MediaView, MemberView, QueueView, TrunkView
+from engine.app.core import Core
+from engine.calls.snapshot import LiveCall
+from engine.calls.trunk_watch import TrunkHealth
+
+
+def queue_views(core: Core, now: float) -> Iterator[QueueView]:
+    """Every queue with its settings, callers and members."""
+    floor = core.acd.snapshot(now)
+    states = {agent.name: agent.state.value for agent in floor.agents}
+    for queue in floor.queues:
+        settings = core.directory.queues[queue.name]
+        yield QueueView(
+            name=queue.name,
+            strategy=settings.strategy.value,
+            ring_timeout_s=settings.ring_timeout_s,
+            retry_s=settings.retry_s,
+            wrap_up_s=settings.wrap_up_s,
+            max_wait_s=settings.max_wait_s,
+            max_callers=settings.max_callers,
+            music=settings.music,
+            rona_break=settings.rona_break,
+            callers=tuple(_caller(caller) for caller in queue.callers),
+            members=tuple(
+                MemberView(
+                    queue=queue.name,
+                    agent=member.agent,
+                    penalty=member.penalty,
+                    state=states.get(member.agent, ""),
+                    resting=member.resting,
+                )
+                for member in queue.members
+            ),
+            idle=queue.idle,
+            talking=queue.talking,
+            counters=asdict(queue.counters),
+        )
+
+
+def _caller(caller: acd.CallerView) -> CallerView:
+    return CallerView(
+        call=caller.call,
+        caller=caller.caller,
+        display=caller.display,
+        position=caller.position,
+        waited_s=caller.waited_s,
+        ringing=caller.ringing,
+    )
+
+
+def agent_views(core: Core, now: float) -> Iterator[AgentView]:
+    """Every agent: settings, status and state."""
+    for agent in core.acd.snapshot(now).agents:
+        settings = core.directory.agents[agent.name]
+        yield AgentView(
+            name=agent.name,
+            display=agent.display,
+            context=settings.context,
+            status=agent.status.value,
+            status_reason=agent.status_reason,
+            status_since=agent.status_since,
+            state=agent.state.value,
+            state_for_s=agent.state_for_s,
+            call=agent.call,
+            queues=agent.queues,
+            reachable=agent.reachable,
+            contact=agent.contact,
+            source=agent.source,
+            user_agent=agent.user_agent,
+            has_secret=bool(settings.ha1_sha256),
+        )
+
+
+def call_view(call: LiveCall, now: float) -> CallView:
+    """One live call."""
+    return CallView(
+        call=call.call,
+        direction=call.direction.value,
+        phase=call.phase.value,
+        origin=call.origin,
+        caller=call.caller,
+        caller_display=call.caller_display,
+        called=call.called,
+        destination=call.destination,
+        queue=call.queue,
+        agent=call.agent,
+        ringing=call.ringing,
+        age_s=now - call.started,
+        answered_for_s=None if call.answered_at is None else now - call.answered_at,
+        talking_for_s=None if call.connected_at is None else now - call.connected_at,
+    )
+
+
+def trunk_view(health: TrunkHealth) -> TrunkView:
+    """One trunk and its health."""
+    trunk = health.trunk
+    if health.up is None:
+        detail = "not asked yet"
+    elif health.up:
+        detail = (
+            "not asked (ping_s 0)" if health.round_trip_s is None else f"answers in {health.round_trip_s * 1e3:.0f} ms"
+        )
+    else:
+        detail = "does not answer"
+    return TrunkView(
+        name=trunk.name,
+        host=trunk.host,
+        port=trunk.port,
+        transport=trunk.transport,
+        addresses=trunk.addresses,
+        match_port=trunk.match_port,
+        context=trunk.context,
+        ping_s=trunk.ping_s,
+        up=bool(health.up),
+        detail=detail,
+    )
+
+
+def media_view(core: Core) -> MediaView:
+    """The media process as it told last."""
+    stats, welcome = core.plane, core.media.welcome
+    return MediaView(
+        up=core.media.ready(),
+        pid=0 if welcome is None else welcome.pid,
+        port_min=0 if welcome is None else welcome.port_min,
+        port_max=0 if welcome is None else welcome.port_max,
+        legs=0 if stats is None else stats.legs,
+        relayed_edges=0 if stats is None else stats.relayed_edges,
+        mixed_legs=0 if stats is None else stats.mixed_legs,
+        lateness_p50_ms=0.0 if stats is None else stats.lateness_p50_ms,
+        lateness_p999_ms=0.0 if stats is None else stats.lateness_p999_ms,
+        lateness_max_ms=0.0 if stats is None else stats.lateness_max_ms,
+        packets_received=0 if stats is None else stats.packets_received,
+        packets_sent=0 if stats is None else stats.packets_sent,
+        ports_taken=0 if stats is None else stats.ports_taken,
+        cpu_s=0.0 if stats is None else stats.cpu_s,
+    )
