@@ -6,10 +6,10 @@ margin against jitter, so it is held near a target:
 * reading starts only when the target is reached, and at that moment anything older is dropped (start-up trim);
 * a read of more than there is gets zeros for the rest (an underrun), which itself restores the margin;
 * a write past the hard limit drops the oldest samples (an overrun), so that delay never grows unseen;
-* when the smoothed fill leaves the band around the target, each read takes two samples more or fewer than it gives
-  and bends them to fit by linear interpolation, until the fill is back at the target itself: a clock that slips past
-  the other changes the fill by a whole block at once, and half a way back would not outlive the next slip. At 16 kHz
-  that follows clocks up to 0.6 % apart without a gap.
+* the safety margin is the low-water mark: the least that reads left over lately. While it is away from half the
+  target, each read takes two samples more or fewer than it gives and bends them to fit by linear interpolation. At
+  16 kHz that follows clocks up to 0.6 % apart without a gap. A mean fill would not do: cards that deliver three blocks
+  at a time need a higher mean for the same margin, and would be squeezed into underruns.
 
 Accounting, which the tests hold it to:  written = taken + dropped + fill  and  given = taken - squeezed + zeroed.
 """
@@ -17,6 +17,7 @@ Accounting, which the tests hold it to:  written = taken + dropped + fill  and  
 from __future__ import annotations
 
 import threading
+from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,13 +30,15 @@ Samples = NDArray[np.int16]
 TARGET_MS: Final = 40
 LIMIT_MS: Final = 120
 BAND_MS: Final = 8
-"""How far the smoothed fill may wander from the target before samples are squeezed or stretched."""
+"""How far the low-water mark may wander from half the target before samples are bent."""
+WINDOW: Final = 32
+"""Reads for one low-water mark: 0.64 s at 20 ms a read, so that a slip by a whole block is made up before the next."""
+PATIENCE: Final = 8
+"""Windows (5 s) that must all have had margin to spare before delay is taken back: quick to give, slow to take."""
 MAX_SQUEEZE: Final = 2
 """Samples per read; 2 in 320 is a pitch change of 0.6 %, heard by nobody in speech."""
 SMALLEST_SQUEEZED: Final = 100
 """Two samples in a shorter read would be heard."""
-SMOOTHING: Final = 1 / 64
-"""Weight of one read in the smoothed fill: 1.3 s at 20 ms a read, slower than jitter, quicker than drift."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +73,16 @@ class Ring:
         self._rate = rate
         self._target = rate * target_ms // 1000
         self._limit = rate * limit_ms // 1000
-        self._band = min(rate * BAND_MS // 1000, self._target)
+        self._margin = self._target // 2
+        self._band = min(rate * BAND_MS // 1000, self._margin)
         self._buffer: Samples = np.zeros(self._limit, dtype=np.int16)
         self._lock = threading.Lock()
         self._start = 0
         self._fill = 0
-        self._smooth = float(self._target)
         self._primed = False
+        self._low = self._limit
+        self._reads = 0
+        self._marks: deque[int] = deque(maxlen=PATIENCE)
         self._bend = 0
         self._last = np.int16(0)
         self._written = self._taken = self._given = 0
@@ -84,16 +90,16 @@ class Ring:
         self._underruns = self._overruns = 0
 
     def write(self, samples: Samples) -> None:
-        """Append a block; past the hard limit the oldest samples go first."""
+        """Append a block; past the hard limit the oldest samples go, down to half way to the target.
+
+        Going just below the limit would drop a little again at each later jitter; going down to the target would leave
+        nothing for a reader that has been late and now catches up.
+        """
         with self._lock:
             self._written += len(samples)
-            excess = self._fill + len(samples) - self._limit
-            if excess > 0:
+            if self._fill + len(samples) > self._limit:
                 self._overruns += 1
-                self._drop(min(excess, self._fill))
-                skipped = max(0, len(samples) - self._limit)
-                self._dropped += skipped
-                samples = samples[skipped:]
+                samples = self._make_room(samples)
             self._put(samples)
 
     def read(self, count: int) -> Samples:
@@ -103,11 +109,11 @@ class Ring:
             if not self._primed and not self._prime():
                 self._zeroed += count
                 return np.zeros(count, dtype=np.int16)
-            self._smooth += (self._fill - self._smooth) * SMOOTHING
-            want = count + self._correction(count)
+            want = count + (self._bend if count >= SMALLEST_SQUEEZED else 0)
             if self._fill < want:
                 return self._read_short(count)
             block = self._take(want)
+            self._note_mark()
             if want != count:
                 self._squeezed += want - count
                 block = _stretch(self._last, block, count)
@@ -141,19 +147,41 @@ class Ring:
         if self._fill < self._target:
             return False
         self._drop(self._fill - self._target)
-        self._smooth = float(self._target)
-        self._bend = 0
+        self._start_watching()
         self._last = np.int16(0)
         self._primed = True
         return True
 
-    def _correction(self, count: int) -> int:
-        error = self._smooth - self._target
-        if abs(error) > self._band:
-            self._bend = MAX_SQUEEZE if error > 0 else -MAX_SQUEEZE
-        elif error * self._bend <= 0:
+    def _start_watching(self) -> None:
+        self._low = self._limit
+        self._reads = 0
+        self._marks.clear()
+        self._bend = 0
+
+    def _note_mark(self) -> None:
+        """Keep the low-water mark, and decide at the end of each window what to do about it."""
+        self._low = min(self._low, self._fill)
+        self._reads += 1
+        if self._reads < WINDOW:
+            return
+        mark = self._low
+        self._marks.append(mark)
+        self._low = self._limit
+        self._reads = 0
+        if mark < self._margin - self._band:
+            self._bend = -MAX_SQUEEZE
+        elif len(self._marks) == PATIENCE and min(self._marks) > self._margin + self._band:
+            self._bend = MAX_SQUEEZE
+        elif (mark - self._margin) * self._bend <= 0:
             self._bend = 0
-        return self._bend if count >= SMALLEST_SQUEEZED else 0
+
+    def _make_room(self, samples: Samples) -> Samples:
+        """Drop so much that fill and `samples` together come half way between target and limit; return what fits."""
+        keep = (self._target + self._limit) // 2
+        self._drop(min(self._fill, self._fill + len(samples) - keep))
+        skipped = max(0, len(samples) - keep)
+        self._dropped += skipped
+        return samples[skipped:]
 
     def _read_short(self, count: int) -> Samples:
         """Give what there is, unstretched, then zeros."""
@@ -163,6 +191,7 @@ class Ring:
         if have < count:
             self._underruns += 1
             self._zeroed += count - have
+        self._note_mark()
         self._last = block[-1]
         return block
 

@@ -25,7 +25,9 @@ class AudioReport:
     mic_fill_ms: float | None
     """Voice waiting for the network; None as above."""
     underruns: int
+    """Reads of either ring since the call began that found too little."""
     overruns: int
+    """Writes to either ring since the call began that had to drop."""
 
 
 class Sound:
@@ -45,6 +47,7 @@ class Sound:
         self._recorder = recorder
         self._watch = StallWatch()
         self._reopen_at: float | None = None
+        self._before_call = (0, 0)
 
     def open(self) -> None:
         """Start the sound card, if there is one; raises AudioDeviceError."""
@@ -68,6 +71,7 @@ class Sound:
         """Audio begins to flow: trim what the rings gathered meanwhile, start the recording."""
         if self._rings is not None:
             self._rings.clear()
+            self._before_call = (self._rings.underruns, self._rings.overruns)  # an idle ring overruns all the time
         self._bridge.take_levels()
         self._bridge.record(True)
 
@@ -86,8 +90,8 @@ class Sound:
             tx_dbfs=levels.tx_dbfs,
             ring_fill_ms=speaker,
             mic_fill_ms=microphone,
-            underruns=0 if rings is None else rings.underruns,
-            overruns=0 if rings is None else rings.overruns,
+            underruns=0 if rings is None else rings.underruns - self._before_call[0],
+            overruns=0 if rings is None else rings.overruns - self._before_call[1],
         )
 
     def service(self, now: float) -> list[str]:

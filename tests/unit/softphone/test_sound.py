@@ -81,11 +81,17 @@ def test_a_call_starts_with_trimmed_rings_and_fresh_levels() -> None:
     rings = RingPair(rate=RATE)
     bridge = AudioBridge(rate=RATE, source=Tone(hz=500, level_dbfs=-3, rate=RATE))
     sound = Sound(bridge, rings=rings)
-    rings.microphone.write(np.ones(1000, dtype=np.int16))
+    for _ in range(9):
+        rings.microphone.write(np.ones(FRAME, dtype=np.int16))
+    bridge.outgoing()
+    assert sound.report().overruns > 0
     bridge.outgoing()
     sound.call_began()
     report = sound.report()
-    assert (report.mic_fill_ms, report.ring_fill_ms, report.tx_dbfs) == (0.0, 0.0, -100.0)
+    assert (report.mic_fill_ms, report.ring_fill_ms, report.tx_dbfs, report.overruns) == (0.0, 0.0, -100.0, 0)
+    for _ in range(7):
+        rings.speaker.write(np.ones(FRAME, dtype=np.int16))
+    assert sound.report().overruns == 1
 
 
 def test_fills_are_not_told_apart_and_absent_without_a_card() -> None:
