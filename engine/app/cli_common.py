@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -17,6 +18,9 @@ ConfigOption = Annotated[
         "--config", "-c", envvar="HEARTHLINE_CONFIG", help="Configuration file; without one, the embedded defaults."
     ),
 ]
+_WIDE: Final = 400
+"""Columns where no terminal sets a width: nothing is cut for those who pipe."""
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
@@ -33,7 +37,8 @@ def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: 
     table = Table(*columns, title=title or None, title_justify="left", box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(_cell(row.get(column)) for column in columns))
-    Console(highlight=False).print(table if rows else f"{title or 'none'}: none" if title else "none")
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+    console.print(table if rows else f"{title or 'none'}: none" if title else "none")
 
 
 def _cell(value: object) -> str:

@@ -13,6 +13,7 @@ import random
 import subprocess
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Awaitable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -51,8 +52,8 @@ class Demo:
         self._ended = asyncio.Event()
         self._set_up()
 
-    async def run(self) -> None:
-        """Start both phones and call again and again, until `stop`."""
+    async def run(self, ready: Awaitable[None]) -> None:
+        """Start both phones and, once the engine is ready for calls, call again and again, until `stop`."""
         server = f"sip:127.0.0.1:{self._sip_port}"
         voice = ["--audio", "file", "--file", str(shared_file("dialplans/sounds/announcement.wav"))]
         agent = await self._phone(
@@ -65,7 +66,7 @@ class Demo:
             *("--server", server, "--user", "5550100", "--no-register", "--local-port", str(self._caller_port)),
             *("--audio", "tone", "--tone-hz", "440"),
         )
-        await asyncio.gather(agent.follow(), self._call_again_and_again(caller))
+        await asyncio.gather(agent.follow(), self._call_again_and_again(caller, ready))
 
     async def stop(self) -> None:
         """End both phones in good order."""
@@ -78,9 +79,10 @@ class Demo:
         self._phones.append(phone)
         return phone
 
-    async def _call_again_and_again(self, phone: _Phone) -> None:
+    async def _call_again_and_again(self, phone: _Phone, ready: Awaitable[None]) -> None:
         following = asyncio.ensure_future(phone.follow())
         await phone.seen("ready")
+        await ready
         while not self._ended.is_set():
             phone.command({"cmd": "dial", "uri": f"sip:{_NUMBER}@127.0.0.1:{self._sip_port}"})
             await self._rest(random.uniform(*_STAY_S))

@@ -86,7 +86,7 @@ class Service:
         note("listening", sip=f"{config.sip.host}:{config.sip.port}", api=f"http://{host}:{port}", version=VERSION)
         if self._demo is not None:
             print(greeting(config), flush=True)
-            self._task(self._demo.run())
+            self._task(self._demo.run(engine.driver.until(engine.core.media.ready)))
 
     def _task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run work beside the reactor; what it raises ends the engine, for nothing may fail unseen."""
