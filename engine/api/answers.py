@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -21,12 +21,13 @@ CLI_AGENT = "hearthline-cli"
 
 
 @cache
-def _adapter(of: Hashable) -> TypeAdapter[Any]:
+def _adapter(of: Any) -> TypeAdapter[Any]:
     return TypeAdapter(of)
 
 
 def view_json(view: View) -> bytes:
-    return _adapter(cast(Hashable, type(view))).dump_json(view)
+    kind: Any = type(view)
+    return _adapter(kind).dump_json(view)
 
 
 def show(view: View, *, status: int = 200) -> Response:

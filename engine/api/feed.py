@@ -95,7 +95,7 @@ class FeedHub:
         try:
             seq = self.last_seq if since is None else min(since, self.last_seq)
             yield json.dumps({"type": "hello", "last_seq": self.last_seq, "since": seq})
-            while seq + 1 < self.first_seq:
+            while since is not None and seq + 1 < self.first_seq:
                 texts = await _stored(seq, read)
                 seq = json.loads(texts[-1])["seq"]
                 yield _message(texts)
