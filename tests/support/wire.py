@@ -134,6 +134,10 @@ class Wire:
         self._losing: list[Predicate] = []
         self._actions: list[tuple[float, int, Callable[[], None]]] = []
 
+    def join(self, station: Station) -> None:
+        """Add one more station."""
+        self._stations[station.address] = station
+
     # --- faults ---
 
     def lose(self, predicate: Predicate) -> None:

@@ -1,0 +1,143 @@
+"""A peer that speaks SIP by hand, for tests of what a well-behaved endpoint would never send."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
+
+from engine.sip.endpoint import Limits
+from engine.sip.events import InviteReceived, SipEvent
+from engine.sip.flow import Address, Flow, Transmission, Transport
+from engine.sip.message import Request, Response
+from engine.sip.parser import parse_datagram
+from tests.support.sip_phone import SDP, SDP_ANSWER, make_station
+from tests.support.wire import EndpointStation, Station, Wire
+
+Fields = Sequence[tuple[str, str]]
+
+
+class RawPeer:
+    """A station that keeps what it hears and says only what the test tells it."""
+
+    def __init__(self, host: str, server: Station) -> None:
+        self.address = Address(host, 5060)
+        self.flow = Flow(Transport.UDP, self.address, server.address)
+        self.heard: list[Request | Response] = []
+        self._sending: list[Transmission] = []
+        self._branches = count(1)
+
+    # --- the wire's side ---
+
+    def receive(self, data: bytes, flow: Flow, now: float) -> None:
+        message = parse_datagram(data)
+        if isinstance(message, Request | Response):
+            self.heard.append(message)
+
+    def opened(self, flow: Flow, now: float) -> None:
+        self.flow = flow
+
+    def lost(self, flow: Flow, now: float) -> None: ...
+
+    def ring(self, now: float) -> None: ...
+
+    def deadline(self) -> float | None:
+        return None
+
+    def drain(self, now: float) -> Iterable[Transmission]:
+        sending, self._sending = self._sending, []
+        return sending
+
+    def closes(self) -> Iterable[Flow]:
+        return ()
+
+    # --- the test's side ---
+
+    def send(self, data: bytes | Request | Response) -> None:
+        self._sending.append(Transmission(self.flow, data if isinstance(data, bytes) else data.to_bytes()))
+
+    def request(
+        self,
+        method: str,
+        *,
+        number: int = 1,
+        uri: str = "sip:100@192.0.2.9",
+        call_id: str = "raw-call",
+        from_tag: str = "rawtag",
+        to_tag: str | None = None,
+        branch: str | None = None,
+        via: str | None = None,
+        fields: Fields = (),
+        body: bytes | None = None,
+        contact: str | None = "",
+    ) -> Request:
+        """A request with sound fields but for those given. INVITE has SDP and a Contact unless told otherwise."""
+        branch = branch or f"z9hG4bKraw{next(self._branches)}"
+        host = f"{self.address.host}:{self.address.port}"
+        to = "<sip:100@192.0.2.9>" + (f";tag={to_tag}" if to_tag else "")
+        own = [
+            ("Via", via or f"SIP/2.0/{self.flow.transport} {host};branch={branch};rport"),
+            ("Max-Forwards", "70"),
+            ("From", f"<sip:raw@{self.address.host}>;tag={from_tag}"),
+            ("To", to),
+            ("Call-ID", call_id),
+            ("CSeq", f"{number} {method}"),
+        ]
+        if contact == "":
+            contact = f"<sip:raw@{host}>" if method in ("INVITE", "REGISTER") else None
+        if contact is not None:
+            own.append(("Contact", contact))
+        if body is None:
+            body = SDP if method == "INVITE" else b""
+        replaced = {name for name, _ in fields}
+        return Request.build(method, uri, [(n, v) for n, v in own if n not in replaced] + list(fields), body)
+
+    def ask(self, method: str, **options: object) -> Request:
+        """Send such a request."""
+        request = self.request(method, **options)  # type: ignore[arg-type]
+        self.send(request)
+        return request
+
+    def respond(
+        self, request: Request, status: int, *, tag: str = "rawtag", fields: Fields = (), sdp: bytes = b""
+    ) -> None:
+        """Send a response; one that makes a dialog has a Contact."""
+        extra = list(fields)
+        if request.method == "INVITE" and 100 < status < 300 and not any(name == "Contact" for name, _ in fields):
+            extra.append(("Contact", f"<sip:raw@{self.address.host}:{self.address.port}>"))
+        self.send(Response.build(request, status, None, tag, extra, sdp))
+
+    def responses(self) -> list[Response]:
+        return [message for message in self.heard if isinstance(message, Response)]
+
+    def statuses(self) -> list[int]:
+        return [message.status for message in self.responses()]
+
+    def requests(self, method: str | None = None) -> list[Request]:
+        found = [message for message in self.heard if isinstance(message, Request)]
+        return [each for each in found if method in (None, each.method)]
+
+
+Reaction = Callable[[EndpointStation, SipEvent, float], None]
+
+
+def pair(
+    on_event: Reaction | None = None,
+    *,
+    trunks: dict[str, str] | None = None,
+    passwords: dict[str, str] | None = None,
+    limits: Limits | None = None,
+    nonce_ttl_s: float = 300.0,
+) -> tuple[EndpointStation, RawPeer, Wire]:
+    """An endpoint at 192.0.2.9, a peer by hand at 192.0.2.1, and the wire between them, which takes no time. Everybody
+    is a trunk unless `trunks` says who is."""
+    station = make_station("e", "192.0.2.9", trunks=trunks, passwords=passwords, limits=limits, nonce_ttl_s=nonce_ttl_s)
+    if on_event is not None:
+        station.on_event = lambda event, now: on_event(station, event, now)
+    raw = RawPeer("192.0.2.1", station)
+    return station, raw, Wire(station, raw, delay=0.0)
+
+
+def answering(station: EndpointStation, event: SipEvent, now: float) -> None:
+    """A reaction that takes every call and leaves re-INVITEs to the test."""
+    if isinstance(event, InviteReceived):
+        station.endpoint.accept(event.session, SDP_ANSWER, now=now)
