@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
 from engine.sip.errors import RemoteSipError
 from engine.sip.names import REASONS
-from engine.sip.sdp import Connection, Direction, MediaDescription, Origin, SessionDescription, parse_sdp
+from engine.sip.sdp import Connection, Direction, MediaDescription, Origin, RtpMap, SessionDescription, parse_sdp
 
 __all__ = ["Agreed", "AudioCodec", "Direction", "Local", "NotAcceptable", "make_answer", "make_offer", "read_answer"]
 
@@ -90,8 +91,7 @@ def make_answer(offer: bytes, local: Local, want: Direction = Direction.SENDRECV
     also ours), every other stream refused. Raises NotAcceptable where there is none, RemoteSipError for a malformed
     offer."""
     session = parse_sdp(offer)
-    chosen = _choose(session, local)
-    agreed = _agree(session, session.media[chosen], local, want)
+    chosen, agreed = _choose(session, local, want)
     formats = [agreed.payload_type]
     if agreed.dtmf_payload_type is not None:
         formats.append(agreed.dtmf_payload_type)
@@ -113,7 +113,7 @@ def read_answer(offer: bytes, answer: bytes) -> Agreed:
         raise NotAcceptable("the audio stream was refused", warn_code=304)
     if stream.proto != _RTP:
         raise NotAcceptable("the answer changed the transport protocol", warn_code=302)
-    offered = tuple(codec for _, codec in _codecs(ours.media[at]))
+    offered = tuple(codec for _, codec in _codecs(ours.media[at], ours.media[at].rtpmap()))
     connection = ours.connection_of(ours.media[at])
     local = Local(
         address=connection.address if connection else "",
@@ -125,18 +125,15 @@ def read_answer(offer: bytes, answer: bytes) -> Agreed:
     return _agree(theirs, stream, local, ours.direction_of(ours.media[at]))
 
 
-def _choose(session: SessionDescription, local: Local) -> int:
-    """Index of the first stream that we can do."""
+def _choose(session: SessionDescription, local: Local, want: Direction) -> tuple[int, Agreed]:
+    """Index of the first stream that we can do, and what it comes to."""
     problem = NotAcceptable("no audio stream", warn_code=304)
     for at, stream in enumerate(session.media):
-        if stream.kind != "audio" or not stream.port:
-            continue
-        try:
-            _agree(session, stream, local, Direction.SENDRECV)
-        except NotAcceptable as error:
-            problem = error
-            continue
-        return at
+        if stream.kind == "audio" and stream.port:
+            try:
+                return at, _agree(session, stream, local, want)
+            except NotAcceptable as error:
+                problem = error
     raise problem
 
 
@@ -144,7 +141,8 @@ def _agree(session: SessionDescription, stream: MediaDescription, local: Local, 
     if stream.proto != _RTP:
         raise NotAcceptable(f"transport protocol is not {_RTP}", warn_code=302)
     address = _address(session.connection_of(stream), local)
-    payload_type, codec = next(((n, c) for n, c in _codecs(stream) if c in local.codecs), (None, None))
+    mappings = stream.rtpmap()
+    payload_type, codec = next(((n, c) for n, c in _codecs(stream, mappings) if c in local.codecs), (None, None))
     if payload_type is None or codec is None:
         raise NotAcceptable("no common audio codec", warn_code=305)
     theirs = session.direction_of(stream)
@@ -156,7 +154,7 @@ def _agree(session: SessionDescription, stream: MediaDescription, local: Local, 
         rtcp_port=stream.rtcp_port or 0,
         codec=codec,
         payload_type=payload_type,
-        dtmf_payload_type=_dtmf(stream),
+        dtmf_payload_type=_dtmf(stream, mappings),
         direction=theirs.mirrored.narrowed(want),
     )
 
@@ -165,20 +163,26 @@ def _address(connection: Connection | None, local: Local) -> str:
     """The address to send to: one of our family, and no host name, which would have to be looked up."""
     if connection is None:
         raise NotAcceptable("no connection address", warn_code=301)
-    try:
-        there, here = ip_address(connection.address), ip_address(local.address)
-    except ValueError:
-        raise NotAcceptable("connection address is no IP address", warn_code=301) from None
-    if there.version != here.version and connection.address not in _NO_ADDRESS:
+    there, here = _version(connection.address), _version(local.address)
+    if there is None:
+        raise NotAcceptable("connection address is no IP address of one host", warn_code=301)
+    if there != here and connection.address not in _NO_ADDRESS:
         raise NotAcceptable("connection address is of another IP version", warn_code=301)
-    if there.is_multicast or connection.address == "255.255.255.255":
-        raise NotAcceptable("connection address is not of one host", warn_code=330)
     return connection.address
 
 
-def _codecs(stream: MediaDescription) -> list[tuple[int, AudioCodec]]:
+@lru_cache(maxsize=1024)
+def _version(address: str) -> int | None:
+    """4 or 6; None for a host name, and for what would reach several hosts. Remembered, for peers are few."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return None
+    return None if parsed.is_multicast or address == "255.255.255.255" else parsed.version
+
+
+def _codecs(stream: MediaDescription, mappings: dict[int, RtpMap]) -> list[tuple[int, AudioCodec]]:
     """Payload numbers of the stream that mean one of our codecs, in the stream's order."""
-    mappings = stream.rtpmap()
     found: list[tuple[int, AudioCodec]] = []
     for number in _numbers(stream):
         mapping = mappings.get(number)
@@ -194,8 +198,7 @@ def _codecs(stream: MediaDescription) -> list[tuple[int, AudioCodec]]:
     return found
 
 
-def _dtmf(stream: MediaDescription) -> int | None:
-    mappings = stream.rtpmap()
+def _dtmf(stream: MediaDescription, mappings: dict[int, RtpMap]) -> int | None:
     for number in _numbers(stream):
         mapping = mappings.get(number)
         if mapping and mapping.encoding.lower() == "telephone-event" and mapping.clock_rate == _CLOCK:

@@ -146,8 +146,8 @@ def test_first_of_several_audio_streams_is_taken_and_everything_else_refused() -
         (sdp("m=audio 4000 RTP/AVP 0", c="b=AS:1"), 301),
         (sdp("m=audio 4000 RTP/AVP 0", c="c=IN IP4 host.example.com"), 301),
         (sdp("m=audio 4000 RTP/AVP 0", c="c=IN IP6 2001:db8::1"), 301),
-        (sdp("m=audio 4000 RTP/AVP 0", c="c=IN IP4 224.2.1.1/127"), 330),
-        (sdp("m=audio 4000 RTP/AVP 0", c="c=IN IP4 255.255.255.255"), 330),
+        (sdp("m=audio 4000 RTP/AVP 0", c="c=IN IP4 224.2.1.1/127"), 301),
+        (sdp("m=audio 4000 RTP/AVP 0", c="c=IN IP4 255.255.255.255"), 301),
     ],
 )
 def test_not_acceptable_says_why_in_a_warning(offer: bytes, code: int) -> None:
