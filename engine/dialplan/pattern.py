@@ -26,7 +26,7 @@ from typing import Final
 
 _CLASSES: Final[dict[str, str]] = {"X": "0123456789", "Z": "123456789", "N": "23456789"}
 _ANY: Final[dict[str, tuple[str, int]]] = {".": (".+", 0x18000), "!": (".*", 0x28000)}
-_END: Final = 0x40000
+_END: Final = 0x30000
 _PLAIN: Final = re.compile(r"[0-9A-Za-z*#+_.-]+")
 _FORGOTTEN_UNDERSCORE: Final = re.compile(r"(?=.*[0-9])(?=.*[XZN.!\[])[0-9*#+XZN.!\[\]-]+")
 
