@@ -76,16 +76,21 @@ _GETTERS: Final = {cls: _getter(names) for cls, names in _NAMES.items()}
 def encode(record: Record) -> EventRow:
     """The row for one record."""
     body = record.body
-    cls = type(body)
     return {
         "seq": record.seq,
         "schema": record.schema,
         "call": record.call,
         "wall": record.wall,
         "mono": record.mono,
-        "type": cls.__name__,
-        "body": _TEMPLATES[cls] % tuple([_WRITERS.get(type(v), _other)(v) for v in _GETTERS[cls](body)]),
+        "type": type(body).__name__,
+        "body": body_json(body),
     }
+
+
+def body_json(body: LogBody) -> str:
+    """The fields of a body as a JSON object."""
+    cls = type(body)
+    return _TEMPLATES[cls] % tuple([_WRITERS.get(type(v), _other)(v) for v in _GETTERS[cls](body)])
 
 
 def feed_json(row: EventRow | Mapping[str, Any]) -> str:

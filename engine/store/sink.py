@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from enum import Enum
-from operator import itemgetter
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter, itemgetter
+from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from engine.calls.cdr import Cdr
 from engine.calls.log import LegClosed, Record
-from engine.store.codec import encode
+from engine.store.codec import body_json, encode
 from engine.store.tables import cdrs, events
 
 
@@ -80,19 +77,28 @@ class _InsertNew:
             connection.exec_driver_sql(self._sql, [values(row) for row in rows])
 
 
+_SPREAD: Final = ("outcome", "reason", "sip_code")
+"""Columns that a `Cdr` holds together in its `cause`."""
+
+_PLAIN: Final = tuple(column.name for column in cdrs.columns if column.name not in _SPREAD)
+_plain_values: Final[Callable[[Cdr], tuple[Any, ...]]] = attrgetter(*_PLAIN)
+
+
 def cdr_row(cdr: Cdr) -> dict[str, Any]:
     """The columns of `cdrs` for one call."""
-    row = {column.name: _to_column(getattr(cdr, column.name, None)) for column in cdrs.columns}
-    row["outcome"], row["reason"], row["sip_code"] = cdr.cause.outcome.value, cdr.cause.reason.value, cdr.cause.sip_code
+    row = dict(zip(_PLAIN, map(_to_column, _plain_values(cdr)), strict=True))
+    cause = cdr.cause
+    row["outcome"], row["reason"], row["sip_code"] = str(cause.outcome), str(cause.reason), cause.sip_code
     return row
 
 
 def _to_column(value: object) -> object:
-    if isinstance(value, Enum):
-        return value.value
     if isinstance(value, str):
-        # SIP carries bytes that are no text, and PostgreSQL takes no NUL.
-        return value.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
-    if isinstance(value, LegClosed):
-        return json.dumps(asdict(value), separators=(",", ":"))
-    return value
+        text = str(value)
+        return text if text.isascii() and "\0" not in text else _storable(text)
+    return body_json(value) if isinstance(value, LegClosed) else value
+
+
+def _storable(text: str) -> str:
+    """SIP carries bytes that are no text, and PostgreSQL takes no NUL."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -111,20 +111,21 @@ def test_a_failed_upgrade_leaves_nothing_behind(url: str, monkeypatch: pytest.Mo
 
 def test_a_backup_taken_while_the_engine_writes_is_whole(database: Engine, url: str, tmp_path: Path) -> None:
     sink = SqlSink(database)
-    stop = threading.Event()
+    stop, busy = threading.Event(), threading.Event()
     written = 0
 
     def write() -> None:
         nonlocal written
-        while not stop.is_set():
+        while not stop.is_set() and written < 20_000:
             sink.write([record(written + n, EngineStarted(version="x" * 200)) for n in range(1, 51)], [])
             written += 50
+            if written >= 500:
+                busy.set()
 
     thread = threading.Thread(target=write)
     thread.start()
     try:
-        while written < 500:
-            assert thread.is_alive()
+        assert busy.wait(10)
         for n in range(3):
             before = written
             backup(url, tmp_path / f"copy{n}.db")
