@@ -1,7 +1,8 @@
 """The phone's decisions: what to do with each wish, each event of the SIP stack and each deadline.
 
 One thread owns a `Core` and calls `intend`, `happened` and `tick` with the time; nothing in here waits, reads a clock
-or touches a socket, so a test can play a day in a second. One call at a time: a second caller is told 486.
+or touches a socket, so a test can play a day in a second. One call at a time: a second caller is told 486. A phone that
+registers takes calls from its server's host only.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from softphone.audio.sound import AudioReport
 from softphone.errors import BackendError, CommandError, SoftphoneError
 from softphone.model import acts
 from softphone.model.intents import Dial, Intent, SendDigits, Verb
-from softphone.model.state import CallPhase, CallView, Direction, Event, PhoneState, RegistrationStatus, reduce
+from softphone.model.state import CallPhase, CallView, Direction, Event, PhoneState, reduce
 from softphone.registration import RegistrationKeeper
 from softphone.report import Emit, Report, Value
 from softphone.sip import events
@@ -30,6 +31,7 @@ HOLD_ATTEMPTS: Final = 3
 SAME_FAULT_S: Final = 10.0
 """A fault that repeats with every audio frame is told this often."""
 
+FORBIDDEN: Final = 403
 BUSY_HERE: Final = 486
 DECLINE: Final = 603
 TEMPORARILY_UNAVAILABLE: Final = 480
@@ -229,8 +231,7 @@ class Core:
             self.complain(error)
 
     def _registered(self, event: events.Registered, before: PhoneState, now: float) -> None:
-        del now
-        self._keeper.registered(event, before.registration)
+        self._keeper.registered(event, before.registration, now)
 
     def _unregistered(self, event: events.Unregistered, before: PhoneState, now: float) -> None:
         del event, before
@@ -241,13 +242,12 @@ class Core:
         self._keeper.failed(event, now)
 
     def _connection_lost(self, event: events.ConnectionLost, before: PhoneState, now: float) -> None:
-        # A request that is under way fails by itself, with its own event.
-        if before.registration.status is RegistrationStatus.REGISTERED:
-            self._keeper.connection_lost(event, now)
+        del before
+        self._keeper.connection_lost(event, now)
 
     def _incoming(self, event: events.IncomingCall, before: PhoneState, now: float) -> None:
-        if before.call is not None or self._quit_by is not None:
-            code = BUSY_HERE if before.call is not None else TEMPORARILY_UNAVAILABLE
+        code = self._refusal(event, before)
+        if code is not None:
             self._state = before
             self._backend.hangup(event.call, code)
             self._emit(Report("refused", {"call": event.call, "from": event.uri, "code": code}))
@@ -256,6 +256,13 @@ class Core:
         self._emit(Report("incoming", {"call": event.call, "from": event.uri, "display": event.display}))
         if self._policy.auto_answer_s is not None:
             self._answer_at = now + self._policy.auto_answer_s
+
+    def _refusal(self, event: events.IncomingCall, before: PhoneState) -> int | None:
+        if self._policy.register and not event.trusted:
+            return FORBIDDEN  # scanners call every phone that they find, and auto-answer would open the microphone
+        if before.call is not None:
+            return BUSY_HERE
+        return None if self._quit_by is None else TEMPORARILY_UNAVAILABLE
 
     def _progress(self, event: events.Progress, before: PhoneState, now: float) -> None:
         del now

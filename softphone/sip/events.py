@@ -59,6 +59,8 @@ class IncomingCall:
     uri: str
     display: str
     """Name shown by the caller, empty if none."""
+    trusted: bool = True
+    """Whether it came from the host that took this phone's registration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

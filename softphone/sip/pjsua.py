@@ -181,10 +181,11 @@ class _Call(pj.Call):  # type: ignore[misc]  # the binding has no types
 
 
 class _Account(pj.Account):  # type: ignore[misc]  # the binding has no types
-    def __init__(self, report: Report, accept: Callable[[int], None]) -> None:
+    def __init__(self, report: Report, accept: Callable[[int, bool], None]) -> None:
         super().__init__()
         self.report = report
         self._accept = accept
+        self._server_hosts: set[str] = set()
 
     @_guarded
     def onRegState(self, prm: Any) -> None:
@@ -192,13 +193,14 @@ class _Account(pj.Account):  # type: ignore[misc]  # the binding has no types
         if prm.status != 0 or code // 100 != 2:
             self.report(events.RegistrationFailed(code=code, reason=prm.reason))
         elif self.getInfo().regIsActive:
+            self._server_hosts.add(_host(prm.rdata.srcAddress))
             self.report(events.Registered(expires=int(prm.expiration)))
         else:
             self.report(events.Unregistered())
 
     @_guarded
     def onIncomingCall(self, prm: Any) -> None:
-        self._accept(int(prm.callId))
+        self._accept(int(prm.callId), _host(prm.rdata.srcAddress) in self._server_hosts)
 
 
 class PjsuaBackend:
@@ -264,8 +266,7 @@ class PjsuaBackend:
         config.regConfig.registrarUri = settings.registrar
         config.regConfig.registerOnAdd = False
         config.regConfig.timeoutSec = settings.expires
-        config.regConfig.delayBeforeRefreshSec = settings.expires // 3  # room for a lost refresh (Timer F is 32 s)
-        config.regConfig.retryIntervalSec = 0  # `softphone.registration` decides when, with back-off
+        config.regConfig.retryIntervalSec = 0  # `softphone.registration` retries, with back-off, and refreshes
         config.regConfig.unregWaitMsec = UNREGISTER_WAIT_MS
         config.regConfig.proxyUse = 0
         config.sipConfig.proxies = pj.StringVector([settings.route] if settings.route else [])
@@ -378,11 +379,11 @@ class PjsuaBackend:
         except pj.Error:
             return  # never created
 
-    def _accept(self, call_id: int) -> None:
+    def _accept(self, call_id: int, trusted: bool) -> None:
         call = self._new_call(call_id)
         info = call.getInfo()
         uri, display = _split_address(info.remoteUri)
-        self._events.append(events.IncomingCall(call=call.number, uri=uri, display=display))
+        self._events.append(events.IncomingCall(call=call.number, uri=uri, display=display, trusted=trusted))
 
     def _new_call(self, call_id: int = pj.PJSUA_INVALID_ID) -> _Call:
         assert self._port is not None
@@ -411,6 +412,11 @@ def _parameter(code: int) -> Any:
     parameter = pj.CallOpParam()
     parameter.statusCode = code
     return parameter
+
+
+def _host(address: str) -> str:
+    """Host of `host:port`; the wheel has no IPv6."""
+    return address.rpartition(":")[0]
 
 
 def _split_address(text: str) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,21 @@ def test_a_dead_server_does_not_keep_the_phone_from_ending(procs: Processes, por
         registrar.silent = True
         assert phone.quit(timeout=6) == 0
         assert phone.events()[-1] == {"event": "bye"}
+
+
+def test_a_stranger_does_not_reach_a_registered_phone(procs: Processes, ports: PortPool, tmp_path: Path) -> None:
+    if not sys.platform.startswith("linux"):
+        pytest.skip("needs a second loopback address: on Linux 127.0.0.2 is there")
+    with running_registrar(port=ports.one(), user=USER, password=PASSWORD) as registrar:
+        phone = start(procs, ports, registrar, tmp_path, "--auto-answer")
+        phone.wait_for("registered")
+        ends = []
+        for bind in ("127.0.0.2", "127.0.0.1"):
+            caller = start_phone(procs, ports, f"from-{bind}", "--no-register", "--audio", "null", "--bind", bind)
+            caller.wait_for("ready")
+            caller.tell("dial", uri=f"sip:{USER}@{phone.address}")
+            ends.append(caller)
+        assert ends[0].wait_for("ended")["code"] == 403
+        ends[1].wait_for("answered")
+        assert phone.wait_for("refused")["code"] == 403
+        assert [caller.quit() for caller in [*ends, phone]] == [0, 0, 0]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from softphone.model.intents import Dial, Intent, SendDigits, Verb
@@ -66,6 +68,24 @@ def test_a_second_caller_is_busy_and_the_first_call_goes_on() -> None:
     assert rig.core.state.call is not None
     assert rig.core.state.call.call == 1
     assert rig.sound.told == ["began"]
+
+
+def test_a_registered_phone_takes_no_call_from_a_stranger() -> None:
+    rig = PhoneRig(register=True, auto_answer_s=0.0)
+    rig.happens(events.Registered(expires=60))
+    stranger = replace(incoming(1, uri="sip:100@192.0.2.66"), trusted=False)
+    rig.happens(stranger)
+    rig.passes(1)
+    assert rig.backend.asked[-1] == ("hangup", 1, 403)
+    assert rig.said("refused")[0].fields["code"] == 403
+    assert rig.said("incoming") == []
+    assert rig.core.state.call is None
+
+
+def test_a_phone_without_a_server_takes_calls_from_anybody() -> None:
+    rig = PhoneRig()
+    rig.happens(replace(incoming(1), trusted=False))
+    assert rig.backend.asked == [("ring", 1)]
 
 
 @pytest.mark.parametrize(

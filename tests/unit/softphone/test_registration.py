@@ -4,7 +4,7 @@ import pytest
 
 from softphone.model.intents import Verb
 from softphone.model.state import RegistrationStatus
-from softphone.registration import Backoff
+from softphone.registration import Backoff, refresh_after
 from softphone.sip import events
 from tests.support.softphone_fakes import PhoneRig
 
@@ -71,9 +71,8 @@ def test_a_lost_network_is_retried_until_it_is_back() -> None:
     assert [report.fields["retry_s"] for report in rig.said("registration_failed")] == [1.0, 2.0, 4.0, 8.0]
     rig.happens(events.Registered(expires=60))
     assert rig.core.state.registration.status is RegistrationStatus.REGISTERED
-    asked = rig.asked("register")
-    rig.passes(300)
-    assert rig.asked("register") == asked
+    rig.happens(FAILED)
+    assert rig.said("registration_failed")[-1].fields["retry_s"] == 1.0
 
 
 def test_eight_hours_without_a_server_neither_stop_nor_flood() -> None:
@@ -153,6 +152,51 @@ def test_register_by_hand_does_not_wait_for_the_retry() -> None:
     rig.happens(events.RegistrationFailed(code=403, reason="Forbidden"))
     rig.do(Verb.REGISTER)
     assert rig.asked("register") == 2
-    rig.happens(events.Registered(expires=60))
+    rig.happens(events.Registered(expires=600))
     rig.passes(61, step=1)
     assert rig.asked("register") == 2
+
+
+@pytest.mark.parametrize(("expires", "seconds"), [(60, 40), (3600, 2400), (10, 4), (7, 1), (1, 1)])
+def test_a_refresh_comes_in_time_and_before_the_stacks_own(expires: int, seconds: float) -> None:
+    assert refresh_after(expires) == seconds
+
+
+def test_the_registration_is_refreshed_again_and_again_without_a_line() -> None:
+    rig = registered_rig()
+    for count in range(2, 6):
+        rig.passes(39.9)
+        assert rig.asked("register") == count - 1
+        rig.passes(0.2)
+        assert rig.asked("register") == count
+        assert rig.core.state.registration.status is RegistrationStatus.REGISTERED
+        rig.happens(events.Registered(expires=60))
+    assert len(rig.said("registered")) == 1
+
+
+def test_a_refresh_that_fails_is_retried() -> None:
+    rig = registered_rig()
+    rig.passes(40.1)
+    rig.happens(LOST, FAILED)
+    assert [report.fields["code"] for report in rig.said("registration_failed")] == [408]
+    rig.passes(1.1)
+    assert rig.asked("register") == 3
+
+
+def test_leaving_during_a_refresh_waits_for_its_answer() -> None:
+    rig = registered_rig()
+    rig.passes(40.1)
+    rig.do(Verb.QUIT)
+    assert (rig.asked("unregister"), rig.finished) == (0, False)
+    rig.happens(events.Registered(expires=60))
+    assert rig.asked("unregister") == 1
+    rig.happens(events.Unregistered())
+    assert rig.finished
+
+
+def test_an_unregistered_phone_stays_so() -> None:
+    rig = registered_rig()
+    rig.do(Verb.UNREGISTER)
+    rig.happens(events.Unregistered())
+    rig.passes(300, step=1)
+    assert rig.asked("register") == 1
