@@ -16,6 +16,7 @@ from typing import Final
 from engine.media.io_legs import LegSockets
 from engine.media.io_poll import Poller
 from engine.media.lateness import Lateness
+from engine.media.reception import samples_at
 from engine.media.relay import Forwarder
 
 TICK_S: Final = 0.02
@@ -56,6 +57,7 @@ class Loop:
         self._ended = False
         self._start = time.monotonic()
         self._number = 0
+        self._events = 0
 
     def end(self) -> None:
         """Return from `run` after this round."""
@@ -76,9 +78,9 @@ class Loop:
             if now >= deadline:
                 self._run_tick(now, deadline)
             if now - counted_at >= 1.0:
-                rate = (self._forwarder.received - counted) / (now - counted_at)
+                rate = (self._events - counted) / (now - counted_at)
                 self._gathering = self._coalesce_s > 0 and rate >= BUSY_RATE
-                counted, counted_at = self._forwarder.received, now
+                counted, counted_at = self._events, now
             self._after(now)
         gc.enable()
         gc.unfreeze()
@@ -108,23 +110,25 @@ class Loop:
         else:
             ready = poll(int(wait * 1000) / 1000)
         now = clock()
+        arrival = samples_at(now)
+        self._events += len(ready)
         latched, others = self._sockets.latched.get, self._sockets.others.get
         receive, buffer = self._forwarder.receive, self._forwarder.buffer
         for descriptor, _ in ready:
-            leg = latched(descriptor)
-            if leg is None:
+            rx = latched(descriptor)
+            if rx is None:
                 other = others(descriptor)
                 if other is not None:
                     other(now)
                 continue
             try:
-                size = leg.recv_into(buffer)  # type: ignore[misc]  # a latched leg has it
+                size = rx.recv_into(buffer)  # type: ignore[misc]  # it has, once it is latched
             except BlockingIOError:
                 continue
             except OSError as error:
-                leg.tx.failed(error)
+                rx.leg.tx.failed(error)
                 continue
-            receive(leg, size, now)
+            receive(rx, size, now, arrival)
 
     def _run_tick(self, now: float, deadline: float) -> None:
         self.lateness.note(now - deadline)

@@ -20,6 +20,7 @@ from engine.media.io_poll import READ, Poller
 from engine.media.latch import may_latch, rtcp_target, target
 from engine.media.leg import Address, Leg
 from engine.media.ports import Ports
+from engine.media.reception import Reception, samples_at
 from engine.media.relay import Forwarder
 from engine.media.rtcp import Report, parse
 from engine.media.rtp import MAX_PACKET, payload_span
@@ -59,8 +60,8 @@ class LegSockets:
         emit: Callable[[MediaEvent], None],
         heard: Callable[[Leg, list[Report], float], None],
     ) -> None:
-        self.latched: dict[int, Leg] = {}
-        """Legs by the descriptor of their connected RTP socket: the fast path of the loop."""
+        self.latched: dict[int, Reception] = {}
+        """Receptions by the descriptor of their connected RTP socket: the fast path of the loop."""
         self.others: dict[int, Callable[[float], None]] = {}
         """What to call when any other descriptor is ready."""
         self._poller = poller
@@ -131,12 +132,12 @@ class LegSockets:
         pair = self._pairs[leg.port]
         there = None if pair.deaf else target(leg)
         if there is None:
-            leg.tx.send = None
+            leg.point(None)
         elif leg.latched is not None:
-            leg.tx.send = pair.rtp.send
+            leg.point(pair.rtp.send)
         else:
             sendto, address = pair.rtp.sendto, there
-            leg.tx.send = lambda packet: sendto(packet, address)
+            leg.point(lambda packet: sendto(packet, address))
 
     def report(self, leg: Leg, packet: bytes) -> None:
         there = rtcp_target(leg)
@@ -184,11 +185,11 @@ class LegSockets:
         descriptor = pair.rtp.fileno()
         del self.others[descriptor]
         leg.latched = source
-        leg.recv_into = pair.rtp.recv_into
-        self.latched[descriptor] = leg
+        leg.rx.recv_into = pair.rtp.recv_into
+        self.latched[descriptor] = leg.rx
         self.aim(leg)
         self._emit(Latched(leg=leg.name, address=source[0], port=source[1]))
-        self._forwarder.receive(leg, size, now)
+        self._forwarder.receive(leg.rx, size, now, samples_at(now))
         self._empty(pair, leg, source, now)
 
     def _empty(self, pair: Pair, leg: Leg, source: Address, now: float) -> None:
@@ -203,7 +204,7 @@ class LegSockets:
                 leg.tx.failed(error)
                 continue
             if (sender[0], sender[1]) == source:
-                self._forwarder.receive(leg, size, now)
+                self._forwarder.receive(leg.rx, size, now, samples_at(now))
             else:
                 leg.rx.strangers += 1
 
@@ -211,7 +212,7 @@ class LegSockets:
         """A socket that was connected is not set free again portably; a new one takes its place on the same port."""
         pair = self._pairs[leg.port]
         self._drop_rtp(pair)
-        leg.recv_into = None
+        leg.rx.recv_into = None
         try:
             pair.rtp = self._bound(leg.port)
         except OSError as error:
@@ -245,7 +246,7 @@ class LegSockets:
         self._poller.unregister(descriptor)
         del self.others[descriptor]
         pair.rtcp.close()
-        leg.recv_into = None
+        leg.rx.recv_into = None
         self._ports.release(leg.port)
 
     def _drop_rtp(self, pair: Pair) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from engine.media.dtmf import DigitDetector, DigitSender
 from engine.media.prompts import Player
 from engine.media.reception import Reception
 from engine.media.rtcp import RtcpSession
-from engine.media.transmission import Transmission
+from engine.media.transmission import Send, Transmission
 
 if TYPE_CHECKING:
     from engine.media.commands import Quality
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from engine.media.relay import Relay
 
 Address = tuple[str, int]
-ReceiveInto = Callable[[bytearray], int]
 
 SENDS = frozenset({Direction.SENDRECV, Direction.SENDONLY})
 LISTENS = frozenset({Direction.SENDRECV, Direction.RECVONLY})
@@ -46,15 +44,12 @@ class Leg:
         "listening",
         "name",
         "opened_at",
-        "outlets",
         "payload_type",
         "pending",
         "player",
         "port",
         "quality_at",
         "quality_last",
-        "recv_into",
-        "relay",
         "relayed_from",
         "relays",
         "remote",
@@ -75,7 +70,7 @@ class Leg:
         self.port = port
         self.opened_at = opened_at
         self.tx = tx
-        self.rx = Reception()
+        self.rx = Reception(self)
         self.rtcp = rtcp
         self.remote: SetRemote | None = None
         self.latched: Address | None = None
@@ -89,27 +84,33 @@ class Leg:
         self.listening = False
         """The direction lets us receive."""
         self.route: Route | None = None
-        self.relay: Relay | None = None
-        """Set when this leg's sound has one outlet and it is a pass-through: the fast path."""
         self.relays: list[Relay] = []
-        """All pass-throughs of this leg's sound."""
+        """The pass-throughs of this leg's sound."""
         self.relayed_from: Leg | None = None
         """Whose sound passes through to this leg."""
         self.row = -1
         """Row in the table while the mixer listens to this leg."""
-        self.outlets = False
-        """Somebody hears this leg."""
         self.player: Player | None = None
         self.pending: Play | None = None
         """What will be played when its file has been loaded."""
         self.digits_in = DigitDetector()
         self.digits_out = DigitSender()
-        self.recv_into: ReceiveInto | None = None
         self.silence: Silence | None = None
         self.quality_last: Quality | None = None
         self.quality_at = 0.0
 
     def outlets_changed(self) -> None:
-        """Bring the receive path's short-cuts into line with `relays` and `row`."""
-        self.outlets = bool(self.relays) or self.row >= 0
-        self.relay = self.relays[0] if len(self.relays) == 1 and self.row < 0 else None
+        """`relays`, `row` or something that they depend on is another now: the fast lane's promise is off."""
+        self.rx.shut()
+
+    def point(self, send: Send | None) -> None:
+        """Where this leg's packets go from now on."""
+        if self.relayed_from is not None:
+            self.relayed_from.rx.shut()
+        self.tx.send = send
+
+    def settle(self) -> None:
+        """Bring the counters of both directions up to date."""
+        self.rx.settle()
+        if self.relayed_from is not None:
+            self.relayed_from.rx.settle()

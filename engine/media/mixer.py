@@ -13,40 +13,48 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Edges:
-    """Edges in the order of their sinks, every sink with at least one."""
+class Layer:
+    """The nth edge of every sink that has so many."""
 
     sources: NDArray[np.intp]
-    """Row of the PCM array that each edge takes."""
-    gains: NDArray[np.float32] | None
-    """Factor of each edge [edges, 1]; None when all are 1."""
-    starts: NDArray[np.intp] | None
-    """Index of each sink's first edge; None when every sink has exactly one edge."""
+    """Row of the PCM array for sinks 0, 1, 2 ..."""
+    gains: NDArray[np.float32]
+    """Factor of each edge [edges, 1]."""
 
 
-def edges(heard: Sequence[Sequence[tuple[int, float]]]) -> Edges:
-    """`heard[sink]`: (row, gain in dB) of each thing that this sink hears."""
-    flat = [edge for sink in heard for edge in sink]
-    counts = [len(sink) for sink in heard]
-    plain = all(gain_db == 0 for _, gain_db in flat)
-    factors = np.array([10 ** (gain_db / 20) for _, gain_db in flat], np.float32)
-    return Edges(
-        sources=np.array([row for row, _ in flat], np.intp),
-        gains=None if plain else factors[:, np.newaxis],
-        starts=None if all(count == 1 for count in counts) else np.cumsum([0, *counts[:-1]]),
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sums:
+    """What some sinks hear, laid out for adding."""
+
+    layers: tuple[Layer, ...]
+    plain: bool
+    """Every gain is 0 dB: whole numbers are enough."""
 
 
-def mix(pcm: NDArray[np.int16], plan: Edges) -> NDArray[np.int16]:
+def sums(heard: Sequence[Sequence[tuple[int, float]]]) -> Sums:
+    """`heard[sink]`: (row, gain in dB) of each thing that this sink hears, one at least. Sinks that hear most come
+    first: then every layer is a prefix of the sinks, and adding it is one operation that gathers no targets."""
+    layers = []
+    for depth in range(len(heard[0])):
+        edges = [sink[depth] for sink in heard if len(sink) > depth]
+        factors = np.array([10 ** (gain_db / 20) for _, gain_db in edges], np.float32)
+        layers.append(Layer(sources=np.array([row for row, _ in edges], np.intp), gains=factors[:, np.newaxis]))
+    return Sums(layers=tuple(layers), plain=all(gain_db == 0 for sink in heard for _, gain_db in sink))
+
+
+def mix(pcm: NDArray[np.int16], plan: Sums) -> NDArray[np.int16]:
     """What each sink hears: int16 [sinks, 160] from int16 [rows, 160], clipped at full scale."""
-    heard = pcm[plan.sources]
-    if plan.gains is None:
-        if plan.starts is None:
+    first, *more = plan.layers
+    heard = pcm[first.sources]
+    if plan.plain:
+        if not more:
             return heard
-        total = np.add.reduceat(heard, plan.starts, axis=0, dtype=np.int32)
-        return np.clip(total, -32768, 32767).astype(np.int16)
-    scaled = heard * plan.gains
-    if plan.starts is not None:
-        scaled = np.add.reduceat(scaled, plan.starts, axis=0)
+        total = heard.astype(np.int32)
+        for layer in more:
+            total[: len(layer.sources)] += pcm[layer.sources]
+        return np.clip(total, -32768, 32767, out=total).astype(np.int16)
+    scaled = heard * first.gains
+    for layer in more:
+        scaled[: len(layer.sources)] += pcm[layer.sources] * layer.gains
     np.rint(scaled, out=scaled)
     return np.clip(scaled, -32768, 32767, out=scaled).astype(np.int16)

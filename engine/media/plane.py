@@ -192,8 +192,9 @@ class Plane:
             lateness_p50_ms=round(recent.p50 * 1000, 3),
             lateness_p999_ms=round(recent.p999 * 1000, 3),
             lateness_max_ms=round(recent.worst * 1000, 3),
-            packets_received=self._forwarder.received,
-            packets_sent=self._board.packets_closed + sum(leg.tx.packets for leg in legs),
+            packets_received=self._board.received_closed
+            + sum(leg.rx.earlier_received + leg.rx.received for leg in legs),
+            packets_sent=self._board.sent_closed + sum(leg.tx.packets for leg in legs),
             ports_taken=len(self._ports.taken),
             cpu_s=round(used.ru_utime + used.ru_stime, 3),
         )

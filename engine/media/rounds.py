@@ -62,6 +62,7 @@ class Rounds:
 
     def visit(self, leg: Leg, now: float) -> None:
         """Look after one leg."""
+        leg.settle()
         self._listen(leg, now)
         leg.digits_in.silent(now)
         if leg.digits_in.found:

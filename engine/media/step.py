@@ -16,30 +16,35 @@ from engine.media.codecs import CODECS, ENCODE, FRAME, INDEX
 from engine.media.jitter import SLOTS
 from engine.media.leg import Leg
 from engine.media.matrix import Matrix
-from engine.media.mixer import Edges, edges, mix
+from engine.media.mixer import Sums, mix, sums
 from engine.media.table import Table
 
-Group = tuple[int, NDArray[np.intp]]
+
+@dataclass(slots=True, kw_only=True)
+class Group:
+    """The sinks of one codec."""
+
+    codec: int
+    sums: Sums
+    sinks: list[Leg]
+    """Those that hear most first."""
+    codes: NDArray[np.uint8]
+    """What they are sent [sinks, 160]."""
+    views: list[memoryview]
+    """Each row of `codes`."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Plan:
     """How one tick mixes, until somebody's route changes."""
 
-    sinks: list[Leg]
-    """In the order of rows of the mix: all of one codec, then all of the next."""
-    bounds: list[tuple[int, int, int]]
-    """(codec index, first row, row behind the last) of the sinks."""
-    sources: list[Group]
+    sources: list[tuple[int, NDArray[np.intp]]]
     """(codec index, table rows) of the sources, in the order of the PCM array."""
     players: list[tuple[int, Leg]]
     """PCM row of each leg that hears its player."""
-    edges: Edges
     pcm: NDArray[np.int16]
     """Rows: sources, then players, [rows, 160]."""
-    codes: NDArray[np.uint8]
-    views: list[memoryview]
-    """Each row of `codes`."""
+    groups: list[Group]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -109,44 +114,46 @@ class Step:
                 ended.played.append(leg)
             else:
                 plan.pcm[row] = frame
-        mixed = mix(plan.pcm, plan.edges).view(np.uint16)
-        for codec, begin, end in plan.bounds:
-            np.take(ENCODE[codec], mixed[begin:end], out=plan.codes[begin:end], mode="clip")
-        for leg, view in zip(plan.sinks, plan.views, strict=True):
-            leg.tx.frame(view, now, advance)
+        for group in plan.groups:
+            mixed = mix(plan.pcm, group.sums).view(np.uint16)
+            np.take(ENCODE[group.codec], mixed, out=group.codes, mode="clip")
+            for leg, view in zip(group.sinks, group.views, strict=True):
+                leg.tx.frame(view, now, advance)
 
     def _lay_out(self) -> Plan:
         """Give every source and player a row of PCM, and every sink its edges."""
-        sinks = sorted(self.mixed, key=lambda leg: INDEX[leg.codec])
-        heard = [list(self._matrix.edges(sink)) for sink in sinks]
-        rows = sorted(
-            {edge.source.row for found in heard for edge in found}, key=lambda row: (self._table.codec(row), row)
-        )
+        table = self._table
+        heard = {sink: list(self._matrix.edges(sink)) for sink in self.mixed}
+        rows = sorted({edge.source.row for found in heard.values() for edge in found})
+        rows.sort(key=table.codec)
         place = {row: at for at, row in enumerate(rows)}
-        players = [(len(rows) + at, sink) for at, sink in enumerate(sink for sink in sinks if sink.player is not None)]
-        own = {leg: row for row, leg in players}
-        inputs = [
-            [(place[edge.source.row], edge.gain_db) for edge in found]
-            + ([(own[sink], sink.player.gain_db)] if sink.player is not None else [])
-            for sink, found in zip(sinks, heard, strict=True)
-        ]
-        codes = np.zeros((len(sinks), FRAME), np.uint8)
-        whole = codes.reshape(-1).data
+        players = [(len(rows) + at, sink) for at, sink in enumerate(sink for sink in heard if sink.player is not None)]
+        inputs = {sink: [(place[edge.source.row], edge.gain_db) for edge in found] for sink, found in heard.items()}
+        for row, leg in players:
+            inputs[leg].append((row, leg.player.gain_db if leg.player is not None else 0.0))
+        codecs = range(len(CODECS))
         return Plan(
-            sinks=sinks,
-            bounds=_bounds([INDEX[sink.codec] for sink in sinks]),
             sources=[
-                (codec, np.array([row for row in rows if self._table.codec(row) == codec], np.intp))
-                for codec in range(len(CODECS))
+                (codec, np.array([row for row in rows if table.codec(row) == codec], np.intp)) for codec in codecs
             ],
             players=players,
-            edges=edges(inputs),
             pcm=np.zeros((len(rows) + len(players), FRAME), np.int16),
-            codes=codes,
-            views=[whole[at * FRAME : (at + 1) * FRAME] for at in range(len(sinks))],
+            groups=[
+                _group(codec, {sink: found for sink, found in inputs.items() if INDEX[sink.codec] == codec})
+                for codec in codecs
+                if any(INDEX[sink.codec] == codec for sink in inputs)
+            ],
         )
 
 
-def _bounds(codecs: list[int]) -> list[tuple[int, int, int]]:
-    """The runs of equal values in a sorted list."""
-    return [(codec, codecs.index(codec), codecs.index(codec) + codecs.count(codec)) for codec in sorted(set(codecs))]
+def _group(codec: int, inputs: dict[Leg, list[tuple[int, float]]]) -> Group:
+    sinks = sorted(inputs, key=lambda sink: -len(inputs[sink]))
+    codes = np.zeros((len(sinks), FRAME), np.uint8)
+    whole = codes.reshape(-1).data
+    return Group(
+        codec=codec,
+        sums=sums([inputs[sink] for sink in sinks]),
+        sinks=sinks,
+        codes=codes,
+        views=[whole[at * FRAME : (at + 1) * FRAME] for at in range(len(sinks))],
+    )

@@ -76,8 +76,9 @@ class Switchboard:
         self._tones: dict[str, Clip] = {}
         self.wire: Wire
         """Set by who puts the parts together: sockets need the forwarder, which needs the table here."""
-        self.packets_closed = 0
-        """Packets that closed legs had sent."""
+        self.sent_closed = 0
+        self.received_closed = 0
+        """Packets of legs that are closed."""
         self._verbs: dict[type[Any], Callable[[Any, float], None]] = {
             OpenLeg: self._open,
             SetRemote: self._set_remote,
@@ -138,6 +139,7 @@ class Switchboard:
         leg.codec = command.codec
         leg.payload_type = leg.tx.payload_type = command.payload_type
         leg.dtmf_type = leg.tx.dtmf_type = command.dtmf_payload_type
+        leg.outlets_changed()
         if changed:
             self._drop_row(leg)
         try:
@@ -223,6 +225,7 @@ class Switchboard:
         del self.legs[leg.name]
         self.matrix.remove(leg)
         leg.pending = None
+        leg.settle()
         self._leave(leg)
         self.wire.report(leg, leg.rtcp.compound(leg.tx, leg.rx, now, now + self._epoch, bye=True))
         self.wire.close(leg)
@@ -233,8 +236,10 @@ class Switchboard:
         for source in sources:
             self._fit_row(source)
         self._drop_row(leg)
-        self.packets_closed += leg.tx.packets
-        self._emit(LegClosed(leg=leg.name, quality=quality(leg)))
+        figures = quality(leg)
+        self.sent_closed += figures.packets_sent
+        self.received_closed += figures.packets_received
+        self._emit(LegClosed(leg=leg.name, quality=figures))
 
     def _list(self, command: ListLegs, now: float) -> None:
         """Who asks is new here: what it should know of silent legs is told again."""
@@ -284,8 +289,8 @@ class Switchboard:
     def _leave(self, sink: Leg) -> None:
         source = sink.relayed_from
         if source is not None:
-            source.relays = [relay for relay in source.relays if relay.tx is not sink.tx]
             source.outlets_changed()
+            source.relays = [relay for relay in source.relays if relay.tx is not sink.tx]
             sink.relayed_from = None
         self.step.players.pop(sink, None)
         self.step.digits.pop(sink, None)
@@ -298,8 +303,8 @@ class Switchboard:
         sink.tx.restart = True
         if route is Route.RELAY and source is not None:
             sink.relayed_from = source
-            source.relays.append(Relay(sink.tx))
             source.outlets_changed()
+            source.relays.append(Relay(sink.tx))
         elif route is Route.PLAYER:
             self.step.players[sink] = None
         elif route is Route.DIGITS:
@@ -311,8 +316,8 @@ class Switchboard:
         """Give a source a row in the table while a mix wants it, and take it back afterwards."""
         wanted = source.listening and any(sink.route is Route.MIX for sink in self.matrix.sinks(source))
         if wanted and source.row < 0:
-            source.row = self.table.add(INDEX[source.codec])
             source.outlets_changed()
+            source.row = self.table.add(INDEX[source.codec])
             self.step.dirty = True
         elif not wanted:
             self._drop_row(source)
@@ -320,6 +325,6 @@ class Switchboard:
     def _drop_row(self, source: Leg) -> None:
         if source.row >= 0:
             self.table.remove(source.row)
-            source.row = -1
             source.outlets_changed()
+            source.row = -1
             self.step.dirty = True
