@@ -1,0 +1,64 @@
+"""The shipped systemd units: commands that exist, two units that do not stop each other, time enough to drain."""
+
+from __future__ import annotations
+
+import configparser
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+UNITS = REPOSITORY / "config/systemd"
+EXAMPLE = REPOSITORY / "config/engine.example.toml"
+CONTROL = "hearthline.service"
+MEDIA = "hearthline-media.service"
+
+
+def unit(name: str) -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(interpolation=None, strict=True)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read(UNITS / name, encoding="utf-8")
+    return parser
+
+
+@pytest.mark.parametrize(("name", "key"), [(CONTROL, "ExecStart"), (CONTROL, "ExecStartPre"), (MEDIA, "ExecStart")])
+def test_the_commands_exist_with_these_options(name: str, key: str) -> None:
+    program, command, *options = shlex.split(unit(name)["Service"][key])
+    assert program.endswith("/bin/hearthline")
+    done = subprocess.run(
+        [sys.executable, "-m", "engine", command, "--help"],
+        cwd=REPOSITORY,
+        env={"COLUMNS": "200", "PATH": "/usr/bin:/bin", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert all(option in done.stdout for option in options if option.startswith("-"))
+    assert options[-1] == "/etc/hearthline/engine.toml"
+
+
+def test_restarting_control_leaves_media_alone() -> None:
+    for name in (CONTROL, MEDIA):
+        ties = {"Requires", "Requisite", "BindsTo", "PartOf", "Upholds", "Conflicts", "PropagatesStopTo"}
+        assert ties.isdisjoint(unit(name)["Unit"]), f"{name} is tied to the other unit"
+    assert MEDIA in unit(CONTROL)["Unit"]["Wants"].split()
+    assert MEDIA in unit(CONTROL)["Unit"]["After"].split()
+
+
+def test_systemd_waits_longer_than_the_engine_drains() -> None:
+    drain_s = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))["service"]["drain_s"]
+    assert float(unit(CONTROL)["Service"]["TimeoutStopSec"]) > drain_s
+
+
+def test_both_units_share_the_state_directory_and_the_user() -> None:
+    shared = ("User", "Group", "StateDirectory", "StateDirectoryMode", "WorkingDirectory", "UMask")
+    control, media = unit(CONTROL)["Service"], unit(MEDIA)["Service"]
+    assert {key: control[key] for key in shared} == {key: media[key] for key in shared}
+    state_dir = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))["service"]["state_dir"]
+    assert control["WorkingDirectory"] == state_dir == f"/var/lib/{control['StateDirectory']}"
