@@ -69,10 +69,16 @@ class OutgoingSession(Session):
     def answer(self, sdp: bytes, now: float) -> bool:
         """Send the ACK with the answer to the offer that the 2xx brought. False where no such waits."""
         dialog = self._dialog
-        if not self._late_offer or self.phase is not Phase.UP or dialog is None or dialog.remote_tag in self._acks:
+        if self.phase is not Phase.UP or dialog is None or self.settled:
             return False
         self._send_ack(dialog, sdp)
+        if self.negotiation is not None:
+            self.negotiation.unblocked(now)
         return True
+
+    @property
+    def settled(self) -> bool:
+        return self._dialog is not None and self._dialog.remote_tag in self._acks
 
     # --- the transaction user ---
 
@@ -113,15 +119,11 @@ class OutgoingSession(Session):
             super().flow_lost(flow, now)
 
     def give_up(self, by: EndedBy, now: float) -> None:
-        dialog = self._dialog
-        if dialog is not None and self.phase is not Phase.OFFERED and dialog.remote_tag not in self._acks:
-            self._send_ack(dialog, b"")
+        self._settle()
         super().give_up(by, now)
 
     def bye(self, now: float, reason_header: str = "") -> None:
-        dialog = self._dialog
-        if self.phase is Phase.UP and dialog is not None and dialog.remote_tag not in self._acks:
-            self._send_ack(dialog, b"")
+        self._settle()
         super().bye(now, reason_header)
 
     def close(self, now: float) -> None:
@@ -133,6 +135,11 @@ class OutgoingSession(Session):
         self._early.clear()
 
     # --- inner ---
+
+    def _settle(self) -> None:
+        """The offer of the 2xx gets no answer any more, but its ACK."""
+        if self.phase is Phase.UP and self._dialog is not None and not self.settled:
+            self._send_ack(self._dialog, b"")
 
     def _provisional_received(self, response: Response, now: float) -> None:
         self._provisional = True

@@ -19,6 +19,8 @@ from engine.sip.uri import NO_HEADERS, SipUri
 _CONTACTS_BOUND: Final = 10
 """Contacts of one REGISTER."""
 _TEXT_BOUND: Final = 200
+_LOST_BOUND: Final = 1000
+"""Phones whose connection was lost and whose calls may still find them again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,17 @@ class _Entry:
     timer: Timer | None
 
 
+_Phone = tuple[str, str, str]
+"""User and what stays the same when the phone comes back: instance and registration number, or else its contact."""
+
+
+def _phone(entry: _Entry) -> _Phone:
+    binding = entry.binding
+    if binding.instance is None:
+        return binding.user, str(binding.contact), ""
+    return binding.user, binding.instance, entry.reg_id or ""
+
+
 class _Change:
     """What one Contact of a REGISTER asks for, read and checked before anything is changed."""
 
@@ -68,12 +81,14 @@ class _Change:
 class Registrar:
     """Bindings by user. A user has several phones, a phone one binding."""
 
-    __slots__ = ("_count", "_stack", "_users")
+    __slots__ = ("_count", "_lost", "_stack", "_users")
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._users: dict[str, list[_Entry]] = {}
         self._count = 0
+        self._lost: dict[_Phone, Flow] = {}
+        """The connections that phones were lost with, the latest last."""
 
     def __len__(self) -> int:
         return self._count
@@ -117,6 +132,9 @@ class Registrar:
         """A connection is gone, and whoever registered by it cannot be reached (RFC 5626 4.2.1)."""
         for entry in [each for entries in self._users.values() for each in entries if each.binding.flow == flow]:
             self._remove(entry, BindingEnd.CONNECTION_LOST)
+            self._lost[_phone(entry)] = flow
+            if len(self._lost) > _LOST_BOUND:
+                del self._lost[next(iter(self._lost))]
 
     # --- reading ---
 
@@ -200,8 +218,10 @@ class Registrar:
         )
 
     def _refresh(self, entry: _Entry, change: _Change, request: Request, now: float) -> None:
-        entry.binding = replace(entry.binding, contact=change.contact, expires_at=now + change.expires)
-        entry.call_id, entry.number = request.call_id, request.cseq.number
+        entry.binding = replace(
+            entry.binding, contact=change.contact, instance=change.instance, expires_at=now + change.expires
+        )
+        entry.call_id, entry.number, entry.reg_id = request.call_id, request.cseq.number, change.reg_id
         self._arm(entry)
 
     def _add(self, entry: _Entry, *, replaced: _Entry | None) -> None:
@@ -210,11 +230,14 @@ class Registrar:
         entries.append(entry)
         self._count += 1
         self._arm(entry)
+        before = self._lost.pop(_phone(entry), None)
         if replaced is not None:
             self._remove(replaced, BindingEnd.REPLACED)
+            before = replaced.binding.flow
+        if before is not None:
             # Calls in progress follow the phone to where it is now.
             for session in list(self._stack.sessions.values()):
-                session.flow_moved(replaced.binding.flow, entry.binding.flow)
+                session.flow_moved(before, entry.binding.flow)
         elif len(entries) > self._stack.config.limits.bindings_per_user:
             self._remove(entries[0], BindingEnd.REPLACED)
 

@@ -76,7 +76,7 @@ class Negotiation:
     def unblocked(self, now: float) -> None:
         """Send the waiting offer, if nothing stands in its way (14.1)."""
         waiting = self._offer is not None and self._outgoing is None and self._timer is None
-        blocked = self._incoming or self._acceptance or self._session.unacknowledged
+        blocked = self._incoming is not None or self._acceptance is not None or not self._session.settled
         if not waiting or blocked:
             return
         flow = self._stack.dialogs.flow_for(self._dialog)

@@ -100,6 +100,11 @@ class Session:
                 self.negotiation.unblocked(now)
 
     @property
+    def settled(self) -> bool:
+        """Whether the first INVITE has all of its messages, so that another may follow (RFC 3261 14.1)."""
+        return self._acceptance is None
+
+    @property
     def unacknowledged(self) -> Acceptance | None:
         return self._acceptance
 
