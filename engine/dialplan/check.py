@@ -206,21 +206,23 @@ def _include_faults(contexts: Mapping[str, Context]) -> list[str]:
                 path = f"context.{context.name}.include[{index}]"
                 faults.append(f'{path}: found "{name}"; contexts are: {there}{did_you_mean(name, contexts)}')
     for name in contexts:
-        cycle = _cycle(contexts, (name,))
+        cycle = _cycle(contexts, (name,), set())
         # Each ring of includes is told once, from the context in it that comes first in the file.
         if cycle is not None and name == next(known for known in contexts if known in cycle):
             faults.append(f"context.{name}.include: goes round in a circle: {' -> '.join(cycle)}")
     return faults
 
 
-def _cycle(contexts: Mapping[str, Context], path: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The way from the first context of the path back to itself; None when there is none."""
+def _cycle(contexts: Mapping[str, Context], path: tuple[str, ...], seen: set[str]) -> tuple[str, ...] | None:
+    """The way from the first context of the path back to itself; None when there is none. `seen` are those from which
+    no way leads there."""
     context = contexts.get(path[-1])
     for name in context.include if context is not None else ():
         if name == path[0]:
             return (*path, name)
-        if name not in path:
-            found = _cycle(contexts, (*path, name))
+        if name not in seen:
+            seen.add(name)
+            found = _cycle(contexts, (*path, name), seen)
             if found is not None:
                 return found
     return None

@@ -134,6 +134,13 @@ NUMBER = '[[context.a.extension]]\nnumber = "600"\n'
             "context.a.extension[0].queue: found ''; allowed: text of at least one character and no control characters",
         ),
         (
+            NUMBER + 'reject = {status = 486, reason = "Busy\\r\\nVia: x"}',
+            (
+                "context.a.extension[0].reject.reason: found 'Busy\\r\\nVia: x'; "
+                "allowed: text of at least one character and no control characters"
+            ),
+        ),
+        (
             NUMBER + 'trunk = "t"\nprefix = "0\\r\\n"',
             "context.a.extension[0].prefix: found '0\\r\\n'; allowed: text without control characters",
         ),
@@ -183,8 +190,8 @@ NUMBER = '[[context.a.extension]]\nnumber = "600"\n'
         (
             NUMBER + 'trunk = "t"\nstripp = 1',
             (
-                "context.a.extension[0].stripp: unknown key; allowed here: number, trunk, strip, prefix, ring_timeout_s; "
-                'did you mean "strip"?'
+                "context.a.extension[0].stripp: unknown key; allowed here: "
+                'number, trunk, strip, prefix, ring_timeout_s; did you mean "strip"?'
             ),
         ),
         (
