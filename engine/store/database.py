@@ -55,7 +55,9 @@ def open_database(url: str, *, read_only: bool = False, foreign_keys: bool = Tru
         _make_file(file, create=not read_only)
     try:
         if file is None:
-            return create_engine(parsed, pool_size=2, pool_pre_ping=True)
+            engine = create_engine(parsed, pool_size=2, pool_pre_ping=True)
+            _tune_postgresql(engine, read_only=read_only)
+            return engine
         # A connection costs 50 us to open and several threads use the engine now and then: no pool keeps files open
         # that nobody needs. The writer holds its own connection.
         engine = create_engine(parsed, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
@@ -93,8 +95,18 @@ def _tune_sqlite(engine: Engine, *, read_only: bool, foreign_keys: bool) -> None
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
-        reads = read_only or connection.get_execution_options().get("reading", False)
-        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN" if read_only or _is_reading(connection) else "BEGIN IMMEDIATE")
+
+
+def _tune_postgresql(engine: Engine, *, read_only: bool) -> None:
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        if read_only or _is_reading(connection):
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+
+def _is_reading(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get("reading", False))
 
 
 @contextmanager
