@@ -191,7 +191,6 @@ class Ring:
         if have < count:
             self._underruns += 1
             self._zeroed += count - have
-        self._note_mark()
         self._last = block[-1]
         return block
 

@@ -193,6 +193,19 @@ def test_delay_that_nobody_needs_is_taken_back_after_a_while() -> None:
     assert (ring.stats().underruns, ring.stats().overruns) == (0, 0)
 
 
+@pytest.mark.parametrize("size", [FRAME - 6, FRAME + 6])
+def test_bending_does_not_change_a_steady_level(size: int) -> None:
+    ring = Ring(rate=RATE)
+    for _ in range(3):
+        ring.write(np.full(FRAME, 20000, dtype=np.int16))
+    heard = []
+    while ring.stats().squeezed == 0:
+        ring.write(np.full(size, 20000, dtype=np.int16))
+        heard.append(ring.read(FRAME))
+    assert ring.stats().zeroed == 0
+    assert set(np.concatenate(heard).tolist()) == {20000}
+
+
 def test_a_read_is_bent_by_two_samples_at_most() -> None:
     ring = primed()
     for block in range(400):
