@@ -9,7 +9,7 @@ from engine.sip.endpoint import Limits
 from engine.sip.events import InviteReceived, SipEvent
 from engine.sip.flow import Address, Flow, Transmission, Transport
 from engine.sip.message import Request, Response
-from engine.sip.parser import parse_datagram
+from engine.sip.parser import ParseError, parse_datagram
 from tests.support.sip_phone import SDP, SDP_ANSWER, make_station
 from tests.support.wire import EndpointStation, Station, Wire
 
@@ -29,7 +29,11 @@ class RawPeer:
     # --- the wire's side ---
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
-        message = parse_datagram(data)
+        try:
+            message: object = parse_datagram(data)
+        except ParseError as error:
+            # A refusal brings back the very fields that it was for.
+            message = error.message
         if isinstance(message, Request | Response):
             self.heard.append(message)
 
