@@ -12,7 +12,7 @@ from engine.acd.agent import AgentState
 from engine.acd.caller import CallerState
 from engine.acd.snapshot import LiveCounts
 from engine.acd.strategies import STRATEGIES, Reach
-from engine.calls.directory import Agent, AgentStatus, Drop, Member, Put, Queue, StrategyName
+from engine.calls.directory import Agent, AgentStatus, Drop, Entity, Member, Put, Queue, StrategyName
 from engine.calls.log import (
     AgentStateChanged,
     CallerConnected,
@@ -56,7 +56,7 @@ def member(queue: str, agent: str, penalty: int = 0) -> Member:
 class Centre(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        directory = [
+        directory: list[Entity] = [
             *(Agent(name=AgentName(name)) for name in AGENTS),
             *QUEUES.values(),
             *(member(queue, agent, penalty) for queue, agent, penalty in MEMBERS),
