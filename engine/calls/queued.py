@@ -138,7 +138,6 @@ class Queued(Destination):
         if not board.queues.offer_answered(self._forget(leg), now):
             self.call.drop(leg, CANCELLED, now)
             return
-        self._waiting = False
         board.set_remote(leg, remote)
         self._bridge = Bridge(self.call, leg, self._music)
         self._bridge.settle()

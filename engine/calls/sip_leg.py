@@ -312,7 +312,6 @@ class SipLegs:
             # The codec stays, if the peer lets it: the other leg may have been given the same.
             answer = self._describe(leg, (Codec(agreed.codec.value),))
         except RemoteSipError as error:
-            leg.agreed, leg.offer = agreed, None
             with suppress(LocalSipError):
                 self._endpoint.refuse_offer(session, error.status_hint, error.reason, now=now)
             return

@@ -28,7 +28,7 @@ from engine.calls.routing import (
 )
 from engine.ids import AgentName, LegId, QueueName, TrunkName
 from engine.media.commands import Codec, Direction
-from tests.support.call_fakes import Rig
+from tests.support.call_rig import Rig
 
 AGENTS = ("anna", "bert", "cleo")
 ROUTES: tuple[Route, ...] = (

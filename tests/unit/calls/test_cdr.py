@@ -5,7 +5,8 @@ from engine.calls.cdr import Cdr, CdrFold
 from engine.calls.log import EngineStarted, EngineStopped, LegClosed, Record
 from engine.calls.routing import NoRoute, ToAgent, ToEcho
 from engine.ids import AgentName
-from tests.support.call_fakes import Rig
+from engine.media.commands import LegFailed
+from tests.support.call_rig import Rig
 
 EPOCH = 1_700_000_000.0
 
@@ -111,6 +112,15 @@ def test_calls_that_media_took_with_it_have_rows_without_quality() -> None:
     folded, rows = fold(rig.records)
     assert sorted(row.cause.reason for row in rows) == [Reason.AGENT_HANGUP, Reason.MEDIA_LOST]
     assert all(row.caller_quality is None for row in rows)
+    assert folded.open_calls() == 0
+
+
+def test_a_call_whose_leg_media_had_lost_does_not_wait_for_its_quality() -> None:
+    rig = Rig()
+    caller, _, _ = rig.talking()
+    rig.manager.media_event(LegFailed(leg=caller, command="Connect", reason="unknown leg"), rig.now)
+    folded, rows = fold(rig.records + rig.journal.take())
+    assert [row.cause.reason for row in rows] == [Reason.MEDIA_LOST]
     assert folded.open_calls() == 0
 
 

@@ -10,7 +10,7 @@ from engine.calls.ports import AgentPhone, TrunkNumber
 from engine.calls.routing import Route, ToAgent, ToTrunk
 from engine.ids import AgentName, LegId, TrunkName
 from engine.media.commands import Codec, Direction
-from tests.support.call_fakes import Rig
+from tests.support.call_rig import Rig
 
 TO_BERT = ToAgent(agent=AgentName("bert"), ring_timeout_s=20)
 TO_PBX = ToTrunk(trunk=TrunkName("pbx"), number="0305550", ring_timeout_s=60)
@@ -73,6 +73,17 @@ def test_nobody_is_called_before_both_ports_are_open() -> None:
     assert rig.legs.placed() == []
     rig.media.release()
     rig.pump()
+    assert len(rig.legs.placed()) == 1
+
+
+def test_nobody_is_called_for_a_caller_without_a_port() -> None:
+    rig = Rig(TO_BERT)
+    rig.media.held = True
+    rig.call_in("200", agent="anna")
+    callers, called = rig.media.waiting
+    rig.manager.media_event(called, rig.now)
+    assert rig.legs.placed() == []
+    rig.manager.media_event(callers, rig.now)
     assert len(rig.legs.placed()) == 1
 
 

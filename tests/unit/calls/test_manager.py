@@ -21,7 +21,7 @@ from engine.calls.routing import ToAgent, ToEcho, ToQueue
 from engine.errors import NotFound
 from engine.ids import AgentName, CallId, QueueName, TrunkName
 from engine.media.commands import Direction, LegFailed
-from tests.support.call_fakes import Rig
+from tests.support.call_rig import Rig
 
 DISCONNECTED = EndCause(outcome=Outcome.SERVER, reason=Reason.MEDIA_LOST, sip_code=200)
 

@@ -9,8 +9,8 @@ from engine.calls.leg import LegState
 from engine.calls.log import CallAnswered, CallRouted
 from engine.calls.routing import Feature, NoRoute, Route, ToAnnouncement, ToEcho, ToFeature, ToReject
 from engine.ids import AgentName
-from engine.media.commands import Tone
-from tests.support.call_fakes import Rig
+from engine.media.commands import PlayFinished, Tone
+from tests.support.call_rig import Rig
 
 
 def test_echo_lets_the_caller_hear_himself_until_he_hangs_up() -> None:
@@ -49,6 +49,15 @@ def test_a_caller_who_does_not_hear_the_announcement_out() -> None:
     rig.pump()
     assert rig.end().cause.reason is Reason.CALLER_HANGUP
     rig.assert_clean()
+
+
+def test_the_end_of_something_else_does_not_end_the_announcement() -> None:
+    rig = Rig(ToAnnouncement(file="/say/closed.wav"))
+    leg = rig.call_in()
+    rig.confirm(leg)
+    rig.manager.media_event(PlayFinished(leg=leg, player="music"), rig.now)
+    assert rig.manager.live().calls == 1
+    assert rig.media.players[leg].file == "/say/closed.wav"
 
 
 def test_an_announcement_that_cannot_be_read_is_our_fault() -> None:

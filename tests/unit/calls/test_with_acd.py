@@ -18,7 +18,8 @@ from engine.calls.log import CallEnded, CallerLeft, Journal, OfferEnded, Record
 from engine.calls.manager import CallManager
 from engine.calls.routing import ToQueue
 from engine.ids import AgentName, LegId, QueueName, TrunkName
-from tests.support.call_fakes import FakeLegs, FakeMedia, FixedRouter, Numbers, SetClock
+from tests.support.call_fakes import FakeLegs, FakeMedia, Numbers, SetClock
+from tests.support.call_rig import FixedRouter
 
 SALES = QueueName("sales")
 
