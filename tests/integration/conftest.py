@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.support.asterisk import Asterisks
+from tests.support.engine import Engine
 from tests.support.parts import require
 from tests.support.ports import PortPool
 from tests.support.procs import Processes
@@ -36,3 +37,13 @@ def pulse(procs: Processes) -> Iterator[Pulse]:
     require("pulseaudio")
     with Pulse(procs, ("ear", "mouth")) as pulse:
         yield pulse
+
+
+@pytest.fixture
+def engines(procs: Processes, ports: PortPool, tmp_path: Path) -> Callable[..., Engine]:
+    """Makes engines, each with a state of its own; keyword arguments are sections of the configuration."""
+
+    def make(name: str = "engine", **settings: Mapping[str, object]) -> Engine:
+        return Engine(procs, ports, tmp_path / name, settings=settings)
+
+    return make
