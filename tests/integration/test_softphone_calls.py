@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import signal
 import socket
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -289,3 +292,30 @@ def test_a_window_that_dies_takes_the_phone_with_it(procs: Processes, ports: Por
     assert pair.called.process.returncode == 0
     pair.caller.wait_for("ended", timeout=2)
     assert pair.caller.quit() == 0
+
+
+def test_on_a_terminal_it_speaks_in_words(ports: PortPool) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "softphone", "--headless", "--no-register", "--audio", "null"]
+    command += ["--bind", "127.0.0.1", "--local-port", str(ports.one())]
+    with open(ours, "wb", buffering=0) as keyboard:
+        with subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as phone:
+            os.close(theirs)
+            keyboard.write(b"Status\nfly\nquit\n")
+            said, complaints = phone.communicate(timeout=10)
+        assert phone.returncode == 0
+    lines = said.decode().splitlines()
+    assert lines[0].startswith("ready: address 127.0.0.1:")
+    assert lines[1].startswith("status: registration (status off")
+    assert lines[2].startswith('error: code command, message unknown command "fly"; allowed: answer,')
+    assert lines[3:] == ["bye"]
+    assert complaints == b""
+
+
+def test_a_prompt_that_is_missing_is_one_line_and_status_1(procs: Processes, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "softphone", "--headless", "--no-register", "--audio", "file"]
+    process = procs.start("no-prompt", [*command, "--file", tmp_path / "gone.wav"])
+    assert process.wait(timeout=10) == 1
+    assert process.err.read_text().count("\n") == 1
+    assert "gone.wav: cannot be read as a 16-bit PCM WAV file" in process.err.read_text()
+    assert [event["code"] for event in Phone(process).events("error")] == ["audio_file"]
