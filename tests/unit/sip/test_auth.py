@@ -247,6 +247,15 @@ def test_count_zero_and_malformed_counts_are_refused() -> None:
         assert verify(digest, credentials).outcome is Outcome.DENIED
 
 
+def test_qop_without_cnonce_is_denied_though_the_digest_is_right() -> None:
+    digest = server()
+    name, value = answer_challenge(
+        digest.challenges(100.0), user="ann", password="secret", method="REGISTER", uri=URI, cnonce=""
+    )
+    assert name == "Authorization"
+    assert verify(digest, value).outcome is Outcome.DENIED
+
+
 def test_nonces_of_one_instant_differ() -> None:
     digest = server()
     first, second = digest.challenges(100.0), digest.challenges(100.0)

@@ -53,6 +53,7 @@ def test_name_addr(text: str, display: str, user: str, params: dict[str, str | N
     [
         *("", "<>", "<sip:a@h", "sip:a@h>", "< sip:a@h >", '"x <sip:a@h>', 'x" <sip:a@h>', "a, b <sip:a@h>"),
         *("sip:a@h?x=y", "<sip:a@h>;;", "<sip:a@h>;tag=1;tag=2", "<sip:a@h>;tag=1;TAG=2", "<sip:a@h>tag=1"),
+        "<sip:a@h> ;tag=1 ;tag=2",
         *("<sip:a@h>;tag=", '<sip:a@h>;t="x', "<sip:a@h>,<sip:b@h>", "<sip:a@h>;tag=a b"),
     ],
 )

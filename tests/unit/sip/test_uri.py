@@ -86,7 +86,7 @@ def test_an_opaque_uri_cannot_be_made_to_hold_a_line_break_or_bracket() -> None:
             str(SipUri(scheme="urn", user=opaque, host=""))
 
 
-@pytest.mark.parametrize("host", ["a b", "a;lr", "a>", "", "h\r\n", "1.2.3.4.5", "2001:db8"])
+@pytest.mark.parametrize("host", ["a b", "a;lr", "a>", "", "h\r\n", "1.2.3.4.5", "2001:db8", "fe80::1%eth0", "h" * 256])
 def test_a_host_that_is_none_cannot_be_constructed(host: str) -> None:
     with pytest.raises(LocalSipError):
         SipUri(host=host)
