@@ -35,7 +35,7 @@ class Acceptance:
         self._user = user
         self.late_offer = late_offer
         """The 2xx carries the offer, so the ACK must bring the answer (13.2.1)."""
-        self.number = transaction.request.cseq.number
+        self.number = transaction.number
         """CSeq number that the ACK has."""
         timers = layer.timers
         self._interval = timers.t1

@@ -198,10 +198,12 @@ def of_request(request: Request, local_tag: str, flow: Flow, user: DialogUser) -
     return dialog
 
 
-def of_response(invite: ClientTransaction, local_tag: str, response: Response, user: DialogUser) -> Dialog:
-    """The dialog that a response to our INVITE makes (RFC 3261 12.1.2). Raises RemoteSipError where Record-Route cannot
-    be used."""
-    target = contact_of(response)
+def of_response(
+    invite: ClientTransaction, local_tag: str, response: Response, user: DialogUser, *, early: bool = False
+) -> Dialog:
+    """The dialog that a response to our INVITE makes (RFC 3261 12.1.2). An early one takes requests and sends none, so
+    that it needs no target and no routes. Raises RemoteSipError where Contact or Record-Route cannot be used."""
+    target = None if early else contact_of(response)
     request = invite.request
     return Dialog(
         call_id=request.headers.get("Call-ID") or "",
@@ -211,7 +213,7 @@ def of_response(invite: ClientTransaction, local_tag: str, response: Response, u
         remote_party=response.headers.get("To") or "",
         remote_tag=response.to_tag or "",
         remote_target=request.request_uri if target is None else target,
-        routes=_routes(response)[::-1],
+        routes=() if early else _routes(response)[::-1],
         flow=invite.flow,
         user=user,
     )
@@ -238,8 +240,7 @@ def _target(address: NameAddr) -> str:
 
 
 def _routes(message: Request | Response) -> tuple[str, ...]:
-    routes = message.headers.get_all("Record-Route")
-    if not routes:
+    if "Record-Route" not in message.headers:
         return ()
     addresses = message.record_routes
     if len(addresses) > MAX_ROUTES:

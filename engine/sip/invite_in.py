@@ -60,9 +60,9 @@ class IncomingSession(Session):
         dialog = self._dialog
         if dialog is None:
             raise LocalSipError(f"session {self.id} has no dialog")
+        late = not self._transaction.request.body
         self._respond(200, "", [*self._contact(), ("Allow", ALLOW), ("Server", server)], sdp, now)
         self._stop_ringing()
-        late = not self._transaction.request.body
         self._begin(dialog)
         if self.negotiation is not None:
             self.negotiation.we_called = False

@@ -150,7 +150,7 @@ class OutgoingSession(Session):
         elif response.status > 100:
             tag = response.to_tag
             if tag and tag not in self._early and len(self._early) < self._stack.config.limits.forks:
-                dialog = of_response(self._transaction, self._tag, response, self)
+                dialog = of_response(self._transaction, self._tag, response, self, early=True)
                 self._early[tag] = dialog
                 self._stack.dialogs.add(dialog)
             sdp = sdp_of(response.body, response.content_type)

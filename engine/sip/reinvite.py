@@ -167,10 +167,9 @@ class Negotiation:
         request = transaction.request
         contact = self._stack.identity.of(transaction.flow).contact
         headers = [("Contact", contact), ("Allow", ALLOW)]
+        late = not request.body
         transaction.respond(Response.build(request, 200, headers=headers, body=sdp), now)
-        self._acceptance = Acceptance(
-            self._stack.transactions, transaction, self._session, late_offer=not request.body, now=now
-        )
+        self._acceptance = Acceptance(self._stack.transactions, transaction, self._session, late_offer=late, now=now)
 
     def refuse(self, status: int, reason: str, now: float) -> None:
         """Refuse their offer; the session stays as it was. Raises LocalSipError where there is none."""
@@ -195,7 +194,7 @@ class Negotiation:
             self.unblocked(now)
 
     def ack_received(self, transaction: ServerTransaction, ack: Request, now: float) -> None:
-        self._session.ack_received_for(transaction.request.cseq.number, ack, now)
+        self._session.ack_received_for(transaction.number, ack, now)
 
     def response_failed(self, transaction: ServerTransaction, now: float) -> None:
         """The session hears of the flow by itself."""

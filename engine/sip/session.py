@@ -128,7 +128,7 @@ class Session:
         """CANCEL of the first INVITE; an outgoing session has none."""
 
     def ack_received(self, transaction: ServerTransaction, ack: Request, now: float) -> None:
-        self.ack_received_for(transaction.request.cseq.number, ack, now)
+        self.ack_received_for(transaction.number, ack, now)
 
     def response_failed(self, transaction: ServerTransaction, now: float) -> None:
         """The flow is gone: the ACK timeout or `flow_lost` ends the session."""

@@ -90,7 +90,8 @@ class _Transaction:
 
     def start_lifetime(self, what: Input, delay: float, now: float) -> None:
         heap = self._layer.heap
-        heap.cancel(self._lifetime)
+        if self._lifetime is not None:
+            heap.cancel(self._lifetime)
         if delay > 0:
             self._lifetime = heap.start(now + delay, self, what)
         else:
@@ -107,10 +108,12 @@ class _Transaction:
 
     def stop_timers(self, _: object = None, now: float = 0.0) -> None:
         """An effect; also what ends every transaction."""
-        heap = self._layer.heap
-        heap.cancel(self._retransmit)
-        heap.cancel(self._lifetime)
-        self._retransmit = self._lifetime = None
+        if self._retransmit is not None:
+            self._layer.heap.cancel(self._retransmit)
+            self._retransmit = None
+        if self._lifetime is not None:
+            self._layer.heap.cancel(self._lifetime)
+            self._lifetime = None
 
     def send_again(self, data: bytes, method: str) -> None:
         if not self._layer.outbox.resend(self.flow, data, method):
@@ -225,7 +228,7 @@ class ClientTransaction(_Transaction):
 class ServerTransaction(_Transaction):
     """A request of the peer that is being answered. Made by `Transactions.server`."""
 
-    __slots__ = ("_data", "_key", "_merge_key", "request", "user")
+    __slots__ = ("_data", "_key", "_merge_key", "_request", "method", "number", "user")
 
     def __init__(
         self, layer: Transactions, request: Request, key: ServerKey, merge_key: ServerKey | None, flow: Flow
@@ -234,12 +237,23 @@ class ServerTransaction(_Transaction):
             super().__init__(layer, _COMPILED_INVITE_SERVER, State.PROCEEDING, flow)
         else:
             super().__init__(layer, _COMPILED_NON_INVITE_SERVER, State.TRYING, flow)
-        self.request = request
+        self._request: Request | None = request
+        self.method = request.method
+        self.number = request.cseq.number
+        """CSeq number."""
         self.user: ServerUser | None = None
         """Told of what comes later; None where nobody waits for it."""
         self._key = key
         self._merge_key = merge_key
         self._data = b""
+
+    @property
+    def request(self) -> Request:
+        """The request, until its final response: what stays half a minute for repetitions should be small. Raises
+        LocalSipError afterwards."""
+        if self._request is None:
+            raise LocalSipError(f"{self.method} has been answered")
+        return self._request
 
     @property
     def answered(self) -> bool:
@@ -251,6 +265,8 @@ class ServerTransaction(_Transaction):
         self._data = response.to_bytes()
         status = response.status
         what = Input.PROVISIONAL if status < 200 else Input.SUCCESS if status < 300 else Input.FAILURE
+        if status >= 200:
+            self._request = None
         self.handle(what, now, response)
 
     def repeat_success(self, now: float) -> None:
@@ -268,11 +284,11 @@ class ServerTransaction(_Transaction):
     # Effects.
 
     def send_response(self, response: Response, now: float) -> None:
-        self._unsent = not self._layer.outbox.send_response(self.flow, response, self._data, self.request.method)
+        self._unsent = not self._layer.outbox.send_response(self.flow, response, self._data, self.method)
 
     def resend_response(self, _: Request | None, now: float) -> None:
         if self._data:
-            self.send_again(self._data, self.request.method)
+            self.send_again(self._data, self.method)
 
     def pass_ack(self, ack: Request, now: float) -> None:
         if self.user is not None:

@@ -108,7 +108,7 @@ class Transactions:
     def cancel(self, key: ServerKey) -> ServerTransaction | None:
         """The INVITE transaction that a CANCEL names (RFC 3261 9.2), or None."""
         transaction = self.servers.get(key)
-        return transaction if transaction is not None and transaction.request.method == "INVITE" else None
+        return transaction if transaction is not None and transaction.method == "INVITE" else None
 
     def receive_response(self, response: Response, now: float) -> None:
         """Hand a response to the request it answers; one that is not ours is dropped. Raises RemoteSipError where it is
