@@ -123,8 +123,3 @@ class DigitSender:
         if tick < DIGIT_TICKS + END_COPIES:
             return EventPacket(payload=_EVENT.pack(code, END | VOLUME, DIGIT_TICKS * FRAME), first=False)
         return None
-
-    @property
-    def starts(self) -> bool:
-        """The next tick begins a digit."""
-        return self._code < 0

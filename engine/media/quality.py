@@ -12,6 +12,7 @@ COUNTERS_S = 5.0
 
 def quality(leg: Leg) -> Quality:
     """The figures of one leg up to now."""
+    leg.settle()
     rx, tx, rtcp = leg.rx, leg.tx, leg.rtcp
     return Quality(
         leg=leg.name,

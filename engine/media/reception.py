@@ -146,7 +146,7 @@ class Reception:
             tx.octets += sent * octets
             tx.seq = self.highest + self.seq_shift & 0xFFFF
             tx.stamp = samples_at(self.heard_at) - self.transit + self.stamp_shift & 0xFFFFFFFF
-            tx.sent_at = self.heard_at
+            tx.stamp_at = self.heard_at
 
     def shut(self) -> None:
         """Settle, and look at every packet closely from now on."""

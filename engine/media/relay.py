@@ -138,10 +138,13 @@ class Forwarder:
         if relay.source_ssrc != ssrc:
             relay.align(seq, stamp, ssrc, now)
             second |= MARKER
-        tx.seq = seq + relay.seq_shift & 0xFFFF
-        tx.stamp = stamp + relay.stamp_shift & 0xFFFFFFFF
-        tx.sent_at = now
-        HEADER.pack_into(self.buffer, 0, PLAIN, second, tx.seq, tx.stamp, tx.ssrc)
+        seq = seq + relay.seq_shift & 0xFFFF
+        stamp = stamp + relay.stamp_shift & 0xFFFFFFFF
+        if seq - tx.seq & 0x8000 == 0:  # not a straggler
+            tx.seq = seq
+            if stamp != tx.stamp:  # packets of one telephone-event carry the time it began
+                tx.stamp, tx.stamp_at = stamp, now
+        HEADER.pack_into(self.buffer, 0, PLAIN, second, seq, stamp, tx.ssrc)
         try:
             tx.send(self._views[size])
         except OSError as error:

@@ -47,14 +47,16 @@ class Rounds:
         self._rtp_timeout_s = rtp_timeout_s
         self._queue: deque[Leg] = deque()
         self._share = 0
+        self._ticks = 0
         self.told = False
         """Somebody listens to events; silence that nobody was told of is told when they do."""
 
     def tick(self, now: float) -> None:
         """Visit this tick's share of the legs."""
-        if not self._queue:
+        if self._ticks % TICKS_PER_ROUND == 0:
             self._queue.extend(self._board.legs.values())
             self._share = -(-len(self._queue) // TICKS_PER_ROUND)
+        self._ticks += 1
         for _ in range(min(self._share, len(self._queue))):
             leg = self._queue.popleft()
             if self._board.legs.get(leg.name) is leg and leg.remote is not None:

@@ -118,7 +118,7 @@ class RtcpSession:
         "_cname",
         "_peer_middle",
         "_peer_report_at",
-        "_sent_at_last_report",
+        "_reported_packets",
         "due",
         "remote_jitter",
         "remote_lost",
@@ -130,7 +130,7 @@ class RtcpSession:
         self._cname = cname
         self._peer_middle = 0
         self._peer_report_at = 0.0
-        self._sent_at_last_report = 0
+        self._reported_packets = 0
         self.due = 0.0
         """Monotonic seconds of the next report; 0 while the leg has no remote."""
         self.remote_lost: int | None = None
@@ -141,14 +141,14 @@ class RtcpSession:
 
     def compound(self, tx: Transmission, rx: Reception, now: float, wall: float, *, bye: bool = False) -> bytes:
         """A whole compound packet: SR if we sent since the last one, else RR; SDES; and BYE at the end of a leg."""
-        sending = tx.packets != self._sent_at_last_report or (bye and tx.packets > 0)
-        self._sent_at_last_report = tx.packets
+        sending = tx.packets != self._reported_packets or (bye and tx.packets > 0)
+        self._reported_packets = tx.packets
         block = self._block(rx, now) if rx.ssrc >= 0 else b""
         blocks = 1 if block else 0
         length = (len(block) + (_SENDER.size if sending else _RECEIVER.size)) // 4 - 1
         if sending:
             seconds, fraction = ntp(wall)
-            stamp = (tx.stamp + round((now - tx.sent_at) * RATE)) & 0xFFFFFFFF
+            stamp = (tx.stamp + round((now - tx.stamp_at) * RATE)) & 0xFFFFFFFF
             head = _SENDER.pack(
                 0x80 | blocks,
                 SR,

@@ -62,8 +62,7 @@ class Step:
         self._table = table
         self._matrix = matrix
         self.players: dict[Leg, None] = {}
-        self.digits: dict[Leg, int] = {}
-        """Leg and the timestamp of the digit under way."""
+        self.digits: dict[Leg, None] = {}
         self.mixed: dict[Leg, None] = {}
         self.dirty = True
         self._plan: Plan | None = None
@@ -91,12 +90,9 @@ class Step:
         return ended
 
     def _digit(self, leg: Leg, now: float) -> None:
-        tx = leg.tx
-        if leg.digits_out.starts:
-            tx.stamp = self.digits[leg] = (tx.stamp + tx.gap(now)) & 0xFFFFFFFF
         packet = leg.digits_out.tick()
         if packet is not None:
-            tx.event(packet.payload, first=packet.first, stamp=self.digits[leg], now=now)
+            leg.tx.event(packet.payload, first=packet.first, now=now)
 
     def _mix(self, now: float, advance: int, skipped: int, ended: Ended) -> None:
         if self.dirty or self._plan is None:

@@ -308,7 +308,7 @@ class Switchboard:
         elif route is Route.PLAYER:
             self.step.players[sink] = None
         elif route is Route.DIGITS:
-            self.step.digits[sink] = sink.tx.stamp
+            self.step.digits[sink] = None
         elif route is Route.MIX:
             self.step.mixed[sink] = None
 

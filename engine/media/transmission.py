@@ -24,7 +24,7 @@ class Transmission:
         "refused",
         "restart",
         "send",
-        "sent_at",
+        "stamp_at",
         "seq",
         "ssrc",
         "stamp",
@@ -38,8 +38,8 @@ class Transmission:
         """Of the last packet sent."""
         self.stamp = stamp
         """Of the last packet sent."""
-        self.sent_at = 0.0
-        """Monotonic seconds of the last packet sent; 0 before the first."""
+        self.stamp_at = 0.0
+        """Monotonic seconds that `stamp` belongs to; 0 before the first packet."""
         self.payload_type = 0
         self.dtmf_type: int | None = None
         self.send: Send | None = None
@@ -56,8 +56,8 @@ class Transmission:
         self.view = memoryview(self.packet)
 
     def gap(self, now: float) -> int:
-        """Timestamp units from the last packet to one sent now, at least one frame."""
-        return max(FRAME, round((now - self.sent_at) * RATE)) if self.sent_at else FRAME
+        """Timestamp units from the last stamp to one for now, at least one frame."""
+        return max(FRAME, round((now - self.stamp_at) * RATE)) if self.stamp_at else FRAME
 
     def frame(self, payload: bytes | memoryview, now: float, advance: int = FRAME) -> None:
         """Send one 20 ms payload of the tick, `advance` samples after the last."""
@@ -67,26 +67,29 @@ class Transmission:
             second |= MARKER
             advance = self.gap(now)
         self.stamp = stamp = (self.stamp + advance) & 0xFFFFFFFF
+        self.stamp_at = now
         packet = self.packet
         packet[HEADER_SIZE:] = payload
-        self.put(self.view, second, stamp, now)
+        self.put(self.view, second, stamp)
 
-    def event(self, payload: bytes, *, first: bool, stamp: int, now: float) -> None:
+    def event(self, payload: bytes, *, first: bool, now: float) -> None:
         """Send one telephone-event packet (RFC 4733 2.5.1): every packet of an event carries the time it began."""
+        if first:
+            self.stamp = (self.stamp + self.gap(now)) & 0xFFFFFFFF
+            self.stamp_at = now
         if self.dtmf_type is None:
             return
         end = HEADER_SIZE + len(payload)
         self.packet[HEADER_SIZE:end] = payload
-        self.put(self.view[:end], self.dtmf_type | (MARKER if first else 0), stamp, now)
+        self.put(self.view[:end], self.dtmf_type | (MARKER if first else 0), self.stamp)
 
-    def put(self, view: memoryview, second: int, stamp: int, now: float) -> None:
+    def put(self, view: memoryview, second: int, stamp: int) -> None:
         """Number, stamp and send what lies in `view`, the front of our own packet."""
         send = self.send
         if send is None:
             return
         self.seq = seq = (self.seq + 1) & 0xFFFF
         HEADER.pack_into(self.packet, 0, PLAIN, second, seq, stamp, self.ssrc)
-        self.sent_at = now
         try:
             send(view)
         except OSError as error:

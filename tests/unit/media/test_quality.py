@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from engine.media.commands import Quality
+from engine.media.quality import COUNTERS_S, news, quality
+from tests.support.media_fakes import Bench, Speaker
+
+
+@pytest.fixture
+def figures() -> Quality:
+    bench = Bench()
+    a, _ = bench.leg("a"), bench.leg("b")
+    bench.bridge("a", "b")
+    for _ in range(5):
+        bench.speak(Speaker(a))
+    return quality(a)
+
+
+def test_the_first_figures_are_news(figures: Quality) -> None:
+    assert news(None, figures, 0.0)
+
+
+def test_the_same_figures_never_are(figures: Quality) -> None:
+    assert not news(figures, figures, 3600.0)
+
+
+def test_counters_alone_are_news_now_and_then(figures: Quality) -> None:
+    more = replace(figures, packets_received=999)
+
+    assert not news(figures, more, COUNTERS_S - 0.1)
+    assert news(figures, more, COUNTERS_S)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lost": 77},
+        {"jitter_ms": 50.0},
+        {"remote_lost": 3},
+        {"round_trip_ms": 40.0},
+        {"strangers": 9},
+        {"refused": 1},
+    ],
+)
+def test_what_a_caller_would_hear_is_news_at_once(figures: Quality, change: dict[str, float]) -> None:
+    assert news(figures, replace(figures, **change), 1.0)

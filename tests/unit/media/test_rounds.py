@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import pytest
+
+from engine.media.commands import CloseLeg, Direction, DtmfDigit, ListLegs, Quality, RtpResumed, RtpTimeout
+from engine.media.rtcp import parse
+from tests.support.media_fakes import HEADER, Bench, Speaker, remote
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def of(bench: Bench, *kinds: type) -> list[object]:
+    return [event for event in bench.told() if isinstance(event, kinds)]
+
+
+def pass_seconds(bench: Bench, seconds: float) -> None:
+    bench.pass_tick(round(seconds / 0.02))
+
+
+def test_silence_is_told_once_and_its_end_too(bench: Bench) -> None:
+    a = bench.leg("a")
+    speaker = Speaker(a)
+    bench.speak(speaker)
+    pass_seconds(bench, 9.7)
+    assert of(bench, RtpTimeout) == []
+    pass_seconds(bench, 20)
+    (timeout,) = of(bench, RtpTimeout)
+    assert isinstance(timeout, RtpTimeout)
+    assert timeout.silent_s == pytest.approx(10, abs=0.3)
+
+    bench.speak(speaker)
+    pass_seconds(bench, 0.5)
+    (resumed,) = of(bench, RtpResumed)
+    assert isinstance(resumed, RtpResumed)
+    assert resumed.silent_s == pytest.approx(29.7, abs=0.3)
+
+    pass_seconds(bench, 11)
+    assert len(of(bench, RtpTimeout)) == 1
+
+
+def test_a_leg_that_was_never_heard_is_silent_from_its_first_offer(bench: Bench) -> None:
+    bench.leg("a")
+    pass_seconds(bench, 10.5)
+
+    assert len(of(bench, RtpTimeout)) == 1
+
+
+@pytest.mark.parametrize("direction", [Direction.SENDONLY, Direction.INACTIVE])
+def test_who_need_not_speak_is_not_silent(bench: Bench, direction: Direction) -> None:
+    bench.leg("a")
+    bench.do(remote("a", direction=direction))
+    pass_seconds(bench, 30)
+    assert of(bench, RtpTimeout) == []
+
+    bench.do(remote("a"))
+    pass_seconds(bench, 9)
+    assert of(bench, RtpTimeout) == []
+    pass_seconds(bench, 2)
+    assert len(of(bench, RtpTimeout)) == 1
+
+
+def test_silence_that_nobody_heard_of_is_told_to_who_comes(bench: Bench) -> None:
+    bench.leg("a")
+    bench.rounds.told = False
+    pass_seconds(bench, 15)
+    assert of(bench, RtpTimeout) == []
+
+    bench.rounds.told = True
+    pass_seconds(bench, 0.4)
+    assert len(of(bench, RtpTimeout)) == 1
+    bench.do(ListLegs())
+    pass_seconds(bench, 0.4)
+    assert len(of(bench, RtpTimeout)) == 1
+
+
+def test_reports_go_out_every_five_seconds_or_so(bench: Bench) -> None:
+    a = bench.leg("a")
+    pass_seconds(bench, 30)
+
+    assert 6 <= len(bench.wire.rtcp[a.port]) <= 8
+    assert all(parse(packet) is not None for packet in bench.wire.rtcp[a.port])
+
+
+def test_a_leg_says_goodbye_when_it_is_closed_and_nothing_after(bench: Bench) -> None:
+    a = bench.leg("a")
+    bench.do(CloseLeg(leg="a"))
+    (packet,) = bench.wire.rtcp[a.port]
+    assert packet[-8:-4] == b"\x81\xcb\x00\x01"
+
+    pass_seconds(bench, 20)
+    assert len(bench.wire.rtcp[a.port]) == 1
+
+
+def test_figures_are_told_at_most_once_a_second_and_when_they_say_more(bench: Bench) -> None:
+    a = bench.leg("a")
+    speaker = Speaker(a)
+    for _ in range(500):
+        speaker.seq += 1  # every other packet is lost
+        bench.speak(speaker)
+        bench.pass_tick()
+    told = of(bench, Quality)
+    assert 8 <= len(told) <= 11
+
+    pass_seconds(bench, 30)
+    assert len(of(bench, Quality)) <= 2
+
+
+def test_a_digit_whose_end_was_lost_is_told_in_the_rounds(bench: Bench) -> None:
+    a = bench.leg("a")
+    bench.arrive(a, HEADER.pack(0x80, 101, 5, 800, 1) + b"\x07\x0a\x01\x40")
+    pass_seconds(bench, 0.5)
+
+    assert of(bench, DtmfDigit) == [DtmfDigit(leg="a", digit="7", duration_ms=40)]
+
+
+def test_a_peer_that_has_not_spoken_gets_silence_until_it_does(bench: Bench) -> None:
+    a = bench.leg("a")
+    a.latched = None
+    pass_seconds(bench, 1)
+    sent = bench.heard(a)
+    assert 4 <= len(sent) <= 6
+    assert {packet.payload for packet in sent} == {b"\xff" * 160}
+    assert sent[1].stamp - sent[0].stamp & 0xFFFFFFFF == pytest.approx(1600, abs=170)
+
+    a.latched = ("192.0.2.1", 4000)
+    pass_seconds(bench, 1)
+    assert bench.heard(a) == []
+
+
+def test_every_leg_is_visited_five_times_a_second(bench: Bench) -> None:
+    legs = [bench.leg(str(number)) for number in range(19)]
+    for leg in legs:
+        leg.latched = None
+    pass_seconds(bench, 10)
+
+    assert {len(bench.heard(leg)) for leg in legs} <= set(range(48, 53))
