@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
@@ -155,8 +155,8 @@ class DigestServer:
         right = hmac.compare_digest(expected.encode(), given.get("response", "").lower().encode())
         if not right or known is None or not _same_uri(given.get("uri", ""), request_uri):
             return denied
-        count = _read_count(given.get("nc", "")) if qop else 1
-        if count is None or (qop and not given.get("cnonce")):
+        count = _read_count(given) if qop else 1
+        if count is None:
             return denied
         fresh = self._use_nonce(nonce, count, int(now * 1000))
         return Verdict(outcome=Outcome.OK if fresh else Outcome.STALE, user=user)
@@ -257,10 +257,10 @@ def answer_challenge(
     offered = [item.strip().lower() for item in auth.params.get("qop", "").split(",")]
     qop = next((name for name in _QOPS if name in offered), "")
     count = f"{nc:08x}" if qop else ""
-    used_cnonce = cnonce if qop else ""
     digest = response_digest(
         *(secret, algorithm),
-        **{"nonce": nonce, "method": method, "uri": uri, "qop": qop, "nonce_count": count, "cnonce": used_cnonce},
+        **{"nonce": nonce, "method": method, "uri": uri, "qop": qop, "nonce_count": count},
+        cnonce=cnonce if qop else "",
         body=body,
     )
     parts = [
@@ -294,9 +294,10 @@ def _hash(algorithm: str, data: bytes) -> str:
     return make(data, usedforsecurity=False).hexdigest()
 
 
-def _read_count(text: str) -> int | None:
-    """nc = 8LHEX (RFC 7616 3.4)."""
-    return int(text, 16) if NONCE_COUNT.fullmatch(text) else None
+def _read_count(given: Mapping[str, str]) -> int | None:
+    """nc = 8LHEX; with qop, cnonce must be there too (RFC 7616 3.4)."""
+    text = given.get("nc", "")
+    return int(text, 16) if given.get("cnonce") and NONCE_COUNT.fullmatch(text) else None
 
 
 def _same_uri(given: str, request_uri: str) -> bool:

@@ -9,7 +9,7 @@ from engine.sip.grammar import TOKEN
 
 # fmt: off
 _HEADERS: Final = (
-    "Accept", "Accept-Contact", "Accept-Encoding", "Accept-Language", "Alert-Info", "Allow", "Allow-Events",
+    "Accept", "Accept-Contact", "Accept-Encoding", "Accept-Language", "Alert-Info", "Allow", "Allow-Events", "Answer-Mode",
     "Authentication-Info", "Authorization", "Call-ID", "Call-Info", "Contact", "Content-Disposition",
     "Content-Encoding", "Content-Language", "Content-Length", "Content-Type", "CSeq", "Date", "Diversion",
     "Error-Info", "Event", "Expires", "From", "Geolocation", "History-Info", "Identity", "In-Reply-To", "Join",
@@ -17,9 +17,9 @@ _HEADERS: Final = (
     "P-Asserted-Identity", "P-Charging-Vector", "P-Early-Media", "P-Preferred-Identity", "Path", "Priority",
     "Privacy", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Require", "RAck", "Reason", "Record-Route",
     "Refer-To", "Referred-By", "Reject-Contact", "Remote-Party-ID", "Replaces", "Reply-To", "Request-Disposition",
-    "Require", "Retry-After", "Route", "RSeq", "Server", "Service-Route", "Session-Expires", "SIP-ETag",
+    "Require", "Retry-After", "Route", "RSeq", "Server", "Service-Route", "Session-Expires", "Session-ID", "SIP-ETag",
     "SIP-If-Match", "Subject", "Subscription-State", "Supported", "Target-Dialog", "Timestamp", "To", "Unsupported",
-    "User-Agent", "Via", "Warning", "WWW-Authenticate", "X-Hearthline-Call-ID",
+    "User-Agent", "User-to-User", "Via", "Warning", "WWW-Authenticate", "X-Hearthline-Call-ID",
 )
 # fmt: on
 
