@@ -34,15 +34,26 @@ class ApiRefused(EngineError):
     code: ClassVar[str] = "api_refused"
 
 
+def direct_opener() -> urllib.request.OpenerDirector:
+    """Asks without a detour: a proxy of the environment must not come between the command line and its engine."""
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
 class ApiClient:
     """Asks one engine, with one token. Every method blocks."""
 
-    def __init__(self, base_url: str, token: str, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        token: str,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        opener: urllib.request.OpenerDirector | None = None,
+    ) -> None:
         self._base = base_url.rstrip("/")
         self._token = token
         self._timeout_s = timeout_s
-        # A proxy of the environment must not come between the command line and its engine.
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        self._opener = opener or direct_opener()
 
     def get(self, path: str, **query: str | int | float | None) -> Any:
         """The JSON at this path. Query values that are None are left out.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine.api.answers import CLI_AGENT
-from engine.api.client import USER_AGENT, ApiClient, ApiRefused, EngineNotRunning
+from engine.api.client import USER_AGENT, ApiClient, ApiRefused, EngineNotRunning, direct_opener
 from engine.errors import AlreadyExists, EngineError, InvalidRequest, NotFound, Unavailable
 
 
@@ -39,9 +39,14 @@ def wire() -> Wire:
 
 @pytest.fixture
 def client(wire: Wire) -> ApiClient:
-    client = ApiClient("http://127.0.0.1:8080/", "hl_secret")
-    client._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), wire)
-    return client
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), wire)
+    return ApiClient("http://127.0.0.1:8080/", "hl_secret", opener=opener)
+
+
+def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert not any(isinstance(handler, urllib.request.ProxyHandler) for handler in direct_opener().handlers)
+    assert any(isinstance(handler, urllib.request.ProxyHandler) for handler in urllib.request.build_opener().handlers)
 
 
 def test_a_question_carries_token_name_and_query(wire: Wire, client: ApiClient) -> None:

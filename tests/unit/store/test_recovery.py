@@ -89,6 +89,17 @@ def test_nothing_is_done_twice(database: Engine) -> None:
     assert cut_off(database).calls == {}
 
 
+def test_what_an_earlier_start_left_open_is_not_tried_for_ever(database: Engine) -> None:
+    """Only the last run is looked at: the log may hold a hundred million records."""
+    log(
+        database,
+        *queue_call("c1")[:4],
+        record(10, EngineStarted(version="1")),
+        record(11, call_started("x"), call="c2"),
+    )
+    assert list(cut_off(database).calls) == ["c2"]
+
+
 def test_a_clean_log_needs_nothing(database: Engine) -> None:
     assert len(restart(database)) == 1
     log(database, *queue_call("c1", first=5))
