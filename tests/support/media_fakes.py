@@ -174,8 +174,9 @@ class Bench:
             Connect(source=other, sink=one, gain_db=gain_db),
         )
 
-    def speak(self, speaker: Speaker, payload: bytes = b"\x80" * 160, *, marker: bool = False, first: int = 0x80) ->
-    None:
+    def speak(
+        self, speaker: Speaker, payload: bytes = b"\x80" * 160, *, marker: bool = False, first: int = 0x80
+    ) -> None:
         """One packet arrives at a leg."""
         second = speaker.payload_type | (0x80 if marker else 0)
         packet = HEADER.pack(first, second, speaker.seq & 0xFFFF, speaker.stamp & 0xFFFFFFFF, speaker.ssrc) + payload

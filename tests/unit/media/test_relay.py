@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import struct
+from itertools import pairwise
 
 import pytest
 
@@ -19,7 +20,7 @@ def steps(packets: list[Sent]) -> list[tuple[int, int]]:
     """How sequence number and timestamp move from packet to packet."""
     return [
         (second.seq - first.seq & 0xFFFF, second.stamp - first.stamp & 0xFFFFFFFF)
-        for first, second in zip(packets, packets[1:], strict=False)
+        for first, second in pairwise(packets)
     ]
 
 

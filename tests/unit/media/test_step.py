@@ -134,7 +134,7 @@ def test_a_player_alone_is_sent_ready_made_every_tick(bench: Bench, codec: Codec
 
 
 def test_a_player_that_ends_says_so_and_the_leg_hears_its_edges_again(bench: Bench) -> None:
-    a, b = bench.leg("a"), bench.leg("b")
+    _, b = bench.leg("a"), bench.leg("b")
     bench.bridge("a", "b")
     bench.files.clips["beep.wav"] = Clip(np.full(480, 1000, np.int16))
     bench.do(Play(leg="b", player="beep", file="beep.wav"))
@@ -161,7 +161,7 @@ def test_a_player_alone_that_ends_stops_sending(bench: Bench) -> None:
 
 
 def test_ticks_left_out_leave_their_time_out_too(bench: Bench) -> None:
-    a, b = bench.leg("a"), bench.leg("b")
+    _, b = bench.leg("a"), bench.leg("b")
     bench.bridge("a", "b", gain_db=-1)
     bench.pass_tick(2)
     bench.tick += 7
