@@ -92,7 +92,7 @@ class IncomingSession(Session):
                 to_user=request.uri.user or "",
                 from_user=(caller.uri.user or "") if isinstance(peer, TrunkPeer) else peer.user,
                 from_display=caller.display,
-                sdp=sdp_of(request.body, request.content_type),
+                sdp=sdp_of(request),
             )
         )
 

@@ -153,7 +153,7 @@ class OutgoingSession(Session):
                 dialog = of_response(self._transaction, self._tag, response, self, early=True)
                 self._early[tag] = dialog
                 self._stack.dialogs.add(dialog)
-            sdp = sdp_of(response.body, response.content_type)
+            sdp = sdp_of(response)
             self._stack.outbox.events.append(ProgressReceived(session=self.id, status=response.status, sdp=sdp))
 
     def _success_received(self, response: Response, now: float) -> None:
@@ -178,7 +178,7 @@ class OutgoingSession(Session):
         self._begin(dialog)
         if not self._late_offer:
             self._send_ack(dialog, b"")
-        sdp = sdp_of(response.body, response.content_type)
+        sdp = sdp_of(response)
         flow = self._transaction.flow
         self._stack.outbox.events.append(InviteAccepted(session=self.id, flow=flow, sdp=sdp))
 

@@ -39,6 +39,11 @@ class Outbox:
         """False for a stream connection that is gone. One with the number 0 is made when it is needed."""
         return flow.connection == 0 or flow.transport is Transport.UDP or flow in self.streams
 
+    def note_use(self, flow: Flow) -> None:
+        """A transaction goes by the flow."""
+        if flow.transport is not Transport.UDP and self.reaches(flow):
+            self.used.add(flow)
+
     def send_request(self, flow: Flow, request: Request) -> bytes:
         """Send a request for the first time; its bytes. Empty where the flow is gone and nothing was sent. Raises
         LocalSipError where it cannot be written."""

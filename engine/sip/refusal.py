@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.sip.errors import RemoteSipError
 from engine.sip.identity import ALLOW, ALLOW_ALL
-from engine.sip.message import Request
+from engine.sip.message import Request, Response
 from engine.sip.names import REASONS
 
 
@@ -30,6 +30,11 @@ def check_understood(request: Request) -> None:
         raise Refusal(415, f"body of type {kind}", (("Accept", "application/sdp"),))
 
 
-def sdp_of(message_body: bytes, content_type: str | None) -> bytes | None:
-    """The body where it is SDP, else None (also where it is empty)."""
-    return message_body if message_body and content_type == "application/sdp" else None
+def sdp_of(message: Request | Response) -> bytes | None:
+    """The body where it is SDP, else None: also where it is empty or its type cannot be read."""
+    if not message.body:
+        return None
+    try:
+        return message.body if message.content_type == "application/sdp" else None
+    except RemoteSipError:
+        return None

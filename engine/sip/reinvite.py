@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from engine.sip.acceptance import Acceptance
 from engine.sip.dialog import Dialog
-from engine.sip.errors import LocalSipError
+from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.events import AckReceived, EndedBy, OfferAnswered, OfferReceived, OfferRefused
 from engine.sip.flow import Flow
 from engine.sip.identity import ALLOW
@@ -107,14 +108,16 @@ class Negotiation:
     def _accepted(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         number = transaction.number
         if self._ack[0] != number:
-            self._dialog.refresh_target(response)
+            # An answer whose Contact cannot be read leaves the old one; it must have its ACK all the same.
+            with suppress(RemoteSipError):
+                self._dialog.refresh_target(response)
             ack = self._stack.dialogs.request(self._dialog, "ACK", number=number)
             self._ack = number, self._stack.outbox.send_request(self._stack.dialogs.flow_for(self._dialog), ack)
         else:
             self._stack.outbox.resend(self._dialog.flow, self._ack[1], "ACK")
         if transaction is self._outgoing:
             self._outgoing = self._offer = None
-            sdp = sdp_of(response.body, response.content_type)
+            sdp = sdp_of(response)
             self._stack.outbox.events.append(OfferAnswered(session=self._session.id, sdp=sdp))
 
     def _refused(self, status: int, reason: str) -> None:
@@ -156,7 +159,7 @@ class Negotiation:
         self._incoming = self._stack.admit(request, flow, self)
         self._cancelled = False
         self._incoming.respond(Response.build(request, 100), now)
-        sdp = sdp_of(request.body, request.content_type)
+        sdp = sdp_of(request)
         self._stack.outbox.events.append(OfferReceived(session=self._session.id, sdp=sdp))
 
     def answer(self, sdp: bytes, now: float) -> None:
@@ -206,7 +209,7 @@ class Negotiation:
             return
         self._stop_acceptance()
         if acceptance.late_offer:
-            sdp = sdp_of(ack.body, ack.content_type)
+            sdp = sdp_of(ack)
             self._stack.outbox.events.append(AckReceived(session=self._session.id, sdp=sdp))
         self.unblocked(now)
 

@@ -81,7 +81,7 @@ class Session:
         """An ACK within the dialog."""
         acceptance = self._acceptance
         if acceptance is not None and acceptance.number == number:
-            self.acknowledged(sdp_of(ack.body, ack.content_type) if acceptance.late_offer else None, now)
+            self.acknowledged(sdp_of(ack) if acceptance.late_offer else None, now)
         elif self.negotiation is not None:
             self.negotiation.acknowledge(number, ack, now)
 

@@ -62,25 +62,25 @@ class Transactions:
         """A transaction for a request of ours, not yet started."""
         transaction = ClientTransaction(self, request, flow, user, self._identity.of(flow).sent_by)
         self.clients[transaction.key] = transaction
-        if flow.transport is not Transport.UDP:
-            self.outbox.used.add(flow)
+        self.outbox.note_use(flow)
         return transaction
 
     def server(self, request: Request, key: ServerKey, flow: Flow) -> ServerTransaction:
         """A transaction for a request that no other was found for; `flow` is where responses go. Raises RemoteSipError:
         503 where the table is full, 482 for a request that came here before by another way (RFC 3261 8.2.2.2)."""
-        if len(self.servers) >= self._limit:
+        outside = request.to_tag is None
+        # Calls that stand must be able to end when no new one may begin.
+        if len(self.servers) >= (self._limit if outside else 2 * self._limit):
             raise refuse(503, "too many requests are being answered")
         merge_key: ServerKey | None = None
-        if request.to_tag is None:
+        if outside:
             cseq = request.cseq
             merge_key = (request.call_id, request.from_tag or "", str(cseq.number), cseq.method)
             if merge_key in self._merged:
                 raise refuse(482, "the request came here by two ways")
         transaction = ServerTransaction(self, request, key, merge_key, flow)
         self.servers[key] = transaction
-        if flow.transport is not Transport.UDP:
-            self.outbox.used.add(flow)
+        self.outbox.note_use(flow)
         if merge_key is not None:
             self._merged[merge_key] = transaction
         return transaction
@@ -119,6 +119,7 @@ class Transactions:
             # RFC 3261 8.1.3.3, 18.1.2: sent-by must be what we wrote, and no second Via may be under it.
             self.dropped += 1
             return
+        response.to_tag  # noqa: B018  # raises before the state changes; without it no dialog can be told from another
         transaction.receive(response, now)
 
     def flow_failed(self, flow: Flow, now: float) -> None:

@@ -286,6 +286,25 @@ def test_a_body_that_is_no_sdp_is_passed_over() -> None:
     assert progress.sdp is None
 
 
+def test_a_type_that_cannot_be_read_costs_the_body_and_not_the_call() -> None:
+    station, raw, wire, session, invite = calling()
+    raw.respond(invite, 200, fields=[("Content-Type", "not a type")], sdp=SDP_ANSWER)
+    wire.run(0.1)
+    assert station.told() == [InviteAccepted(session=session, flow=station.flow_to(raw), sdp=None)]
+    assert len(raw.requests("ACK")) == 1
+
+
+def test_an_answer_whose_to_cannot_be_read_is_as_if_it_never_came() -> None:
+    station, raw, wire, session, invite = calling()
+    invite.headers.set("To", "<<<>>;tag")
+    raw.respond(invite, 200, sdp=SDP_ANSWER)
+    wire.run()
+    assert station.told() == [
+        InviteFailed(session=session, status=408, reason="Request Timeout", timed_out=True),
+    ]
+    assert station.endpoint.live() == NOTHING
+
+
 def test_a_late_offer_of_the_peer_is_answered_in_our_ack() -> None:
     station, raw, wire = pair()
     session = station.endpoint.invite(target(station, raw), from_user="x", sdp=None, now=wire.now)

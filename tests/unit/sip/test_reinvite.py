@@ -404,3 +404,14 @@ def test_the_late_answer_of_a_first_invite_is_not_an_offer() -> None:
     wire.run(0.1)
     kinds = [(each.method, each.body) for each in raw.requests() if isinstance(each, Request)]
     assert kinds == [("INVITE", b""), ("ACK", SDP_ANSWER), ("INVITE", HOLD)]
+
+
+@pytest.mark.parametrize("fields", [[("Contact", "<tel:1>")], [("Content-Type", "not a type")]])
+def test_an_odd_answer_to_our_offer_is_acknowledged_all_the_same(fields: list[tuple[str, str]]) -> None:
+    station, raw, wire, session = placed()
+    station.endpoint.offer(session, HOLD, now=wire.now)
+    wire.run(0.1)
+    raw.respond(raw.requests("INVITE")[0], 200, fields=fields, sdp=SDP_ANSWER)
+    wire.run(0.1)
+    assert [type(each) for each in station.told()] == [OfferAnswered]
+    assert len(raw.requests("ACK")) == 1

@@ -6,11 +6,19 @@ import pytest
 
 from engine.sip.endpoint import Limits, LiveCounts, Target
 from engine.sip.errors import LocalSipError
-from engine.sip.events import InviteCancelled, InviteFailed, InviteReceived, PingAnswered, ProgressReceived, SipEvent
+from engine.sip.events import (
+    InviteCancelled,
+    InviteFailed,
+    InviteReceived,
+    PingAnswered,
+    ProgressReceived,
+    SessionEnded,
+    SipEvent,
+)
 from engine.sip.message import Request
 from engine.sip.uri import SipUri
 from tests.support.sip_phone import SDP, SDP_ANSWER, make_station, target
-from tests.support.sip_raw import pair
+from tests.support.sip_raw import answering, pair
 from tests.support.wire import EndpointStation, Sent, Wire
 
 NOTHING = LiveCounts(0, 0, 0, 0, 0)
@@ -295,6 +303,21 @@ def test_a_full_table_refuses_without_state() -> None:
     refused = [each for each in raw.responses() if each.status == 503]
     assert all(each.retry_after == 5 for each in refused)
     assert station.endpoint.live()[:3] == (3, 3, 3)
+
+
+def test_a_call_ends_also_where_the_table_is_full() -> None:
+    station, raw, wire = pair(answering, limits=Limits(transactions=2))
+    raw.ask("INVITE")
+    wire.run(0.1)
+    tag = raw.responses()[-1].to_tag
+    raw.ask("ACK", to_tag=tag)
+    raw.ask("INVITE", call_id="second")
+    wire.run(0.1)
+    raw.ask("INVITE", call_id="third")
+    raw.ask("BYE", number=2, to_tag=tag)
+    wire.run(0.1)
+    assert raw.statuses()[-2:] == [503, 200]
+    assert station.told(SessionEnded)
 
 
 def test_too_many_sessions_are_refused_in_and_out() -> None:
