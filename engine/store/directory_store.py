@@ -6,7 +6,7 @@ All methods wait for the database: call them in a thread. Trouble that may pass 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
@@ -98,7 +98,8 @@ class DirectoryStore:
         """Agents who cannot register: without a secret, or with one that was made for another realm."""
         query = select(agents.c.name).where((agents.c.ha1_realm != realm) | (agents.c.ha1_sha256 == ""))
         with translated(), reading(self._engine) as connection:
-            return [AgentName(name) for name in connection.execute(query.order_by(agents.c.name)).scalars()]
+            names: Sequence[str] = connection.execute(query.order_by(agents.c.name)).scalars().all()
+        return [AgentName(name) for name in names]
 
     def set_status(self, agent: str, status: AgentStatus, reason: str, since: float) -> Put:
         """Keep what a person chose, or what the engine chose for them. Raises NotFound, InvalidRequest."""
@@ -132,7 +133,7 @@ def _put(connection: Connection, entity: Entity, old: Entity | None) -> Put:
     if isinstance(entity, Member):
         _wanted(connection, "queue", entity.queue)
         _wanted(connection, "agent", entity.agent)
-        last = connection.execute(select(func.coalesce(func.max(members.c.position), 0))).scalar_one()
+        last: int = connection.execute(select(func.coalesce(func.max(members.c.position), 0))).scalar_one()
         row["position"] = last + 1
     connection.execute(insert(table).values(row))
     return Put(entity=entity)

@@ -78,7 +78,7 @@ def cut_off(engine: Engine) -> CutOff:
         .order_by(events.c.seq)
     )
     with translated(), reading(engine) as connection:
-        calls = connection.execute(begun).scalars().all()
+        calls: Sequence[str] = connection.execute(begun).scalars().all()
         if not calls:
             return CutOff(calls={}, last=None)
         last = connection.execute(select(events).order_by(events.c.seq.desc()).limit(1)).mappings().one()
