@@ -45,7 +45,7 @@ def run(
 
 @app.command("media")
 def media(config: ConfigOption = None) -> None:
-    """Run a media process by itself, for a service manager ([media] spawn = false)."""
+    """Run a media process by itself, for a service manager (media.spawn = false)."""
     from engine.app.media_process import run_media  # noqa: PLC0415 - brings numpy
 
     raise typer.Exit(run_media(load_config(config)))

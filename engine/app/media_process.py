@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 from engine.app.config import Config
@@ -38,4 +40,5 @@ def run_media(config: Config) -> int:
 
     state = StateDir(config.state_dir)
     state.prepare()
-    return run(plane_options(config, state.media_socket))
+    # A service manager decides when this process ends, not the absence of control.
+    return run(replace(plane_options(config, state.media_socket), idle_exit_s=math.inf))

@@ -85,12 +85,15 @@ class MediaLink:
             self._line.send(commands)
 
     async def stop(self) -> None:
-        """End the media process and wait until it is gone."""
+        """End the media process and wait until it is gone; one that another service runs is only left."""
         self._stopped = asyncio.get_running_loop().create_future()
         if self._retry is not None and self._retry.active():
             self._retry.cancel()
         if self._line is not None:
-            self._line.send([Shutdown()])
+            if self._spawn is None:
+                self._line.hang_up()
+            else:
+                self._line.send([Shutdown()])
             try:
                 await asyncio.wait_for(asyncio.shield(self._stopped), _STOP_S)
             except TimeoutError:
@@ -180,6 +183,10 @@ class _Line(protocol.Protocol):
             self.connection.send(command)
         if self._stream is not None and (data := self.connection.data_to_send()):
             self._stream.write(data)
+
+    def hang_up(self) -> None:
+        if self._stream is not None:
+            self._stream.loseConnection()
 
     def close(self) -> None:
         if self._stream is not None:

@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.app.cli_reference import reference
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_command_reference_is_what_the_commands_say() -> None:
+    assert (ROOT / "docs" / "cli.md").read_text() == reference(), "run: python -m engine.app.cli_reference > docs/cli.md"
