@@ -128,8 +128,12 @@ class ControlServer:
                 if peer.sock.fileno() < 0:
                     return  # replaced or dropped by what came before
                 self._message(peer, message, now)
-        except WireError as error:
+        except (WireError, RecursionError) as error:
             log.warning("control connection closed: %s", error)
+            self._drop(peer)
+        except Exception:
+            # A defect that one command brings to light must not end the calls of all the others.
+            log.exception("control connection closed: a command failed")
             self._drop(peer)
 
     def _message(self, peer: Peer, message: object, now: float) -> None:

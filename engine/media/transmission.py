@@ -24,10 +24,10 @@ class Transmission:
         "refused",
         "restart",
         "send",
-        "stamp_at",
         "seq",
         "ssrc",
         "stamp",
+        "stamp_at",
         "view",
     )
 

@@ -42,7 +42,9 @@ class Control:
         self.flush()
 
     def flush(self) -> None:
-        self.socket.sendall(self.connection.data_to_send())
+        data = self.connection.data_to_send()
+        if data:
+            self.socket.sendall(data)
 
     def wait(
         self, kind: type[Event], *, timeout: float = 5.0, where: Callable[[Event], bool] = lambda _: True
