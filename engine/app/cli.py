@@ -1,5 +1,6 @@
 """The command line. Each group of commands is a file of its own (`cli_*.py`); what they print is for people, and with
-`--json` for programs. Only `run` imports Twisted and FastAPI."""
+`--json` for programs. Commands are run often and live shortly, so each imports what is heavy when it is called: only
+`run` brings Twisted and FastAPI, only `media` brings numpy, and SQLAlchemy comes only where the store is opened."""
 
 from __future__ import annotations
 
@@ -12,7 +13,6 @@ import typer
 from engine.app import cli_agent, cli_db, cli_dialplan, cli_queue, cli_status, cli_token, cli_trunk
 from engine.app.cli_common import ConfigOption
 from engine.app.config import load_config
-from engine.app.dialplan_file import configured_dialplan
 from engine.errors import EngineError
 
 app = typer.Typer(
@@ -54,6 +54,8 @@ def media(config: ConfigOption = None) -> None:
 @app.command("check-config")
 def check_config(file: Annotated[Path, typer.Argument(help="The configuration file.")]) -> None:
     """Check a configuration file, and the dialplan that it names, without starting anything."""
+    from engine.app.dialplan_file import configured_dialplan  # noqa: PLC0415 - brings calls and dialplan
+
     loaded = load_config(file)
     configured_dialplan(loaded)
     print(f"{file}: good. SIP {loaded.sip.host}:{loaded.sip.port}, API {loaded.api.host}:{loaded.api.port}.")

@@ -10,7 +10,6 @@ import typer
 from engine.app.cli_common import ConfigOption
 from engine.app.config import load_config
 from engine.errors import Unavailable
-from engine.store import schema
 
 app = typer.Typer(help="Upgrade, check and back up the store.", no_args_is_help=True)
 
@@ -18,6 +17,8 @@ app = typer.Typer(help="Upgrade, check and back up the store.", no_args_is_help=
 @app.command("upgrade")
 def upgrade(config: ConfigOption = None) -> None:
     """Bring the store's tables to the version of this program."""
+    from engine.store import schema  # noqa: PLC0415 - brings SQLAlchemy
+
     loaded = load_config(config)
     schema.upgrade(loaded.store_url)
     print(f"store {loaded.store_url} is up to date")
@@ -28,6 +29,8 @@ def backup(
     target: Annotated[Path, typer.Argument(help="File to write; must not exist yet.")], config: ConfigOption = None
 ) -> None:
     """Copy the store to a file while it is in use."""
+    from engine.store import schema  # noqa: PLC0415
+
     loaded = load_config(config)
     schema.backup(loaded.store_url, target)
     print(f"store {loaded.store_url} is copied to {target}")
@@ -36,6 +39,8 @@ def backup(
 @app.command("check")
 def check(config: ConfigOption = None) -> None:
     """Tell whether the store is of this program's version and sound."""
+    from engine.store import schema  # noqa: PLC0415
+
     loaded = load_config(config)
     state = schema.check(loaded.store_url)
     faults = schema.integrity(loaded.store_url) if state is schema.SchemaState.OK else []

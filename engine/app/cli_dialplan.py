@@ -8,8 +8,6 @@ import typer
 
 from engine.app.cli_common import ConfigOption
 from engine.app.config import load_config
-from engine.app.dialplan_file import configured_dialplan
-from engine.dialplan.explain import explain
 
 app = typer.Typer(help="Check the dialplan.", no_args_is_help=True)
 
@@ -26,4 +24,7 @@ def explain_(
     config: ConfigOption = None,
 ) -> None:
     """Tell how a number is resolved, and why."""
+    from engine.app.dialplan_file import configured_dialplan  # noqa: PLC0415 - brings calls and dialplan
+    from engine.dialplan.explain import explain  # noqa: PLC0415
+
     print(explain(configured_dialplan(load_config(config)), context, number))

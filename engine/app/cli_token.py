@@ -5,16 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.app.cli_common import ConfigOption, JsonOption, show
 from engine.app.config import Config, load_config
-from engine.app.state import StateDir
-from engine.store.database import open_database
-from engine.store.schema import prepare
-from engine.store.token_store import TokenStore
+
+if TYPE_CHECKING:
+    from engine.store.token_store import TokenStore
 
 app = typer.Typer(help="Make, list and revoke tokens for the API.", no_args_is_help=True)
 
@@ -45,10 +44,8 @@ def revoke(name: Annotated[str, typer.Argument(help="Name of the token.")], conf
 
 @contextmanager
 def _tokens(config: Config) -> Iterator[TokenStore]:
-    StateDir(config.state_dir).prepare()
-    prepare(config.store_url)
-    database = open_database(config.store_url)
-    try:
+    from engine.app.store_administration import opened_store  # noqa: PLC0415 - brings SQLAlchemy
+    from engine.store.token_store import TokenStore  # noqa: PLC0415
+
+    with opened_store(config) as database:
         yield TokenStore(database)
-    finally:
-        database.dispose()

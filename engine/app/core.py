@@ -64,6 +64,10 @@ class Core:
         self.endpoint.connection_lost(flow, now)
         self._pump(now)
 
+    def keeps(self, flow: Flow) -> bool:
+        """Whether a stream connection is a trunk's, or that of a phone that has proved whose it is."""
+        return self.endpoint.serves(flow) or self.peers.trunk_at(flow) is not None
+
     def send_failed(self, flow: Flow, now: float) -> None:
         self.endpoint.send_failed(flow, now)
         self._pump(now)

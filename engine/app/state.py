@@ -6,21 +6,15 @@ Made on first start with mode 0700; every secret in it is a file of its own with
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
 from engine.errors import ConfigError
 
-_CERTIFICATE_DAYS: Final = 397
 _SOCKET_PATH_BOUND: Final = 100
 """Bytes of a Unix socket's path: 104 on macOS, 108 on Linux, less a suffix."""
 
@@ -41,10 +35,8 @@ class StateDir:
         inside = self.path / "media.sock"
         if len(os.fsencode(inside)) <= _SOCKET_PATH_BOUND:
             return inside
-        digest = hashes.Hash(hashes.SHA256())
-        digest.update(os.fsencode(inside))
         base = Path(os.environ.get("XDG_RUNTIME_DIR", "/tmp"))
-        return base / f"hearthline-{digest.finalize().hex()[:16]}.sock"
+        return base / f"hearthline-{hashlib.sha256(os.fsencode(inside)).hexdigest()[:16]}.sock"
 
     @property
     def log_dir(self) -> Path:
@@ -72,8 +64,7 @@ class StateDir:
     def lock(self) -> int:
         """Take the directory for this process, for as long as the file descriptor stays open. Raises ConfigError that
         names the process which has it."""
-        file = self.path / "engine.lock"
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = self._open_lock(os.O_CREAT)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -88,9 +79,9 @@ class StateDir:
         return descriptor
 
     def in_use(self) -> bool:
-        """Whether an engine runs on this directory now."""
+        """Whether an engine runs on this directory now. Raises ConfigError where that cannot be found out."""
         try:
-            descriptor = os.open(self.path / "engine.lock", os.O_RDWR)
+            descriptor = self._open_lock(0)
         except FileNotFoundError:
             return False
         try:
@@ -101,30 +92,26 @@ class StateDir:
             os.close(descriptor)
         return False
 
+    def _open_lock(self, flags: int) -> int:
+        try:
+            return os.open(self.path / "engine.lock", os.O_RDWR | flags, 0o600)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise ConfigError(
+                f"service.state_dir: {error.filename}: {error.strerror}; only the user who runs the engine may use it"
+            ) from error
+
     def _certificate(self) -> None:
         """A self-signed certificate for development; operators put a real one in its place."""
         certificate_file = self.path / "dev-certificate.pem"
         if certificate_file.exists():
             return
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-        now = datetime.now(UTC)
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(minutes=5))
-            .not_valid_after(now + timedelta(days=_CERTIFICATE_DAYS))
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-            .sign(key, hashes.SHA256())
-        )
-        pem = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        _write_private(self.path / "secrets" / "dev-certificate.key", pem)
-        _write_private(certificate_file, certificate.public_bytes(serialization.Encoding.PEM))
+        from engine.app.certificate import self_signed  # noqa: PLC0415 - only a first start pays for it
+
+        key, certificate = self_signed()
+        _write_private(self.path / "secrets" / "dev-certificate.key", key)
+        _write_private(certificate_file, certificate)
 
 
 def _write_private(file: Path, data: bytes) -> None:
