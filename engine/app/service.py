@@ -21,6 +21,7 @@ from engine.app.console import CallConsole
 from engine.app.demo import Demo
 from engine.app.demo_greeting import greeting
 from engine.app.logs import note, set_up_logs
+from engine.app.open_files import allow_open_files
 from engine.app.state import StateDir
 from engine.app.version import VERSION
 from engine.app.wiring import Engine, build_engine
@@ -40,6 +41,7 @@ def run_engine(config: Config, *, config_file: Path | None, demo: bool) -> int:
     shown = Demo(config, config_file) if demo else None
     with ExitStack() as held:
         held.callback(os.close, state.lock())
+        allow_open_files()
         if demo:
             log = held.enter_context((state.log_dir / "engine.log").open("a", encoding="utf-8"))
             set_up_logs(config.log, log)

@@ -1,7 +1,12 @@
-"""SIP over TCP: connections that phones and trunks open to us, and those that we open to a trunk."""
+"""SIP over TCP: connections that phones and trunks open to us, and those that we open to a trunk.
+
+Anybody can open a connection and say nothing, or half a message, for ever. Who has not shown within `STRANGER_S` that
+he is somebody is closed, and as soon as there is no room for another, the oldest of those gives way.
+"""
 
 from __future__ import annotations
 
+import resource
 import socket
 from collections.abc import Callable
 from itertools import count
@@ -12,17 +17,34 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.python.failure import Failure
 
-from engine.net.reactor import End, Reactor, StreamTransport, stream_transport
+from engine.net.reactor import End, Reactor, StreamTransport, Timer, stream_transport
 from engine.sip.flow import Address, Flow, Transport
 
 _CONNECT_TIMEOUT_S: Final = 5.0
 _WRITE_BOUND: Final = 1 << 20
 """Bytes that may wait for a peer that does not read; beyond, the connection is closed."""
 _CONNECTIONS_BOUND: Final = 20_000
+STRANGER_S: Final = 32.0
+"""64 * T1: in that time every SIP transaction is over."""
+_OTHERS_SHARE: Final = 4
+_OTHERS_LEAST: Final = 64
+"""Of the files that the process may have open, a quarter and at least so many are for other than SIP's connections."""
+
+
+def room_for_connections() -> int:
+    """How many connections may be open, by the limit on open files of this process as it is now."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return _CONNECTIONS_BOUND
+    return max(1, min(_CONNECTIONS_BOUND, files - max(_OTHERS_LEAST, files // _OTHERS_SHARE)))
 
 
 class StreamSink(Protocol):
     """Who is told about connections (the driver)."""
+
+    def keeps(self, flow: Flow) -> bool:
+        """Whether somebody known speaks on the connection: a trunk, or a phone that has proved whose it is."""
+        ...
 
     def connection_opened(self, flow: Flow) -> None: ...
 
@@ -38,17 +60,20 @@ class StreamConnections(protocol.Factory):
 
     noisy = False
 
-    def __init__(self, reactor: Reactor) -> None:
+    def __init__(self, reactor: Reactor, *, room: Callable[[], int] = room_for_connections) -> None:
         self.sink: StreamSink
         """Set before the first connection."""
         self._reactor = reactor
+        self._room = room
         self._numbers = count(1)
         self._open: dict[int, _Connection] = {}
+        self._strangers: dict[int, Timer] = {}
+        """Connections that we have not seen to be anybody's, the oldest first, each with the end of our patience."""
         self._outgoing: dict[Address, _Connection] = {}
         self._waiting: dict[Address, list[tuple[Flow, bytes]]] = {}
 
     def buildProtocol(self, addr: interfaces.IAddress | None) -> _Connection | None:
-        if len(self._open) >= _CONNECTIONS_BOUND:
+        if len(self._open) >= self._room() and not self._evict():
             return None
         return _Connection(self.sink, next(self._numbers), opened=self._on_open, closed=self._on_close)
 
@@ -96,9 +121,33 @@ class StreamConnections(protocol.Factory):
 
     def _on_open(self, connection: _Connection) -> None:
         self._open[connection.number] = connection
+        self._strangers[connection.number] = self._reactor.callLater(STRANGER_S, self._look_at, connection.number)
+
+    def _look_at(self, number: int) -> None:
+        """A stranger's time is over; who is known by now stays for good."""
+        del self._strangers[number]
+        connection = self._open[number]
+        if not self._keeps(connection):
+            connection.abort()
+
+    def _evict(self) -> bool:
+        """Close the oldest stranger's connection; False where all are known."""
+        while self._strangers:
+            number = next(iter(self._strangers))
+            self._strangers.pop(number).cancel()
+            connection = self._open[number]
+            if not self._keeps(connection):
+                connection.abort()
+                return True
+        return False
+
+    def _keeps(self, connection: _Connection) -> bool:
+        return self._outgoing.get(connection.flow.remote) is connection or self.sink.keeps(connection.flow)
 
     def _on_close(self, connection: _Connection) -> None:
         self._open.pop(connection.number, None)
+        if (timer := self._strangers.pop(connection.number, None)) is not None:
+            timer.cancel()
         if self._outgoing.get(connection.flow.remote) is connection:
             del self._outgoing[connection.flow.remote]
 
@@ -152,6 +201,11 @@ class _Connection(protocol.Protocol):
         if self._stream is not None:
             self._stream.unregisterProducer()
             self._stream.loseConnection()
+
+    def abort(self) -> None:
+        """Close at once; what is written and not read is lost."""
+        if self._stream is not None:
+            self._stream.abortConnection()
 
     # Twisted's IPushProducer: it tells us when the peer does not read as fast as we write.
 

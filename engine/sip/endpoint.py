@@ -117,6 +117,10 @@ class Endpoint:
         for session in list(self._stack.sessions.values()):
             session.flow_lost(flow, now)
 
+    def serves(self, flow: Flow) -> bool:
+        """Whether the connection carried more than refusals: who is on it has proved who he is, or was called there."""
+        return flow in self._stack.outbox.used
+
     def send_failed(self, flow: Flow, now: float) -> None:
         """The network said that nobody hears on the flow."""
         self._stack.transactions.flow_failed(flow, now)

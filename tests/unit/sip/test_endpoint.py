@@ -434,3 +434,28 @@ def test_an_agent_calls_in_with_its_phone() -> None:
     wire.run()
     assert engine.told(SessionEnded)
     assert engine.endpoint.live() == phone.endpoint.live() == NOTHING
+
+
+def test_a_connection_is_served_once_its_peer_has_proved_who_he_is() -> None:
+    engine = make_station("e", "192.0.2.9", trunks={}, passwords={"ada": "secret"})
+    phone = SipPhone("ada", "secret", "192.0.2.1", engine)
+    wire = Wire(engine, phone)
+    phone.flow, flow = wire.connect(phone, engine)
+    assert not engine.endpoint.serves(flow)
+    phone.register(wire.now)
+    wire.run(0.3)
+    assert [answer.status for answer in phone.answers] == [200]
+    assert engine.endpoint.serves(flow)
+    engine.endpoint.connection_lost(flow, wire.now)
+    assert not engine.endpoint.serves(flow)
+
+
+def test_a_connection_that_only_brought_what_was_refused_is_not_served() -> None:
+    engine = make_station("e", "192.0.2.9", trunks={}, passwords={"ada": "secret"})
+    phone = SipPhone("ada", "guess", "192.0.2.1", engine)
+    wire = Wire(engine, phone)
+    phone.flow, flow = wire.connect(phone, engine)
+    phone.register(wire.now)
+    wire.run(5)
+    assert [answer.status for answer in phone.answers] == [403]
+    assert not engine.endpoint.serves(flow)
