@@ -2,7 +2,7 @@
 
 The media process outlives a crash of control, so the link first looks whether one listens already. One of another
 version refuses us; it is left to the people who still talk through it (without control it ends after the last of them),
-and ours is started on a socket beside it.
+and ours is started on a socket beside it. Where another service runs the media process, that service must replace it.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ class MediaLink:
         self._reactor = cast(UnixReactor, reactor)
         self._sink: MediaSink
         self._path = path
+        self._path_of_own = path.with_suffix(f".v{PROTOCOL_VERSION}.sock")
         self._secret = secret
         self._spawn = spawn
         self.note = note
@@ -65,6 +66,7 @@ class MediaLink:
         self._line: _Line | None = None
         self._retry: Timer | None = None
         self._attempts = 0
+        self._complaint = ""
         self._stopped: asyncio.Future[None] | None = None
 
     @property
@@ -99,6 +101,8 @@ class MediaLink:
             except TimeoutError:
                 self.note("the media process did not end when asked")
                 self._line.close()
+        elif self._child is not None:
+            self._child.terminate()
         if self._child is not None:
             await asyncio.get_running_loop().run_in_executor(None, _reap, self._child)
 
@@ -119,6 +123,9 @@ class MediaLink:
             self._child = self._spawn(self._path)
         elif self._attempts == _SLOW_AFTER:
             self.note(f"still no media process at {self._path}; see its log")
+        self._try_again()
+
+    def _try_again(self) -> None:
         pace = _RETRY_S if self._attempts < _SLOW_AFTER else _RETRY_SLOW_S
         self._retry = self._reactor.callLater(pace, self._connect)
 
@@ -128,18 +135,35 @@ class MediaLink:
 
     def connected(self, line: _Line) -> None:
         """A socket is open; the Hello is under way."""
+        if self._stopped is not None:
+            line.close()
+            return
         self._line = line
 
     def received(self, line: _Line, events: Sequence[MediaEvent]) -> None:
         """Events came."""
         for event in events:
             if isinstance(event, Refused):
-                self.note(f"a media process of version {event.version} refused us ({event.reason}); starting our own")
-                self._path = self._path.with_suffix(f".v{PROTOCOL_VERSION}.sock")
+                self._refused(event)
                 return
         if line.connection.state is State.READY:
             self._attempts = 0
+            self._complaint = ""
         self._sink.media_events(events)
+
+    def _refused(self, event: Refused) -> None:
+        found = f"a media process of version {event.version} refused us ({event.reason})"
+        if self._spawn is None or self._path == self._path_of_own:
+            self.complain(found)
+        else:
+            self.note(f"{found}; starting our own")
+            self._path = self._path_of_own
+
+    def complain(self, text: str) -> None:
+        """Note why there is no media process, once for as long as that is so."""
+        if text != self._complaint:
+            self._complaint = text
+            self.note(text)
 
     def lost(self, line: _Line, detail: str) -> None:
         """The connection is gone, and in all likelihood the process."""
@@ -151,7 +175,7 @@ class MediaLink:
             return
         if line.connection.welcome is not None:
             self._sink.media_lost(detail)
-        self._retry = self._reactor.callLater(_RETRY_S, self._connect)
+        self._try_again()
 
 
 class _LineFactory(protocol.ClientFactory):
@@ -196,7 +220,7 @@ class _Line(protocol.Protocol):
         try:
             events = self.connection.feed(data)
         except WireError as error:
-            self._link.note(f"what listens on the media socket is no media process: {error}")
+            self._link.complain(f"what listens on the media socket is no media process: {error}")
             self.close()
             return
         self._link.received(self, events)
