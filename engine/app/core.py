@@ -150,6 +150,13 @@ class Core:
     def take_records(self) -> Sequence[Record]:
         return self.journal.take()
 
+    def take_defects(self) -> Sequence[Exception]:
+        """Errors of ours that the endpoint met and survived."""
+        defects = tuple(self.endpoint.defects)
+        if defects:
+            self.endpoint.defects.clear()
+        return defects
+
     # --- between the machines ---
 
     def _pump(self, now: float) -> None:

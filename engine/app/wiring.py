@@ -18,6 +18,7 @@ from engine.api.server import ApiServer, bind
 from engine.app.centre import RunningCentre
 from engine.app.config import Config
 from engine.app.core import Core
+from engine.app.defects import Defects
 from engine.app.dialplan_file import configured_dialplan
 from engine.app.entropy import SystemIds
 from engine.app.heartbeat import Heartbeat
@@ -128,7 +129,13 @@ def build_engine(config: Config, state: StateDir, reactor: Reactor) -> Engine:
         note=lambda text: note("media", level=logging.WARNING, detail=text),
     )
     driver = Driver(
-        core, reactor=reactor, clock=clock, transmitter=transports, to_media=media.send, on_records=keeper.keep
+        core,
+        reactor=reactor,
+        clock=clock,
+        transmitter=transports,
+        to_media=media.send,
+        on_records=keeper.keep,
+        on_defect=Defects(clock, metrics.defects.inc).met,
     )
     transports.listen(config.sip.host, config.sip.port, driver)
     history = HistoryReader(storage.database)

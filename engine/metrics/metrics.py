@@ -127,6 +127,9 @@ class MetricSet:
         self.store_degraded = self._gauge(
             "hearthline_store_degraded", "1 when the store cannot be written; records wait in memory."
         )
+        self.defects = self._counter(
+            "hearthline_defects_total", "Errors of the engine's own that it survived; each is in the log."
+        )
 
     def _counter(self, name: str, help_: str, *labels: str) -> Counter:
         return self._declare(Counter(name, help_, labels, registry=self.registry), "counter", name, help_, labels)

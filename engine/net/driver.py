@@ -3,6 +3,8 @@
 Everything that happens outside reaches the core through a method of `Driver`, one input at a time, with the time at
 which it came; what the core wants done leaves in `_settle`. There is no other way in or out, so that the core can be
 run in virtual time by anything that does the same.
+
+A defect of ours that an input brings to light is told and survived: whatever else is going on must go on.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from engine.net.reactor import Reactor, Timer
 from engine.sip.flow import Flow, Transmission
 
 _NEVER: Final = float("inf")
+_AFTER_DEFECT_S: Final = 0.05
+"""Until the core is asked to go on with what a defect interrupted; a pause, in case that fails again."""
 _T = TypeVar("_T")
 
 
@@ -38,6 +42,7 @@ class Core(Protocol):
     def take_closes(self) -> Sequence[Flow]: ...
     def take_media_commands(self) -> Sequence[Command]: ...
     def take_records(self) -> Sequence[Record]: ...
+    def take_defects(self) -> Sequence[Exception]: ...
 
 
 class Transmitter(Protocol):
@@ -59,6 +64,7 @@ class Driver:
         transmitter: Transmitter,
         to_media: Callable[[Sequence[Command]], None],
         on_records: Callable[[Sequence[Record]], None],
+        on_defect: Callable[[Exception], None],
     ) -> None:
         self._core = core
         self._reactor = reactor
@@ -66,49 +72,56 @@ class Driver:
         self._transmitter = transmitter
         self._to_media = to_media
         self._on_records = on_records
+        self._on_defect = on_defect
         self._timer: Timer | None = None
         self._armed_for = _NEVER
+        self._not_before = -_NEVER
+        """No ring earlier than this: a deadline that fails again and again must not keep the loop busy."""
         self._awaited: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
 
     # --- inputs ---
 
     def datagram(self, data: bytes, flow: Flow) -> None:
-        now = self._clock.monotonic()
-        self._core.receive_datagram(data, flow, now)
-        self._settle(now)
+        self._feed(self._core.receive_datagram, data, flow)
 
     def stream(self, data: bytes, flow: Flow) -> None:
-        now = self._clock.monotonic()
-        self._core.receive_stream(data, flow, now)
-        self._settle(now)
+        self._feed(self._core.receive_stream, data, flow)
 
     def connection_opened(self, flow: Flow) -> None:
-        self._core.connection_opened(flow, self._clock.monotonic())
+        self._feed(self._core.connection_opened, flow)
 
     def connection_lost(self, flow: Flow) -> None:
-        now = self._clock.monotonic()
-        self._core.connection_lost(flow, now)
-        self._settle(now)
+        self._feed(self._core.connection_lost, flow)
 
     def keeps(self, flow: Flow) -> bool:
         """Whether the connection is somebody's whom the core knows."""
         return self._core.keeps(flow)
 
     def send_failed(self, flow: Flow) -> None:
-        now = self._clock.monotonic()
-        self._core.send_failed(flow, now)
-        self._settle(now)
+        self._feed(self._core.send_failed, flow)
 
     def media_events(self, events: Sequence[MediaEvent]) -> None:
         now = self._clock.monotonic()
         for event in events:
-            self._core.media_event(event, now)
+            self._survive(now, self._core.media_event, event, now)
         self._settle(now)
 
     def media_lost(self, detail: str) -> None:
+        self._feed(self._core.media_lost, detail)
+
+    def _feed(self, take: Callable[..., None], *what: object) -> None:
         now = self._clock.monotonic()
-        self._core.media_lost(detail, now)
+        self._survive(now, take, *what, now)
         self._settle(now)
+
+    def _survive(self, now: float, act: Callable[..., None], *what: object) -> None:
+        """Run, and if that fails tell it, and see to it that what waits behind the defect is worked off soon."""
+        try:
+            act(*what)
+        except Exception as defect:
+            self._on_defect(defect)
+            self._not_before = now + _AFTER_DEFECT_S
+            self._ring_by(self._not_before, now)
 
     def command(self, carry_out: Callable[[float], _T]) -> _T:
         """Run a command of a person (API, command line) against the core, and settle what comes of it."""
@@ -145,7 +158,9 @@ class Driver:
         if commands := core.take_media_commands():
             self._to_media(commands)
         if records := core.take_records():
-            self._on_records(records)
+            self._survive(now, self._on_records, records)
+        for defect in core.take_defects():
+            self._on_defect(defect)
         if self._awaited:
             self._tell_awaiting()
         self._arm(now)
@@ -160,7 +175,12 @@ class Driver:
         """Let the timer ring no later than the next deadline. One that would ring too early is left: it finds nothing
         to do and arms again, which is cheaper than moving it with every datagram."""
         deadline = self._core.next_deadline()
-        if deadline is None or deadline >= self._armed_for:
+        if deadline is not None:
+            self._ring_by(deadline, now)
+
+    def _ring_by(self, deadline: float, now: float) -> None:
+        deadline = max(deadline, self._not_before)
+        if deadline >= self._armed_for:
             return
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
@@ -170,6 +190,4 @@ class Driver:
     def _ring(self) -> None:
         self._timer = None
         self._armed_for = _NEVER
-        now = self._clock.monotonic()
-        self._core.handle_deadline(now)
-        self._settle(now)
+        self._feed(self._core.handle_deadline)

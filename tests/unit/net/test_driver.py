@@ -30,6 +30,7 @@ class EchoCore:
     def __init__(self) -> None:
         self.told: list[tuple[str, object, float]] = []
         self.deadline: float | None = None
+        self.defects: list[Exception] = []
         self._out: list[Transmission] = []
 
     def receive_datagram(self, data: bytes, flow: Flow, now: float) -> None:
@@ -75,6 +76,13 @@ class EchoCore:
     def take_records(self) -> Sequence[Record]:
         return []
 
+    def take_defects(self) -> Sequence[Exception]:
+        taken, self.defects = self.defects, []
+        return taken
+
+    def keeps(self, flow: Flow) -> bool:
+        return False
+
 
 class Wires:
     def __init__(self, *, works: bool = True) -> None:
@@ -89,9 +97,11 @@ class Wires:
         self.sent.append(b"close")
 
 
-def driven(works: bool = True) -> tuple[Driver, EchoCore, TwistedClock, Wires, list[Command]]:
+def driven(
+    works: bool = True, core: EchoCore | None = None, defects: list[Exception] | None = None
+) -> tuple[Driver, EchoCore, TwistedClock, Wires, list[Command]]:
     reactor = TwistedClock()
-    core = EchoCore()
+    core = core or EchoCore()
     wires = Wires(works=works)
     commands: list[Command] = []
     on_records: Callable[[Sequence[Record]], None] = lambda _records: None  # noqa: E731
@@ -102,6 +112,7 @@ def driven(works: bool = True) -> tuple[Driver, EchoCore, TwistedClock, Wires, l
         transmitter=wires,
         to_media=commands.extend,
         on_records=on_records,
+        on_defect=([] if defects is None else defects).append,
     )
     return driver, core, reactor, wires, commands
 
@@ -169,3 +180,68 @@ def test_after_stop_no_timer_is_left() -> None:
     driver.datagram(b"x", FLOW)
     driver.stop()
     assert reactor.getDelayedCalls() == []
+
+
+class FaultyCore(EchoCore):
+    """Fails at datagrams that say so, and at as many deadlines as it is told."""
+
+    faulty_deadlines = 0
+
+    def receive_datagram(self, data: bytes, flow: Flow, now: float) -> None:
+        super().receive_datagram(data, flow, now)
+        if data == b"fail":
+            raise ZeroDivisionError
+
+    def handle_deadline(self, now: float) -> None:
+        if self.faulty_deadlines:
+            self.faulty_deadlines -= 1
+            raise ZeroDivisionError
+        super().handle_deadline(now)
+
+    def media_event(self, event: MediaEvent, now: float) -> None:
+        if event.player == "fail":  # type: ignore[union-attr]
+            raise ZeroDivisionError
+        super().media_event(event, now)
+
+
+def test_a_defect_is_told_and_what_it_interrupted_goes_on() -> None:
+    defects: list[Exception] = []
+    driver, core, reactor, wires, _ = driven(core=FaultyCore(), defects=defects)
+    driver.datagram(b"fail", FLOW)
+    assert [type(defect) for defect in defects] == [ZeroDivisionError]
+    assert wires.sent == [b"fail"], "what the core had to send before it failed is sent"
+    driver.datagram(b"good", FLOW)
+    assert wires.sent == [b"fail", b"good"]
+    core.deadline = 0.0
+    reactor.advance(0.06)
+    assert core.told == [("deadline", None, 0.06)], "the core is asked soon to go on"
+
+
+def test_one_media_event_that_fails_keeps_no_other_from_the_core() -> None:
+    defects: list[Exception] = []
+    driver, core, _, _, _ = driven(core=FaultyCore(), defects=defects)
+    driver.media_events([PlayFinished(leg="l", player=player) for player in ("fail", "p")])
+    assert len(defects) == 1
+    assert [event.player for _, event, _ in core.told] == ["p"]  # type: ignore[attr-defined]
+
+
+def test_a_deadline_that_fails_is_tried_again_but_not_without_end_in_one_turn() -> None:
+    defects: list[Exception] = []
+    core = FaultyCore()
+    core.faulty_deadlines = 1000
+    driver, _, reactor, _, _ = driven(core=core, defects=defects)
+    driver.datagram(b"x", FLOW)
+    core.deadline = 1.0
+    reactor.pump([0.01] * 200)
+    assert 10 < len(defects) < 25, "about twenty a second"
+    core.faulty_deadlines = 0
+    reactor.advance(0.1)
+    assert [what for what, _, _ in core.told] == ["deadline"]
+
+
+def test_defects_that_the_core_survived_itself_are_told() -> None:
+    defects: list[Exception] = []
+    driver, core, _, _, _ = driven(defects=defects)
+    core.defects.append(KeyError("x"))
+    driver.datagram(b"x", FLOW)
+    assert [type(defect) for defect in defects] == [KeyError]
