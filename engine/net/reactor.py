@@ -56,6 +56,8 @@ class StreamTransport(Protocol):
     """An open TCP or Unix connection (ITCPTransport, IConsumer)."""
 
     connected: bool
+    disconnecting: bool
+    """Whether it is to be closed as soon as everything is written."""
 
     def write(self, data: bytes) -> None: ...
     def loseConnection(self) -> None: ...

@@ -9,12 +9,13 @@ from __future__ import annotations
 import resource
 import socket
 from collections.abc import Callable
+from ipaddress import ip_address
 from itertools import count
 from typing import Any, Final, Protocol, cast
 
 from twisted.internet import interfaces, protocol
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.python.failure import Failure
 
 from engine.net.reactor import End, Reactor, StreamTransport, Timer, stream_transport
@@ -103,14 +104,26 @@ class StreamConnections(protocol.Factory):
             waiting.append((flow, data))
             return True
         self._waiting[flow.remote] = [(flow, data)]
-        endpoint = HostnameEndpoint(self._reactor, flow.remote.host, flow.remote.port, timeout=_CONNECT_TIMEOUT_S)
-        connecting = cast("Deferred[_Connection]", endpoint.connect(cast(Any, self)))
+        connecting = cast("Deferred[_Connection]", self._endpoint(flow).connect(cast(Any, self)))
         connecting.addCallbacks(
             lambda made: self._connected(flow.remote, made), lambda failure: self._not_connected(flow.remote, failure)
         )
         return True
 
+    def _endpoint(self, flow: Flow) -> TCP4ClientEndpoint | TCP6ClientEndpoint:
+        """Names have been resolved above. A trunk may know us by the address we listen on, so that is where we come
+        from."""
+        remote, local = ip_address(flow.remote.host), ip_address(flow.local.host)
+        return (TCP4ClientEndpoint if remote.version == 4 else TCP6ClientEndpoint)(
+            self._reactor,
+            str(remote),
+            flow.remote.port,
+            timeout=_CONNECT_TIMEOUT_S,
+            bindAddress=None if local.is_unspecified else (str(local), 0),
+        )
+
     def _connected(self, remote: Address, connection: _Connection) -> None:
+        connection.asked_for = remote
         self._outgoing[remote] = connection
         for _flow, data in self._waiting.pop(remote, []):
             connection.send(data)
@@ -142,14 +155,14 @@ class StreamConnections(protocol.Factory):
         return False
 
     def _keeps(self, connection: _Connection) -> bool:
-        return self._outgoing.get(connection.flow.remote) is connection or self.sink.keeps(connection.flow)
+        return connection.asked_for is not None or self.sink.keeps(connection.flow)
 
     def _on_close(self, connection: _Connection) -> None:
         self._open.pop(connection.number, None)
         if (timer := self._strangers.pop(connection.number, None)) is not None:
             timer.cancel()
-        if self._outgoing.get(connection.flow.remote) is connection:
-            del self._outgoing[connection.flow.remote]
+        if connection.asked_for is not None:
+            del self._outgoing[connection.asked_for]
 
 
 class _Connection(protocol.Protocol):
@@ -168,6 +181,8 @@ class _Connection(protocol.Protocol):
         self._stream: StreamTransport | None = None
         self._backlog: int | None = None
         self.flow = Flow(Transport.TCP, Address("", 0), Address("", 0), number)
+        self.asked_for: Address | None = None
+        """Where we wanted to go, when it was us who opened the connection."""
 
     def connectionMade(self) -> None:
         transport = self._stream = stream_transport(self.transport)
@@ -187,7 +202,7 @@ class _Connection(protocol.Protocol):
 
     def send(self, data: bytes) -> bool:
         transport = self._stream
-        if transport is None or not transport.connected:
+        if transport is None or transport.disconnecting or not transport.connected:
             return False
         if self._backlog is not None:
             self._backlog += len(data)
@@ -198,7 +213,10 @@ class _Connection(protocol.Protocol):
         return True
 
     def close(self) -> None:
-        if self._stream is not None:
+        """Close after what is written, which a peer that does not read would put off for ever."""
+        if self._backlog is not None:
+            self.abort()
+        elif self._stream is not None:
             self._stream.unregisterProducer()
             self._stream.loseConnection()
 
