@@ -84,8 +84,8 @@ class EndpointStation:
     def closes(self) -> Iterable[Flow]:
         return self.endpoint.connections_to_close()
 
-    def told(self, kind: type | None = None) -> list[SipEvent]:
-        """The events so far, of one kind if it is given."""
+    def told(self, kind: type | tuple[type, ...] | None = None) -> list[SipEvent]:
+        """The events so far, of some kind if it is given."""
         return [each.event for each in self.events if kind is None or isinstance(each.event, kind)]
 
     def flow_to(self, other: Station) -> Flow:

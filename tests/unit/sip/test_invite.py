@@ -252,6 +252,7 @@ def test_what_an_invite_of_ours_says() -> None:
     assert (invite.to.uri.user, invite.from_.uri.user, invite.from_.display) == ("+4955", "+4912", "Jörg")
     assert (invite.body, invite.content_type, invite.headers.get("X-Call")) == (SDP, "application/sdp", "7")
     assert "rport" in invite.via.params
+    assert invite.max_forwards == 70
     assert invite.via.has_magic_cookie
     assert str(invite.contacts[0].uri) == "sip:192.0.2.9:5060"
     invite.check()

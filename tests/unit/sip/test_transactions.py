@@ -97,6 +97,7 @@ def test_ack_of_a_refusal_is_of_the_invite_and_goes_again_with_each_copy() -> No
     wire.run()
     acks = raw.requests("ACK")
     assert len(acks) == 3
+    assert station.endpoint.retransmissions["out", "ACK"] == 2
     for ack in acks:
         assert ack.via == invite.via
         assert ack.request_uri == invite.request_uri
