@@ -10,6 +10,7 @@ from __future__ import annotations
 from engine.acd import desk, line, roster
 from engine.acd.agent import LiveAgent
 from engine.acd.floor import DeadlineKind, Floor
+from engine.acd.queue import LiveQueue
 from engine.acd.snapshot import LiveCounts, Snapshot, live, snapshot
 from engine.calls.directory import AgentStatus, Change, Directory, Entity, Put
 from engine.calls.events import Party, Reachable, Unreachable
@@ -33,15 +34,23 @@ class Acd:
 
     # --- callers (QueuePort) ---
 
+    def has_room(self, queue: QueueName) -> bool:
+        """Whether the queue takes one more caller now. Raises NotFound for an unknown queue."""
+        return not self._queue(queue).full
+
     def enter(self, call: CallId, queue: QueueName, caller: Party, now: float) -> None:
         """A caller begins to wait. Raises NotFound for an unknown queue, InvalidRequest for a call that a queue has."""
-        wanted = self._floor.queues.get(queue)
-        if wanted is None:
-            raise NotFound(f"no queue {queue!r}; there are: {', '.join(self._floor.queues) or 'none'}")
+        wanted = self._queue(queue)
         if call in self._floor.callers or call in self._floor.talks:
             raise InvalidRequest(f"call {call} is in a queue already")
         line.enter(self._floor, wanted, call, caller, now)
         self._floor.settle(now)
+
+    def _queue(self, name: QueueName) -> LiveQueue:
+        wanted = self._floor.queues.get(name)
+        if wanted is None:
+            raise NotFound(f"no queue {name!r}; there are: {', '.join(self._floor.queues) or 'none'}")
+        return wanted
 
     def leave(self, call: CallId, now: float) -> None:
         """The caller hung up, or was ended, while waiting or being offered."""

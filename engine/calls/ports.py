@@ -90,8 +90,13 @@ class OfferResult(StrEnum):
 class QueuePort(Protocol):
     """What the calls layer tells the ACD. Effects come back through `take_effects`."""
 
+    def has_room(self, queue: QueueName) -> bool:
+        """Whether the queue takes one more caller now. Raises NotFound for an unknown queue."""
+        ...
+
     def enter(self, call: CallId, queue: QueueName, caller: Party, now: float) -> None:
-        """A caller begins to wait. Raises NotFound for an unknown queue."""
+        """A caller begins to wait; one who finds the queue full is released at once. Raises NotFound for an unknown
+        queue."""
         ...
 
     def leave(self, call: CallId, now: float) -> None:

@@ -2,11 +2,11 @@
 
 The ACD decides whom to ring and when to stop; this file carries it out. One agent's leg per offer:
 
-    MakeOffer -> port -> (the caller is up) -> place -> ringing -> answered -> offer_answered? -> bridge
-                                                                            \\-> too late: hang up
+    MakeOffer -> port -> place -> ringing -> answered -> offer_answered? -> bridge
+                                                     \\-> too late: hang up
 
-No agent is rung before the caller's leg is up: whoever sent an INVITE and vanished costs nobody's time, and the
-caller's codec, which the agent's phone is offered first, is known.
+A caller enters the queue only when the leg is up: whoever sent an INVITE and vanished costs nobody's time, no agent's
+ring timeout runs while nothing rings, and the caller's codec, which the agent's phone is offered first, is known.
 """
 
 from __future__ import annotations
@@ -70,31 +70,38 @@ class Queued(Destination):
     # --- the caller ---
 
     def leg_opened(self, leg: CallLeg, now: float) -> None:
-        if leg is self.call.caller:
-            self._enter(now)
-        else:
+        if leg is not self.call.caller:
             self._place(leg, now)
+            return
+        call = self.call
+        assert call.queue is not None
+        try:
+            room = call.board.queues.has_room(call.queue)
+        except NotFound:
+            call.finish(_UNKNOWN_QUEUE, ENGINE, now)
+            return
+        if room:
+            call.answer_caller(now)
+        else:
+            # Refused as busy, rather than answered and hung up on.
+            self._enter(now)
+
+    def caller_up(self, now: float) -> None:
+        self._music.start(self.call.caller)
+        self._enter(now)
 
     def _enter(self, now: float) -> None:
         call = self.call
         assert call.queue is not None
+        call.board.queued[call.id] = self
+        self._waiting = True
+        call.waiting_since = now
         try:
             call.board.queues.enter(call.id, call.queue, call.party, now)
         except NotFound:
+            # Removed while the caller was being answered.
+            self._waiting = False
             call.finish(_UNKNOWN_QUEUE, ENGINE, now)
-            return
-        self._waiting = True
-        call.board.queued[call.id] = self
-        call.waiting_since = now
-        # A full queue says so at once: then the caller is refused as busy, rather than answered and hung up on.
-        call.board.carry_out_all(now)
-        if not call.over:
-            call.answer_caller(now)
-
-    def caller_up(self, now: float) -> None:
-        self._music.start(self.call.caller)
-        for leg in tuple(self._offers.values()):
-            self._place(leg, now)
 
     def play_failed(self, leg: CallLeg, now: float) -> None:
         self._music.failed(leg)
@@ -123,8 +130,8 @@ class Queued(Destination):
 
     def _place(self, leg: CallLeg, now: float) -> None:
         caller = self.call.caller
-        if caller.remote is None or leg.port is None or leg.dialog or leg.agent is None:
-            return
+        assert caller.remote is not None, "who waits is up"
+        assert leg.agent is not None, "offers are to agents"
         self.call.board.place(leg, AgentPhone(agent=leg.agent), self.call.party, preferring(caller.remote.codec), now)
 
     def far_failed(self, leg: CallLeg, now: float) -> None:

@@ -155,12 +155,6 @@ class Switchboard:
                 if queued is not None:
                     queued.release(effect.reason, now)
 
-    def carry_out_all(self, now: float) -> None:
-        """Do everything that the ACD has decided so far, and what it decides about that."""
-        while effects := self.queues.take_effects():
-            for effect in effects:
-                self.carry_out(effect, now)
-
     def open_media(self, call: Call, leg: CallLeg) -> None:
         """Ask for a port; `leg_opened` or `leg_failed` of the call follow."""
         leg.media = True

@@ -355,6 +355,11 @@ class FakeQueues:
     statuses: list[tuple[AgentName, bool, str, str]] = field(default_factory=list)
     counter: int = 0
 
+    def has_room(self, queue: QueueName) -> bool:
+        if queue not in self.known:
+            raise NotFound(f"no queue {queue}")
+        return len(self.waiting) < self.capacity
+
     def enter(self, call: CallId, queue: QueueName, caller: Party, now: float) -> None:
         assert call not in self.waiting
         if queue not in self.known:

@@ -143,6 +143,17 @@ def test_a_full_queue_refuses_and_writes_no_entry() -> None:
     assert floor.take() == []
 
 
+def test_a_queue_says_whether_it_has_room() -> None:
+    floor = AcdFloor(*queue_of("anna", queue=settings(max_callers=1)))
+    assert floor.acd.has_room(QueueName("q"))
+    floor.call("c1")
+    assert not floor.acd.has_room(QueueName("q"))
+    floor.hang_up("c1")
+    assert floor.acd.has_room(QueueName("q"))
+    with pytest.raises(NotFound, match="no queue 'none'"):
+        floor.acd.has_room(QueueName("none"))
+
+
 def test_a_call_being_offered_counts_but_one_that_is_connected_does_not() -> None:
     floor = AcdFloor(*queue_of("anna", queue=settings(max_callers=1)), registered=["anna"])
     floor.call("c1")

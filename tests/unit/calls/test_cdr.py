@@ -50,7 +50,7 @@ def test_a_call_through_a_queue() -> None:
         "inbound",
     )
     assert (row.started, row.answered, row.connected, row.ended) == (t0, t0 + 1, t0 + 5, t0 + 65)
-    assert (row.waited_s, row.talked_s, row.total_s) == (5, 60, 65)
+    assert (row.waited_s, row.talked_s, row.total_s) == (4, 60, 65)
     assert (row.cause.outcome, row.cause.reason, row.cause.sip_code) == (
         Outcome.SUCCESS,
         Reason.AGENT_HANGUP,

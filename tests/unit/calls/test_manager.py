@@ -312,7 +312,7 @@ def test_what_people_see_of_a_live_call() -> None:
 @pytest.mark.parametrize(
     ("route", "phases"),
     [
-        (ToQueue(queue=QueueName("sales")), ["waiting", "waiting"]),
+        (ToQueue(queue=QueueName("sales")), ["setup", "waiting"]),
         (ToEcho(), ["setup", "service"]),
         (ToAgent(agent=AgentName("anna"), ring_timeout_s=20), ["ringing", "ringing"]),
     ],

@@ -57,15 +57,21 @@ def test_the_agents_phone_is_called_with_the_callers_party_and_codec_first() -> 
     assert placed.media.port == rig.media.ports[agent]
 
 
-def test_no_agent_is_called_before_the_caller_has_confirmed() -> None:
+def test_a_caller_enters_the_queue_only_when_he_has_confirmed() -> None:
     rig = Rig()
     caller = rig.call_in()
-    (call,) = rig.queues.waiting
-    rig.queues.make_offer(call, "anna")
-    rig.pump()
-    assert rig.legs.placed() == []
+    assert rig.queues.waiting == {}, "whoever vanishes after the INVITE costs no agent's time"
     rig.confirm(caller)
-    assert len(rig.legs.placed()) == 1
+    assert len(rig.queues.waiting) == 1
+
+
+def test_a_queue_that_is_removed_while_the_caller_is_answered_ends_the_call() -> None:
+    rig = Rig()
+    caller = rig.call_in()
+    rig.queues.known.clear()
+    rig.confirm(caller)
+    rig.assert_clean()
+    assert rig.end().cause.reason is Reason.NO_ROUTE
 
 
 def test_neither_side_hears_the_other_before_the_answer_and_both_do_after_it() -> None:
@@ -129,7 +135,7 @@ def test_waiting_and_talking_are_measured_apart() -> None:
     rig.legs.far_hang_up(caller)
     rig.pump()
     ended = rig.end()
-    assert (ended.waited_s, ended.talked_s, ended.total_s) == (26, 100, 126)
+    assert (ended.waited_s, ended.talked_s, ended.total_s) == (25, 100, 126)
 
 
 def test_a_caller_who_cancels_before_we_could_answer() -> None:
