@@ -98,7 +98,7 @@ def build_engine(config: Config, state: StateDir, reactor: Reactor) -> Engine:
     for warning in name_warnings(dialplan, storage.directory):
         note("dialplan_warning", level=logging.WARNING, warning=warning)
     transports = Transports(reactor)
-    addresses = LocalAddresses(advertise=config.sip.advertise)
+    addresses = LocalAddresses(port=config.sip.port, advertise=config.sip.advertise)
     core = build_core(
         config,
         directory=storage.directory,

@@ -18,7 +18,9 @@ class LocalAddresses:
     Asking is a `connect` on a UDP socket: nothing is sent and nothing blocks.
     """
 
-    def __init__(self, *, advertise: str = "") -> None:
+    def __init__(self, *, port: int, advertise: str = "") -> None:
+        """`port` is where SIP listens."""
+        self._port = port
         self._advertise = advertise
         self._toward: dict[str, str] = {}
 
@@ -37,8 +39,9 @@ class LocalAddresses:
         return host
 
     def sip_address(self, flow: Flow) -> Address:
-        """Host and port to name in Via and Contact on this flow."""
-        return Address(self.host_for(flow), flow.local.port)
+        """Host and port to name in Via and Contact on this flow: where we listen (RFC 3261 section 18.1.1), which is
+        not the port from which we opened a TCP connection."""
+        return Address(self.host_for(flow), self._port)
 
 
 def _route_to(host: str) -> str:
