@@ -88,9 +88,8 @@ class Call:
 
     def engage(self, agent: AgentName, now: float) -> None:
         """The agent's phone is in this call without a queue's doing; undone by the end of the call."""
-        if agent not in self._engaged:
-            self._engaged.append(agent)
-            self.board.queues.agent_engaged(agent, self.id, now)
+        self._engaged.append(agent)
+        self.board.queues.agent_engaged(agent, self.id, now)
 
     def answer_caller(self, now: float, codec: Codec | None = None) -> None:
         """Take the caller's leg, whose port is open; `caller_up` follows. `codec` is what the far side speaks, and is

@@ -158,6 +158,7 @@ def test_the_caller_gives_up_between_the_answer_and_his_confirmation() -> None:
     rig.pump()
     assert rig.legs.legs[far].state is LegState.ENDED
     assert not rig.bodies(CallConnected)
+    assert (rig.end().cause.outcome, rig.end().cause.reason) == (Outcome.CLIENT, Reason.ABANDONED)
     rig.assert_clean()
 
 
