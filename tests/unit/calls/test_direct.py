@@ -154,6 +154,7 @@ def test_the_caller_gives_up_while_it_rings() -> None:
 def test_the_caller_gives_up_between_the_answer_and_his_confirmation() -> None:
     rig, leg, far = ringing()
     rig.legs.far_answer(far)
+    rig.pump()
     rig.legs.far_hang_up(leg)
     rig.pump()
     assert rig.legs.legs[far].state is LegState.ENDED
