@@ -145,6 +145,7 @@ class Driver:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None
+        self._armed_for = -_NEVER
 
     # --- outputs ---
 

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 import pytest
 from twisted.internet.task import Clock as TwistedClock
 
-from engine.calls.log import Record
+from engine.calls.log import EngineStarted, Record
 from engine.media.commands import Command, ListLegs, MediaEvent, PlayFinished
 from engine.net.driver import Driver
 from engine.sip.flow import Address, Flow, Transmission, Transport
+from tests.support.records import record
 
 FLOW = Flow(Transport.UDP, Address("127.0.0.1", 5080), Address("127.0.0.1", 5060))
 
@@ -31,6 +33,8 @@ class EchoCore:
         self.told: list[tuple[str, object, float]] = []
         self.deadline: float | None = None
         self.defects: list[Exception] = []
+        self.closes: list[Flow] = []
+        self.records: list[Record] = []
         self._out: list[Transmission] = []
 
     def receive_datagram(self, data: bytes, flow: Flow, now: float) -> None:
@@ -68,25 +72,28 @@ class EchoCore:
         return taken
 
     def take_closes(self) -> Sequence[Flow]:
-        return []
+        taken, self.closes = self.closes, []
+        return taken
 
     def take_media_commands(self) -> Sequence[Command]:
         return [ListLegs()] if self.told and self.told[-1][0] == "media" else []
 
     def take_records(self) -> Sequence[Record]:
-        return []
+        taken, self.records = self.records, []
+        return taken
 
     def take_defects(self) -> Sequence[Exception]:
         taken, self.defects = self.defects, []
         return taken
 
     def keeps(self, flow: Flow) -> bool:
-        return False
+        return flow.connection == 7
 
 
 class Wires:
     def __init__(self, *, works: bool = True) -> None:
         self.sent: list[bytes] = []
+        self.closed: list[Flow] = []
         self._works = works
 
     def send(self, flow: Flow, data: bytes) -> bool:
@@ -94,17 +101,19 @@ class Wires:
         return self._works
 
     def close(self, flow: Flow) -> None:
-        self.sent.append(b"close")
+        self.closed.append(flow)
 
 
 def driven(
-    works: bool = True, core: EchoCore | None = None, defects: list[Exception] | None = None
+    works: bool = True,
+    core: EchoCore | None = None,
+    defects: list[Exception] | None = None,
+    on_records: Callable[[Sequence[Record]], None] = lambda records: None,
 ) -> tuple[Driver, EchoCore, TwistedClock, Wires, list[Command]]:
     reactor = TwistedClock()
     core = core or EchoCore()
     wires = Wires(works=works)
     commands: list[Command] = []
-    on_records: Callable[[Sequence[Record]], None] = lambda _records: None  # noqa: E731
     driver = Driver(
         core,
         reactor=reactor,
@@ -176,10 +185,61 @@ def test_a_command_that_raises_is_settled_all_the_same() -> None:
 
 
 def test_after_stop_no_timer_is_left() -> None:
-    driver, _, reactor, _, _ = driven()
+    driver, core, reactor, _, _ = driven()
     driver.datagram(b"x", FLOW)
     driver.stop()
     assert reactor.getDelayedCalls() == []
+    core.deadline = 0.1
+    driver.connection_lost(FLOW)
+    assert reactor.getDelayedCalls() == [], "not even for what still comes"
+
+
+def test_streams_reach_the_core_with_the_time_at_which_they_came() -> None:
+    driver, core, reactor, _, _ = driven()
+    driver.connection_opened(FLOW)
+    reactor.advance(1)
+    driver.stream(b"x", FLOW)
+    reactor.advance(1)
+    driver.connection_lost(FLOW)
+    assert core.told == [("opened", FLOW, 0.0), ("stream", b"x", 1.0), ("lost", FLOW, 2.0)]
+
+
+def test_the_core_says_whom_it_knows() -> None:
+    driver, _, _, _, _ = driven()
+    assert driver.keeps(FLOW._replace(connection=7))
+    assert not driver.keeps(FLOW)
+
+
+def test_what_the_core_wants_closed_is_closed_after_what_it_sends() -> None:
+    driver, core, _, wires, _ = driven()
+    core.closes.append(FLOW)
+    driver.datagram(b"x", FLOW)
+    assert (wires.sent, wires.closed) == ([b"x"], [FLOW])
+
+
+def test_records_leave_with_the_input_that_made_them() -> None:
+    kept: list[Record] = []
+    driver, core, _, _, _ = driven(on_records=kept.extend)
+    made = record(1, EngineStarted(version="1"))
+    core.records.append(made)
+    driver.datagram(b"x", FLOW)
+    assert kept == [made]
+
+
+def test_who_waits_for_a_condition_is_told_after_the_input_that_fulfils_it() -> None:
+    async def scene() -> None:
+        driver, core, _, _, _ = driven()
+        many = driver.until(lambda: len(core.told) >= 2)
+        gone = driver.until(lambda: len(core.told) >= 1)
+        gone.cancel()
+        driver.media_lost("1")
+        assert not many.done()
+        driver.media_lost("2")
+        assert many.done()
+        driver.media_lost("3")
+        assert driver.until(lambda: True).done()
+
+    asyncio.run(scene())
 
 
 class FaultyCore(EchoCore):
