@@ -131,7 +131,8 @@ class Switchboard:
         if any(number is not None and not 0 <= number <= 127 for number in numbers) or numbers[0] == numbers[1]:
             raise CommandFailed(f"payload types {numbers} must differ and lie in 0..127")
         changed = leg.remote is None or leg.codec is not command.codec
-        if command.direction in LISTENS and not leg.listening:
+        if command.direction in LISTENS and (leg.remote is None or command.direction is not leg.remote.direction):
+            # Begun, held or resumed: silence counts from here, and will be told again.
             leg.rx.heard_at = now
             leg.silence = None
         leg.remote = command
@@ -268,10 +269,15 @@ class Switchboard:
             self.refresh(leg)
 
     def pressed(self, leg: Leg) -> None:
-        """Tell of the digits that were found on a leg."""
+        """Tell of the digits that were found on a leg, and send them anew to who hears it but not by pass-through,
+        where the events themselves were forwarded."""
         while leg.digits_in.found:
             digit: Digit = leg.digits_in.found.popleft()
             self._emit(DtmfDigit(leg=leg.name, digit=digit.digit, duration_ms=digit.duration_ms))
+            for sink in self.matrix.sinks(leg):
+                if sink is not leg and sink.relayed_from is not leg and sink.dtmf_type is not None and sink.tx.send:
+                    sink.digits_out.add(digit.digit)
+                    self.refresh(sink)
 
     # --- routes ---
 
