@@ -37,6 +37,7 @@ class IncomingSession(Session):
             raise refuse(400, "From has no tag")
         self._keep_ringing: Timer | None = None
         self._transaction = stack.admit(request, flow, self)
+        self._transaction.to_tag = self._tag
         self._dialog = dialog
         stack.dialogs.add(dialog)
         stack.sessions[number] = self

@@ -94,7 +94,7 @@ class Reception:
         transaction = self._stack.transactions.cancel(server_key(request, request.via))
         if transaction is None:
             raise refuse(481, "no INVITE to cancel")
-        self._stack.reply(request, flow, 200)
+        self._stack.reply(request, flow, 200, to_tag=transaction.to_tag)
         if not transaction.answered and transaction.user is not None:
             transaction.user.cancelled(transaction, request, now)
 

@@ -113,7 +113,13 @@ class Stack:
         return SessionId(next(self.session_numbers))
 
     def reply(
-        self, request: Request, flow: Flow, status: int, reason: str = "", headers: Sequence[tuple[str, str]] = ()
+        self,
+        request: Request,
+        flow: Flow,
+        status: int,
+        *,
+        headers: Sequence[tuple[str, str]] = (),
+        to_tag: str | None = None,
     ) -> None:
         """Answer without a transaction (RFC 3261 8.2.7): a repeated request gets the same answer, made anew."""
         if request.method == "ACK":
@@ -121,7 +127,7 @@ class Stack:
         fields = list(headers)
         if status == 503:
             fields.append(("Retry-After", str(_RETRY_AFTER_S)))
-        response = Response.build(request, status, reason or None, self._stateless_tag(request), fields)
+        response = Response.build(request, status, None, to_tag or self._stateless_tag(request), fields)
         self.outbox.send_response(reply_flow(request, flow), response, response.to_bytes(), request.method)
 
     def random(self, below: int) -> int:

@@ -228,7 +228,7 @@ class ClientTransaction(_Transaction):
 class ServerTransaction(_Transaction):
     """A request of the peer that is being answered. Made by `Transactions.server`."""
 
-    __slots__ = ("_data", "_key", "_merge_key", "_request", "method", "number", "user")
+    __slots__ = ("_data", "_key", "_merge_key", "_request", "method", "number", "to_tag", "user")
 
     def __init__(
         self, layer: Transactions, request: Request, key: ServerKey, merge_key: ServerKey | None, flow: Flow
@@ -241,6 +241,8 @@ class ServerTransaction(_Transaction):
         self.method = request.method
         self.number = request.cseq.number
         """CSeq number."""
+        self.to_tag: str | None = None
+        """The tag of our responses, where a usage has chosen one; the 200 to CANCEL has the same (RFC 3261 9.2)."""
         self.user: ServerUser | None = None
         """Told of what comes later; None where nobody waits for it."""
         self._key = key

@@ -276,6 +276,7 @@ def test_cancel_finds_its_invite_and_only_that() -> None:
         raw.ask("CANCEL", branch="z9hG4bKone", fields=[("Reason", 'SIP;cause=200;text="elsewhere"')])
     wire.run(0.1)
     assert sorted(raw.statuses()) == [100, 200, 200, 481, 487]
+    assert len({each.to_tag for each in raw.responses() if each.status in (200, 487)}) == 1
     cancelled = station.told(InviteCancelled)
     assert [each.reason for each in cancelled if isinstance(each, InviteCancelled)] == [
         'SIP;cause=200;text="elsewhere"'
