@@ -53,11 +53,13 @@ def media(config: ConfigOption = None) -> None:
 
 @app.command("check-config")
 def check_config(file: Annotated[Path, typer.Argument(help="The configuration file.")]) -> None:
-    """Check a configuration file, and the dialplan that it names, without starting anything."""
+    """Check a configuration file, the dialplan and the music that it names, without starting anything."""
     from engine.app.dialplan_file import configured_dialplan  # noqa: PLC0415 - brings calls and dialplan
+    from engine.app.sounds import hold_music  # noqa: PLC0415
 
     loaded = load_config(file)
     configured_dialplan(loaded)
+    hold_music(loaded)
     print(f"{file}: good. SIP {loaded.sip.host}:{loaded.sip.port}, API {loaded.api.host}:{loaded.api.port}.")
 
 

@@ -29,7 +29,7 @@ from engine.app.orphans import Orphans
 from engine.app.peers import AgentCredentials, TrunkPeers
 from engine.app.queue_log_file import QueueLogFile
 from engine.app.records import RecordKeeper
-from engine.app.share import shared_file
+from engine.app.sounds import hold_music
 from engine.app.state import StateDir
 from engine.app.status_keeper import StatusKeeper
 from engine.app.storage import Storage, open_storage
@@ -175,15 +175,6 @@ async def load_tokens(state: StateDir, store: TokenStore, thread: ThreadPoolExec
     """Names of all good API tokens by SHA-256: those of the store, and the one of the state directory."""
     stored = await asyncio.get_running_loop().run_in_executor(thread, store.digests)
     return {**stored, token_digest(state.secret("api-token")): "local"}
-
-
-def hold_music(config: Config) -> str:
-    """Absolute path of the music for those who wait. Raises ConfigError when a configured file is not there."""
-    if not config.media.music:
-        return str(shared_file("dialplans/sounds/hold-music.wav"))
-    if not Path(config.media.music).is_file():
-        raise ConfigError(f"media.music: {config.media.music} is not there; it must be a WAV file, or empty")
-    return config.media.music
 
 
 def build_core(
