@@ -20,7 +20,7 @@ def hold_music(config: Config) -> str:
     except OSError as error:
         reason = error.strerror
     except (wave.Error, EOFError) as error:
-        reason = f"is no WAV file ({error or 'it is empty'})"
+        reason = f"is no WAV file ({str(error) or 'it is empty'})"
     else:
         return str(Path(config.media.music).absolute())
     raise ConfigError(f"media.music: {config.media.music}: {reason}; it must be a PCM WAV file, or empty")

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from engine.acd.centre import Acd
 from engine.api.application import create_app
@@ -43,7 +42,6 @@ from engine.calls.sip_leg import SipLegs
 from engine.clock import Clock
 from engine.dialplan.check import name_warnings
 from engine.dialplan.router import DialplanRouter
-from engine.errors import ConfigError
 from engine.ids import IdSource
 from engine.metrics.gauges import EngineGauges
 from engine.metrics.metrics import MetricSet
