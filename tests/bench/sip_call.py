@@ -2,9 +2,9 @@
 
     python tests/bench/sip_call.py [calls] [--profile]
 
-The engine's side has 14 messages on two dialogs. Only it is timed: the messages of the trunk and of the phone are made by
-two other endpoints outside of the measured time. Prints microseconds of CPU per call, the best and the median of five runs.
-"""
+The engine's side has 14 messages on two dialogs. Only it is timed: the messages of the trunk and of the phone are made
+by two other endpoints outside of the measured time. Prints microseconds of CPU per call, the best and the median of
+five runs."""
 
 from __future__ import annotations
 

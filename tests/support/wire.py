@@ -6,7 +6,7 @@
     assert a.events[-1].event == ...
 
 Every random choice comes from the seed, so a failing run repeats. Streams (TCP) neither lose nor reorder; they are
-opened with `connect` and cut with `cut`. """
+opened with `connect` and cut with `cut`."""
 
 from __future__ import annotations
 
