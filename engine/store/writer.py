@@ -39,6 +39,7 @@ STUCK_S: Final = 5.0
 """A record that waits longer than this makes the writer degraded even without an error (a disk that hangs)."""
 
 _log = logging.getLogger(__name__)
+"""Lines carry their `pairs` as `engine.app.logs` prints them."""
 
 
 class WriterHealth(StrEnum):
@@ -218,7 +219,7 @@ class EventWriter:
                 raise
             self._rejected += len(entry.records)
             seqs = ",".join(str(record.seq) for record in entry.records)
-            _log.error("event=store_rejected seqs=%s error=%r", seqs, brief(error))
+            _log.error("store_rejected", extra={"pairs": {"seqs": seqs, "reason": brief(error)}})
 
     def _write(self, batch: Sequence[_Entry]) -> None:
         records = [record for entry in batch for record in entry.records]
@@ -233,7 +234,7 @@ class EventWriter:
             recovered, self._last_error = self._last_error, ""
             self._changed.notify_all()
         if recovered:
-            _log.warning("event=store_recovered pending=%d", self._pending)
+            _log.warning("store_recovered", extra={"pairs": {"pending": self._pending, "after": recovered}})
 
     def _failed(self, error: Exception, pause: float) -> bool:
         """Note the failure and rest. True when closing and out of time."""
@@ -242,7 +243,8 @@ class EventWriter:
             self._last_error = brief(error)
             self._changed.notify_all()
         if first:
-            _log.error("event=store_degraded pending=%d error=%r", self._pending, self._last_error)
+            pairs = {"pending": self._pending, "reason": self._last_error}
+            _log.error("store_degraded", extra={"pairs": pairs})
         with self._changed:
             if self._give_up_at is None:
                 self._changed.wait_for(lambda: self._closing, pause)
