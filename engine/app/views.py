@@ -132,7 +132,7 @@ def media_view(core: Core) -> MediaView:
         pid=0 if welcome is None else welcome.pid,
         port_min=0 if welcome is None else welcome.port_min,
         port_max=0 if welcome is None else welcome.port_max,
-        legs=0 if stats is None else stats.legs,
+        legs=stats.legs if stats is not None else 0 if welcome is None else welcome.legs,
         relayed_edges=0 if stats is None else stats.relayed_edges,
         mixed_legs=0 if stats is None else stats.mixed_legs,
         lateness_p50_ms=0.0 if stats is None else stats.lateness_p50_ms,

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.asterisk import Asterisks
 from tests.support.engine import Engine
+from tests.support.live_centre import LiveCentre
 from tests.support.parts import require
 from tests.support.ports import PortPool
 from tests.support.procs import Processes
@@ -47,3 +48,21 @@ def engines(procs: Processes, ports: PortPool, tmp_path: Path) -> Callable[..., 
         return Engine(procs, ports, tmp_path / name, settings=settings)
 
     return make
+
+
+@pytest.fixture
+def centres(engines: Callable[..., Engine], ports: PortPool) -> Iterator[Callable[..., LiveCentre]]:
+    """Starts engines with queue `demo` and trunk `pbx`; the phones by hand around them vanish after the test."""
+    made: list[LiveCentre] = []
+
+    def start(name: str = "engine", **settings: Mapping[str, object]) -> LiveCentre:
+        centre = LiveCentre(engines(name, **settings), ports)
+        made.append(centre)
+        centre.engine.start()
+        centre.queue()
+        centre.trunk()
+        return centre
+
+    yield start
+    for centre in made:
+        centre.close()

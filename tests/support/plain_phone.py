@@ -1,0 +1,415 @@
+"""A telephone by hand on real sockets, UDP or TCP: registers, calls, answers, holds, presses digits, speaks in marks.
+
+It does what a test tells it and no more, so that it can also misbehave: let ring, fall silent, drop its connection. One
+thread of its own serves its sockets; everything else is called from the test.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Literal
+
+from tests.support.plain_message import (
+    Field,
+    Heard,
+    answer,
+    authorization,
+    cut,
+    media_address,
+    read,
+    sdp,
+    token,
+    write,
+)
+from tests.support.plain_voice import Voice
+from tests.support.ports import PortPool
+from tests.support.procs import wait_until
+
+T1_S = 0.5
+Behaviour = Literal["answer", "ring", "ignore"] | int
+"""What is done with a call that comes in: an int is the status it is refused with."""
+
+
+class Talk:
+    """One dialog of a phone."""
+
+    def __init__(self, phone: PlainPhone, *, call_id: str, local: str, remote: str, target: str) -> None:
+        self._phone = phone
+        self.call_id = call_id
+        self.local = local
+        """Our From or To value, tag and all."""
+        self.remote = remote
+        self.target = target
+        """Request-URI within the dialog."""
+        self.number = 1
+        """CSeq of our last request."""
+        self.responses: list[Heard] = []
+        self.bye: Heard | None = None
+        """How the other side ended it."""
+        self.cancelled: Heard | None = None
+        self.acked = False
+        """Our 200 was acknowledged."""
+        self.invite: Heard | None = None
+        """The request that brought it, of calls that came in."""
+
+    @property
+    def status(self) -> int:
+        """The last response to our INVITE; 0 before any."""
+        return self.responses[-1].status if self.responses else 0
+
+    def wait(self, status: int, *, timeout: float = 5.0) -> Heard:
+        """Return the response with this status."""
+
+        def came() -> bool:
+            return any(each.status == status for each in self.responses)
+
+        wait_until(came, timeout=timeout, what=f"{status}; came {[each.start for each in self.responses]}")
+        return next(each for each in self.responses if each.status == status)
+
+    def wait_bye(self, *, timeout: float = 5.0) -> Heard:
+        """Return the other side's BYE."""
+        wait_until(lambda: self.bye is not None, timeout=timeout, what=f"a BYE to {self._phone.user}")
+        assert self.bye is not None
+        return self.bye
+
+    def hang_up(self) -> Heard:
+        """Say BYE and return what is answered."""
+        self._phone.voice.peer = None
+        return self._phone.ask("BYE", self.target, self._dialog_fields("BYE"))
+
+    def change(self, direction: str) -> Heard:
+        """Re-INVITE with this direction: `sendonly` holds, `sendrecv` resumes."""
+        phone = self._phone
+        body = sdp(phone.host, phone.voice.address[1], direction=direction, version=self.number + 1)
+        fields = [
+            *self._dialog_fields("INVITE"),
+            ("Contact", f"<{phone.contact}>"),
+            ("Content-Type", "application/sdp"),
+        ]
+        heard = phone.ask("INVITE", self.target, fields, body)
+        phone.acknowledge(heard, self.target)
+        return heard
+
+    def cancel(self) -> None:
+        """Take our INVITE back."""
+        self._phone.cancel(self)
+
+    def _dialog_fields(self, method: str) -> list[Field]:
+        self.number += 1
+        return [
+            ("From", self.local),
+            ("To", self.remote),
+            ("Call-ID", self.call_id),
+            ("CSeq", f"{self.number} {method}"),
+        ]
+
+
+class PlainPhone:
+    """See the module. Use it as a context manager."""
+
+    def __init__(
+        self,
+        user: str,
+        server: tuple[str, int],
+        ports: PortPool,
+        *,
+        password: str = "",
+        transport: Literal["udp", "tcp"] = "udp",
+        host: str = "127.0.0.1",
+        port: int | None = None,
+        mark: int = 0x91,
+    ) -> None:
+        self.user, self.server, self.password, self.host = user, server, password, host
+        self.transport = transport
+        self.voice = Voice(host, ports.block(2, even=True).start, mark)
+        self.behaviour: Behaviour = "answer"
+        self.heard: list[Heard] = []
+        """Everything that came, in order."""
+        self.talks: dict[str, Talk] = {}
+        """By Call-ID."""
+        self.port = ports.one() if port is None else port
+        self.disconnected = False
+        """The server closed the connection."""
+        self._branches: dict[str, str] = {}
+        """Of our last INVITE, by Call-ID."""
+        self._offer = b""
+        self._sent: dict[tuple[str, str], bytes] = {}
+        """Our last response by Call-ID and CSeq, for what is repeated."""
+        self._buffer = bytearray()
+        self._open = True
+        self._socket = self._connect()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self.voice.socket, selectors.EVENT_READ)
+        self._selector.register(self._socket, selectors.EVENT_READ)
+        self._thread = threading.Thread(target=self._serve, name=f"phone-{user}", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> PlainPhone:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.vanish()
+
+    def vanish(self) -> None:
+        """Be gone without a word, as a phone whose power is cut."""
+        if self._open:
+            self._open = False
+            self._thread.join()
+            self._selector.close()
+            self._socket.close()
+            self.voice.close()
+
+    @property
+    def contact(self) -> str:
+        return f"sip:{self.user}@{self.host}:{self.port};transport={self.transport}"
+
+    @property
+    def address_of_record(self) -> str:
+        return f"sip:{self.user}@{self.server[0]}"
+
+    # --- what a test does with it ---
+
+    def register(self, *, expires: int = 300, algorithm: str = "SHA-256") -> Heard:
+        """Register, proving who we are when asked; the final answer."""
+        uri = f"sip:{self.server[0]}"
+        own = f"<{self.address_of_record}>"
+        call_id, tag = token("r"), token("t")
+
+        def fields(number: int, *more: Field) -> list[Field]:
+            return [
+                ("From", f"{own};tag={tag}"),
+                ("To", own),
+                ("Call-ID", call_id),
+                ("CSeq", f"{number} REGISTER"),
+                ("Contact", f"<{self.contact}>"),
+                ("Expires", str(expires)),
+                ("User-Agent", "plain"),
+                *more,
+            ]
+
+        first = self.ask("REGISTER", uri, fields(1))
+        if first.status != 401:
+            return first
+        return self.ask("REGISTER", uri, fields(2, self.proof(first, "REGISTER", uri, algorithm)))
+
+    def proof(self, challenged: Heard, method: str, uri: str, algorithm: str = "SHA-256") -> Field:
+        """The Authorization field that answers a 401."""
+        offered = [value for _, value in challenged.all("www-authenticate")]
+        wanted = next(each for each in offered if f"algorithm={algorithm}" in each.replace('"', ""))
+        return authorization(wanted, user=self.user, password=self.password, method=method, uri=uri)
+
+    def call(self, number: str, *, direction: str = "sendrecv", formats: str = "0 101") -> Talk:
+        """Send an INVITE; a challenge is answered, a 2xx acknowledged, and then we speak. Returns at once."""
+        uri = f"sip:{number}@{self.server[0]}:{self.server[1]}"
+        talk = Talk(
+            self,
+            call_id=token("i"),
+            local=f"<{self.address_of_record}>;tag={token('t')}",
+            remote=f"<{uri}>",
+            target=uri,
+        )
+        self.talks[talk.call_id] = talk
+        self._offer = sdp(self.host, self.voice.address[1], direction=direction, formats=formats)
+        self._invite(talk)
+        return talk
+
+    def talk(self, index: int = -1, *, timeout: float = 5.0) -> Talk:
+        """The latest call that came in, once it is there."""
+
+        def coming() -> list[Talk]:
+            return [talk for talk in self.talks.values() if talk.invite is not None]
+
+        wait_until(lambda: bool(coming()), timeout=timeout, what=f"a call to {self.user}")
+        return coming()[index]
+
+    def pick_up(self, talk: Talk) -> None:
+        """Answer a call that rings."""
+        assert talk.invite is not None
+        self._accept(talk, talk.invite)
+
+    def probe(self) -> Heard:
+        """Ask OPTIONS of the server; its answer."""
+        uri = f"sip:{self.server[0]}:{self.server[1]}"
+        tag = token("t")
+        fields = [("From", f"<{self.address_of_record}>;tag={tag}"), ("To", f"<{uri}>")]
+        return self.ask("OPTIONS", uri, [*fields, ("Call-ID", token("o")), ("CSeq", "1 OPTIONS")])
+
+    def ask(self, method: str, uri: str, fields: Sequence[Field], body: bytes = b"", *, timeout: float = 5.0) -> Heard:
+        """Send a request, again if need be, and return its final response."""
+        branch = token("z9hG4bK")
+        data = self._request(method, uri, branch, fields, body)
+        deadline = time.monotonic() + timeout
+        found: list[Heard] = []
+
+        def answered() -> bool:
+            found[:] = [each for each in self.heard if each.status >= 200 and f"branch={branch}" in each["via"]]
+            return bool(found)
+
+        while True:
+            self.send(data)
+            with contextlib.suppress(AssertionError):
+                wait_until(answered, timeout=T1_S if self.transport == "udp" else timeout, what="an answer")
+                return found[0]
+            assert time.monotonic() < deadline, f"{self.user}: no answer to {method} in {timeout:g} s"
+
+    def send(self, data: bytes) -> None:
+        """Put octets on the wire, whatever they are."""
+        if self.transport == "udp":
+            self._socket.sendto(data, self.server)
+        else:
+            self._socket.sendall(data)
+
+    def acknowledge(self, response: Heard, uri: str) -> None:
+        """ACK a final response to an INVITE of ours."""
+        ok = 200 <= response.status < 300
+        via = response["via"].split(";branch=")[1].split(";")[0]
+        branch = token("z9hG4bK") if ok else via
+        fields = [("From", response["from"]), ("To", response["to"]), ("Call-ID", response["call-id"])]
+        self.send(self._request("ACK", uri, branch, [*fields, ("CSeq", f"{response.number} ACK")]))
+
+    def cancel(self, talk: Talk) -> None:
+        branch = self._branches[talk.call_id]
+        fields = [("From", talk.local), ("To", talk.remote), ("Call-ID", talk.call_id)]
+        self.send(self._request("CANCEL", talk.target, branch, [*fields, ("CSeq", f"{talk.number} CANCEL")]))
+
+    # --- inside ---
+
+    def _connect(self) -> socket.socket:
+        kind = socket.SOCK_DGRAM if self.transport == "udp" else socket.SOCK_STREAM
+        made = socket.socket(socket.AF_INET, kind)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((self.host, self.port))
+        if self.transport == "tcp":
+            made.connect(self.server)
+        made.settimeout(2.0)
+        return made
+
+    def _request(self, method: str, uri: str, branch: str, fields: Sequence[Field], body: bytes = b"") -> bytes:
+        via = f"SIP/2.0/{self.transport.upper()} {self.host}:{self.port};branch={branch};rport"
+        return write(f"{method} {uri} SIP/2.0", [("Via", via), ("Max-Forwards", "70"), *fields], body)
+
+    def _invite(self, talk: Talk, *proof: Field) -> None:
+        branch = self._branches[talk.call_id] = token("z9hG4bK")
+        fields = [("From", talk.local), ("To", talk.remote), ("Call-ID", talk.call_id)]
+        fields += [("CSeq", f"{talk.number} INVITE"), ("Contact", f"<{self.contact}>"), *proof]
+        data = self._request("INVITE", talk.target, branch, [*fields, ("Content-Type", "application/sdp")], self._offer)
+        self.send(data)
+
+    def _serve(self) -> None:
+        while self._open:
+            due = self.voice.due()
+            wait = 0.05 if due is None else max(0.0, min(0.05, due - time.monotonic()))
+            for key, _ in self._selector.select(wait):
+                if key.fileobj is self.voice.socket:
+                    self.voice.receive()
+                else:
+                    self._read()
+            self.voice.send_due(time.monotonic())
+
+    def _read(self) -> None:
+        try:
+            data = self._socket.recv(65535)
+        except OSError:
+            return
+        if self.transport == "udp":
+            self._message(data)
+            return
+        if not data:
+            self.disconnected = True
+            self._selector.unregister(self._socket)
+            return
+        self._buffer += data
+        for message in cut(self._buffer):
+            self._message(message)
+
+    def _message(self, data: bytes) -> None:
+        message = read(data)
+        talk = self.talks.get(message["call-id"])
+        if message.status:
+            if (
+                talk is not None
+                and message.method == "INVITE"
+                and talk.invite is None
+                and message.number == talk.number
+            ):
+                self._response(talk, message)
+        elif (known := self._sent.get((message["call-id"], message["cseq"]))) is not None:
+            self.send(known)
+        else:
+            self._serve_request(message, talk)
+        self.heard.append(message)
+
+    def _response(self, talk: Talk, message: Heard) -> None:
+        if message.status >= 300:
+            self.acknowledge(message, talk.target)
+        if message.status == 401 and self.password and all(each.status != 401 for each in talk.responses):
+            proof = self.proof(message, "INVITE", talk.target)
+            talk.number += 1
+            talk.responses.append(message)
+            self._invite(talk, proof)
+            return
+        if 200 <= message.status < 300:
+            talk.remote, talk.target = message["to"], message.contact_uri
+            self.acknowledge(message, talk.target)
+            self.voice.peer = media_address(message.body)
+        talk.responses.append(message)
+
+    def _serve_request(self, message: Heard, talk: Talk | None) -> None:
+        serve: dict[str, Callable[[Heard, Talk | None], None]] = {"INVITE": self._invited, "ACK": self._acked}
+        serve |= {"BYE": self._ended, "CANCEL": self._cancelled}
+        if message.method in serve:
+            serve[message.method](message, talk)
+        else:
+            self._answer(message, 200, "OK")
+
+    def _answer(
+        self, request: Heard, status: int, reason: str, *, fields: Sequence[Field] = (), body: bytes = b""
+    ) -> None:
+        data = answer(request, status, reason, tag=f"p{self.port}", fields=fields, body=body)
+        self._sent[request["call-id"], request["cseq"]] = data
+        self.send(data)
+
+    def _invited(self, message: Heard, talk: Talk | None) -> None:
+        if talk is not None:
+            self._accept(talk, message)
+            return
+        local = f"{message['to']};tag=p{self.port}"
+        talk = Talk(self, call_id=message["call-id"], local=local, remote=message["from"], target=message.contact_uri)
+        talk.number, talk.invite = 100, message
+        self.talks[talk.call_id] = talk
+        if isinstance(self.behaviour, int):
+            self._answer(message, self.behaviour, "No")
+        elif self.behaviour != "ignore":
+            self._answer(message, 180, "Ringing", fields=[("Contact", f"<{self.contact}>")])
+            if self.behaviour == "answer":
+                self._accept(talk, message)
+
+    def _accept(self, talk: Talk, message: Heard) -> None:
+        body = sdp(self.host, self.voice.address[1])
+        fields = [("Contact", f"<{self.contact}>"), ("Content-Type", "application/sdp")]
+        self._answer(message, 200, "OK", fields=fields, body=body)
+        self.voice.peer = media_address(message.body)
+
+    def _acked(self, message: Heard, talk: Talk | None) -> None:
+        if talk is not None and talk.cancelled is None:
+            talk.acked = True
+
+    def _ended(self, message: Heard, talk: Talk | None) -> None:
+        self._answer(message, 200 if talk is not None else 481, "OK" if talk is not None else "No such call")
+        if talk is not None:
+            talk.bye = message
+            self.voice.peer = None
+
+    def _cancelled(self, message: Heard, talk: Talk | None) -> None:
+        self._answer(message, 200, "OK")
+        if talk is not None and talk.invite is not None:
+            talk.cancelled = message
+            self._answer(talk.invite, 487, "Request Terminated")
