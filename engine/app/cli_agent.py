@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ import typer
 from engine.app.administration import Administration, administration
 from engine.app.cli_common import ConfigOption, JsonOption, given, show
 from engine.app.config import load_config
-from engine.errors import InvalidRequest
+from engine.errors import EngineError, InvalidRequest
 
 app = typer.Typer(help="Add, change, list and remove agents, and change their status.", no_args_is_help=True)
 
@@ -33,9 +34,14 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Add an agent and show the SIP secret, once."""
+    penalties = _penalties(queue)
     with administration(load_config(config)) as admin:
         admin.write("agent", name, given(display=display, context=context), "create")
-        _join(admin, name, queue)
+        try:
+            _join(admin, name, penalties)
+        except EngineError:
+            admin.drop("agent", name)
+            raise
         secret = admin.rotate_secret(name)
     _show_secret(name, secret, as_json=as_json)
 
@@ -52,9 +58,10 @@ def set_(
     config: ConfigOption = None,
 ) -> None:
     """Change an agent; what is not given stays."""
+    penalties = _penalties(queue)
     with administration(load_config(config)) as admin:
         admin.write("agent", name, given(display=display, context=context), "update")
-        _join(admin, name, queue)
+        _join(admin, name, penalties)
         for left in no_queue or ():
             admin.drop("member", f"{left}/{name}")
     print(f"agent {name} changed")
@@ -102,12 +109,20 @@ def status(
     print(f"agent {name} is now {wanted}" + (f": {reason}" if reason else ""))
 
 
-def _join(admin: Administration, agent: str, queues: list[str] | None) -> None:
+def _penalties(queues: list[str] | None) -> dict[str, int]:
+    """What --queue says, by queue."""
+    penalties = {}
     for text in queues or ():
         queue, _, penalty = text.partition(":")
         if penalty and not penalty.isdecimal():
             raise InvalidRequest(f"--queue {text!r}: the penalty {penalty!r} is not a whole number")
-        admin.write("member", f"{queue}/{agent}", {"penalty": int(penalty or 0)}, "replace")
+        penalties[queue] = int(penalty or 0)
+    return penalties
+
+
+def _join(admin: Administration, agent: str, penalties: Mapping[str, int]) -> None:
+    for queue, penalty in penalties.items():
+        admin.write("member", f"{queue}/{agent}", {"penalty": penalty}, "replace")
 
 
 def _show_secret(name: str, secret: str, *, as_json: bool) -> None:

@@ -13,8 +13,9 @@ import random
 import subprocess
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from importlib.util import find_spec
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,7 +41,9 @@ class Demo:
         """Raises ConfigError without the softphone, Unavailable when a command fails."""
         if find_spec("pjsua2") is None:
             raise ConfigError("--demo needs the softphone: pip install 'hearthline[softphone]', or use `make run`")
-        self._sip_port = config.sip.port
+        self.config_file = config_file
+        self._host = "127.0.0.1" if ip_address(config.sip.host).is_unspecified else config.sip.host
+        self._address = f"{f'[{self._host}]' if ':' in self._host else self._host}:{config.sip.port}"
         self._caller_port = config.sip.port + 10
         self._config_option = [] if config_file is None else ["--config", str(config_file)]
         self._state = StateDir(config.state_dir)
@@ -52,9 +55,10 @@ class Demo:
         self._ended = asyncio.Event()
         self._set_up()
 
-    async def run(self, ready: Awaitable[None]) -> None:
-        """Start both phones and, once the engine is ready for calls, call again and again, until `stop`."""
-        server = f"sip:127.0.0.1:{self._sip_port}"
+    async def run(self, ready: Awaitable[None], *, say: Callable[[str], None]) -> None:
+        """Start both phones and, once the engine is ready for calls, call again and again, until `stop`. Should one
+        of them end before, `say` is told and the engine goes on without."""
+        server = f"sip:{self._address}"
         voice = ["--audio", "file", "--file", str(shared_file("dialplans/sounds/announcement.wav"))]
         agent = await self._phone(
             "agent",
@@ -66,7 +70,9 @@ class Demo:
             *("--server", server, "--user", "5550100", "--no-register", "--local-port", str(self._caller_port)),
             *("--audio", "tone", "--tone-hz", "440"),
         )
-        await asyncio.gather(agent.follow(), self._call_again_and_again(caller, ready))
+        await asyncio.gather(
+            self._watch(agent, "agent", say), self._watch(caller, "caller", say), self._call(caller, ready)
+        )
 
     async def stop(self) -> None:
         """End both phones in good order."""
@@ -79,16 +85,21 @@ class Demo:
         self._phones.append(phone)
         return phone
 
-    async def _call_again_and_again(self, phone: _Phone, ready: Awaitable[None]) -> None:
-        following = asyncio.ensure_future(phone.follow())
+    async def _watch(self, phone: _Phone, name: str, say: Callable[[str], None]) -> None:
+        status = await phone.follow()
+        if not self._ended.is_set():
+            self._ended.set()
+            log = self._state.log_dir / f"demo-{name}.log"
+            say(f"The demo is over: its {name} has ended with status {status}; {log} may say why.")
+
+    async def _call(self, phone: _Phone, ready: Awaitable[None]) -> None:
         await phone.seen("ready")
         await ready
         while not self._ended.is_set():
-            phone.command({"cmd": "dial", "uri": f"sip:{_NUMBER}@127.0.0.1:{self._sip_port}"})
+            phone.command({"cmd": "dial", "uri": f"sip:{_NUMBER}@{self._address}"})
             await self._rest(random.uniform(*_STAY_S))
             phone.command({"cmd": "hangup"})
             await self._rest(random.uniform(*_PAUSE_S))
-        await following
 
     async def _rest(self, seconds: float) -> None:
         try:
@@ -99,8 +110,9 @@ class Demo:
     # --- set-up ---
 
     def _set_up(self) -> None:
-        marker = self._folder / "trunk-port"
-        if self._secret_file.exists() and marker.exists() and marker.read_text() == str(self._caller_port):
+        marker = self._folder / "caller"
+        caller = f"{self._host} {self._caller_port}"
+        if self._secret_file.exists() and marker.exists() and marker.read_text() == caller:
             return
         self._hearthline("queue", "add", _QUEUE, "--wrap-up", "2")
         answer = self._hearthline("agent", "add", _AGENT, "--queue", _QUEUE, "--display", "Demo agent", "--json")
@@ -110,10 +122,10 @@ class Demo:
         descriptor = os.open(self._secret_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as out:
             out.write(json.loads(answer)["secret"])
-        place = ("--host", "127.0.0.1", "--port", str(self._caller_port), "--match-port", "--ping", "0")
+        place = ("--host", self._host, "--port", str(self._caller_port), "--match-port", "--ping", "0")
         if self._hearthline("trunk", "add", _TRUNK, *place) is None:
             self._hearthline("trunk", "set", _TRUNK, *place)
-        marker.write_text(str(self._caller_port))
+        marker.write_text(caller)
 
     def _hearthline(self, *words: str) -> str | None:
         """Run a command and show it; what it printed, or None when it says that the thing exists already."""
@@ -147,8 +159,8 @@ class _Phone:
             )
         return cls(process)
 
-    async def follow(self) -> None:
-        """Read what the phone says until it ends."""
+    async def follow(self) -> int:
+        """Read what the phone says until it ends; its exit status."""
         assert self._process.stdout is not None
         async for line in self._process.stdout:
             try:
@@ -161,6 +173,7 @@ class _Phone:
         async with self._news:
             self._seen.add("")
             self._news.notify_all()
+        return await self._process.wait()
 
     async def seen(self, event: str) -> None:
         """Wait for an event, or for the end of the phone."""

@@ -65,8 +65,9 @@ class Service:
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining: asyncio.Task[None] | None = None
         self._stopping = False
+        self._console = CallConsole()
         if demo is not None:
-            engine.keeper.add_reader(CallConsole().observe)
+            engine.keeper.add_reader(self._console.observe)
 
     def run(self) -> None:
         """Run the reactor until a signal ends it."""
@@ -87,8 +88,8 @@ class Service:
         host, port = engine.api.address
         note("listening", sip=f"{config.sip.host}:{config.sip.port}", api=f"http://{host}:{port}", version=VERSION)
         if self._demo is not None:
-            print(greeting(config), flush=True)
-            self._task(self._demo.run(engine.driver.until(engine.core.media.ready)))
+            print(greeting(config, self._demo.config_file), flush=True)
+            self._task(self._demo.run(engine.driver.until(engine.core.media.ready), say=self._console.say))
 
     def _task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run work beside the reactor; what it raises ends the engine, for nothing may fail unseen."""
@@ -124,6 +125,13 @@ class Service:
         self._signalled(signal.SIGINT)
 
     async def _stop(self) -> None:
+        try:
+            await self._wind_down()
+        finally:
+            # Whatever went wrong, the process ends; `_task_done` tells what it was.
+            self._reactor.stop()
+
+    async def _wind_down(self) -> None:
         engine, core, driver = self._engine, self._engine.core, self._engine.driver
         note("stopping", calls=core.calls.live().calls)
         if self._demo is not None:
@@ -137,7 +145,6 @@ class Service:
         await engine.media.stop()
         await engine.transports.stop()
         await self._others_end()
-        self._reactor.stop()
 
     async def _others_end(self) -> None:
         """Wait for the API's last answers and the demo; a drain that was cut short has nothing left to wait for."""
