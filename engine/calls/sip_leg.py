@@ -1,9 +1,8 @@
-"""Legs that speak SIP: the one file of this layer that imports `engine.sip`.
+"""Legs that speak SIP. With `sip_media.py`, its half for media, the one place of this layer that imports `engine.sip`.
 
 `SipLegs` turns what the endpoint tells (`handle`) into neutral events (`take_events`), and the commands of `LegPort`
 into actions of the endpoint. Every leg runs on the table of `calls/leg.py`; each of its actions is a method here.
-Offer and answer (RFC 3264) are made here too: for INVITEs with an offer and without (the answer then comes in the ACK),
-and for the peer's re-INVITEs, by which phones hold and resume.
+Offer and answer (RFC 3264) are made by each leg's `SipMedia`.
 """
 
 from __future__ import annotations
@@ -16,20 +15,20 @@ from typing import Any, Final
 from engine.calls import events as neutral
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.directory import Change, Directory, Drop, Put, Trunk
-from engine.calls.events import LegEvent, LocalMedia, Party, PresenceEvent, RemoteMedia
+from engine.calls.events import LegEvent, LocalMedia, Party, PresenceEvent
 from engine.calls.final_status import cancel_text, failure_cause, hangup_text, refusal_status
 from engine.calls.leg import LegAction, LegInput, LegState
 from engine.calls.leg_book import BookedLeg, LegBook
 from engine.calls.ports import AgentPhone, Destination, TrunkNumber
+from engine.calls.sip_media import SipMedia
 from engine.calls.trunk_watch import TrunkHealth, TrunkWatch
 from engine.ids import AgentName, IdSource, LegId, TrunkName
-from engine.media.commands import Codec, Direction
 from engine.sip import events as sip
 from engine.sip.endpoint import Endpoint
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.events import PingId, SessionId, SipEvent
 from engine.sip.flow import Address, Flow, Transport
-from engine.sip.offer_answer import Agreed, AudioCodec, Local, NotAcceptable, make_answer, make_offer, read_answer
+from engine.sip.offer_answer import NotAcceptable
 from engine.sip.stack import Target
 from engine.sip.uri import SipUri
 
@@ -50,21 +49,12 @@ _GIVEN_UP: Final = EndCause(outcome=Outcome.CLIENT, reason=Reason.ABANDONED, sip
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Leg(BookedLeg):
-    """One leg and what was said of media on it."""
+    """One leg."""
 
-    number: int
-    """The session id of our descriptions (`o=`)."""
     incoming: bool
     by_peer: Reason
     """What it is called when this leg's peer hangs up."""
-    flow: Flow | None = None
-    offer: bytes | None = None
-    """The offer that waits for its answer: the peer's in `offered` and `alerting`, else ours."""
-    early: bytes | None = None
-    """A description in a provisional answer, in case the final one has none."""
-    media: LocalMedia | None = None
-    agreed: Agreed | None = None
-    version: int = 0
+    media: SipMedia
 
 
 class SipLegs:
@@ -150,21 +140,20 @@ class SipLegs:
         to_agent = destination.agent if isinstance(destination, AgentPhone) else None
         by_peer = Reason.CALLED_HANGUP if to_agent is None else Reason.AGENT_HANGUP
         placed = self._new_leg(leg, incoming=False, by_peer=by_peer)
-        placed.media = media
+        placed.media.local = media
         self._book.step(placed, LegInput.PLACE)
         target = self._target(destination)
         if target is None:
             self._book.gone(placed, _UNREACHABLE)
             return
-        placed.flow = target.flow
-        placed.offer = make_offer(self._local(placed, media.codecs))
+        placed.media.flow = target.flow
         try:
             session = self._endpoint.invite(
                 target,
                 from_user=caller.number or _ANONYMOUS,
                 from_display=caller.display,
                 to_user=to_agent,
-                sdp=placed.offer,
+                sdp=placed.media.describe(media.codecs),
                 now=now,
             )
         except LocalSipError:
@@ -181,9 +170,9 @@ class SipLegs:
         if (found := self._book.command(leg, LegInput.ANSWER)) is None:
             return
         answered = found[0]
-        answered.media = media
+        answered.media.local = media
         try:
-            sdp = self._describe(answered, media.codecs)
+            sdp = answered.media.describe(media.codecs)
         except RemoteSipError as error:
             self._refuse_media(answered, error, now)
             return
@@ -219,7 +208,7 @@ class SipLegs:
 
     def _invite_received(self, event: sip.InviteReceived, now: float) -> None:
         leg = self._new_leg(LegId(self._ids.token()), incoming=True, by_peer=Reason.CALLER_HANGUP)
-        leg.flow, leg.offer = event.flow, event.sdp
+        leg.media.flow, leg.media.offer = event.flow, event.sdp
         self._book.bind(leg, event.session)
         self._book.step(leg, LegInput.INCOMING)
         origin, caller = _origin(event.peer), Party(number=event.from_user, display=event.from_display)
@@ -231,40 +220,35 @@ class SipLegs:
         self._book.gone(leg, _GIVEN_UP)
 
     def _ack_received(self, leg: _Leg, event: sip.AckReceived, now: float) -> None:
-        offer, leg.offer = leg.offer, None
-        if offer is None:
-            if leg.state is LegState.ANSWERING:
-                self._confirmed(leg)
-            return
-        # The ACK answers the offer that we made in the 2xx.
-        try:
-            agreed = _read(offer, event.sdp)
-        except RemoteSipError:
-            if leg.state is LegState.ANSWERING:
-                self._unusable(leg, now)
-            return
+        leg.media.flow = event.flow
+        if leg.media.offer is not None:
+            # The ACK answers the offer that we made in the 2xx.
+            try:
+                leg.media.take_answer(event.sdp)
+            except RemoteSipError:
+                if leg.state is LegState.ANSWERING:
+                    self._unusable(leg, now)
+                return
         if leg.state is LegState.ANSWERING:
-            leg.agreed = agreed
             self._confirmed(leg)
         elif leg.state is LegState.UP:
-            self._updated(leg, agreed)
+            self._updated(leg)
 
     def _progress_received(self, leg: _Leg, event: sip.ProgressReceived, now: float) -> None:
-        leg.early = event.sdp or leg.early
+        leg.media.early = event.sdp or leg.media.early
         if event.status in _RINGING_STATUSES and self._book.step(leg, LegInput.FAR_RINGING) is not None:
             self._book.tell(neutral.Ringing(leg=leg.id))
 
     def _invite_accepted(self, leg: _Leg, event: sip.InviteAccepted, now: float) -> None:
-        leg.flow = event.flow
-        offer, leg.offer = leg.offer, None
+        leg.media.flow = event.flow
         try:
-            leg.agreed = _read(offer, event.sdp or leg.early)
+            leg.media.take_answer(event.sdp or leg.media.early)
         except RemoteSipError:
             self._unusable(leg, now)
             return
         match self._book.step(leg, LegInput.FAR_ANSWERED):
             case LegAction.TELL_ANSWERED:
-                self._book.tell(neutral.Answered(leg=leg.id, media=_remote(leg)))
+                self._book.tell(neutral.Answered(leg=leg.id, media=leg.media.tell()))
             case LegAction.SEND_HANGUP:
                 self._hang_up(leg, now)
             case _:
@@ -283,7 +267,7 @@ class SipLegs:
     def _offer_received(self, leg: _Leg, event: sip.OfferReceived, now: float) -> None:
         match self._book.step(leg, LegInput.CHANGED):
             case LegAction.TAKE_CHANGE:
-                self._take_change(leg, event.sdp, now)
+                self._take_change(leg, event, now)
             case LegAction.REFUSE_CHANGE:
                 with suppress(LocalSipError):
                     self._endpoint.refuse_offer(event.session, 491, "Request Pending", now=now)
@@ -294,7 +278,7 @@ class SipLegs:
 
     def _confirmed(self, leg: _Leg) -> None:
         if self._book.step(leg, LegInput.CONFIRMED) is not None:
-            self._book.tell(neutral.Answered(leg=leg.id, media=_remote(leg)))
+            self._book.tell(neutral.Answered(leg=leg.id, media=leg.media.tell()))
 
     def _unusable(self, leg: _Leg, now: float) -> None:
         """The dialog stands, but its media does not: hang up."""
@@ -303,30 +287,22 @@ class SipLegs:
             leg.cause = leg.cause or EndCause(outcome=outcome, reason=Reason.NOT_ACCEPTABLE, sip_code=200)
             self._hang_up(leg, now)
 
-    def _take_change(self, leg: _Leg, sdp: bytes | None, now: float) -> None:
-        session, agreed = self._book.session(leg), leg.agreed
-        assert agreed is not None, "a leg that is up has media"
-        leg.offer = sdp
-        leg.version += 1
+    def _take_change(self, leg: _Leg, event: sip.OfferReceived, now: float) -> None:
         try:
-            # The codec stays, if the peer lets it: the other leg may have been given the same.
-            answer = self._describe(leg, (Codec(agreed.codec.value),))
+            answer = leg.media.answer_change(event.sdp, event.flow)
         except RemoteSipError as error:
             with suppress(LocalSipError):
-                self._endpoint.refuse_offer(session, error.status_hint, error.reason, now=now)
+                self._endpoint.refuse_offer(event.session, error.status_hint, error.reason, now=now)
             return
         with suppress(LocalSipError):
-            self._endpoint.answer_offer(session, answer, now=now)
-        if sdp is not None:
-            new, leg.agreed = leg.agreed, agreed
-            assert new is not None, "an offer was answered"
-            self._updated(leg, new)
+            self._endpoint.answer_offer(event.session, answer, now=now)
+        if event.sdp is not None:
+            self._updated(leg)
 
-    def _updated(self, leg: _Leg, agreed: Agreed) -> None:
-        """Tell a change of media; a mere refresh of the session is none."""
-        if agreed != leg.agreed:
-            leg.agreed = agreed
-            self._book.tell(neutral.Updated(leg=leg.id, media=_remote(leg)))
+    def _updated(self, leg: _Leg) -> None:
+        """Tell a change of media or of the way to the peer; a mere refresh of the session is none."""
+        if leg.media.changed:
+            self._book.tell(neutral.Updated(leg=leg.id, media=leg.media.tell()))
 
     def _refuse_media(self, leg: _Leg, error: RemoteSipError, now: float) -> None:
         """The caller's offer cannot be answered."""
@@ -340,32 +316,6 @@ class SipLegs:
         assert leg.cause is not None, "whoever hangs up says why"
         with suppress(LocalSipError):
             self._endpoint.bye(self._book.session(leg), now=now, reason_header=hangup_text(leg.cause))
-
-    # --- offer and answer ---
-
-    def _describe(self, leg: _Leg, codecs: tuple[Codec, ...]) -> bytes:
-        """Our answer to the offer that waits, or an offer of ours where none does. Raises RemoteSipError."""
-        if leg.offer is None:
-            leg.offer = make_offer(self._local(leg, tuple(dict.fromkeys((*codecs, *Codec)))))
-            return leg.offer
-        offer, leg.offer = leg.offer, None
-        try:
-            answer, leg.agreed = make_answer(offer, self._local(leg, codecs))
-        except NotAcceptable:
-            # Better another codec, which the media process translates, than no call.
-            answer, leg.agreed = make_answer(offer, self._local(leg, tuple(Codec)))
-        return answer
-
-    def _local(self, leg: _Leg, codecs: tuple[Codec, ...]) -> Local:
-        assert leg.flow is not None, "a leg has its flow before it speaks of media"
-        assert leg.media is not None, "a leg has its port before it speaks of media"
-        return Local(
-            address=self._media_address(leg.flow),
-            port=leg.media.port,
-            session_id=leg.number,
-            version=leg.version,
-            codecs=tuple(AudioCodec(codec.value) for codec in codecs),
-        )
 
     # --- targets ---
 
@@ -414,33 +364,11 @@ class SipLegs:
 
     def _new_leg(self, leg: LegId, *, incoming: bool, by_peer: Reason) -> _Leg:
         self._numbers += 1
-        return self._book.add(_Leg(id=leg, number=self._numbers, incoming=incoming, by_peer=by_peer))
+        media = SipMedia(number=self._numbers, address=self._media_address)
+        return self._book.add(_Leg(id=leg, incoming=incoming, by_peer=by_peer, media=media))
 
 
 def _origin(peer: sip.Peer) -> neutral.Origin:
     if isinstance(peer, sip.AgentPeer):
         return neutral.FromAgent(agent=AgentName(peer.user))
     return neutral.FromTrunk(trunk=TrunkName(peer.name))
-
-
-def _read(offer: bytes | None, answer: bytes | None) -> Agreed:
-    """What was agreed. Raises RemoteSipError where no answer came (RFC 3261 13.2.1)."""
-    if offer is None or answer is None:
-        raise RemoteSipError("no answer to the offer", status_hint=488, reason="Not Acceptable Here")
-    return read_answer(offer, answer)
-
-
-def _remote(leg: _Leg) -> RemoteMedia:
-    agreed, flow = leg.agreed, leg.flow
-    assert agreed is not None, "told only once media is agreed"
-    assert flow is not None, "a session has a flow"
-    return RemoteMedia(
-        address=agreed.address,
-        port=agreed.port,
-        flow_address=flow.remote.host,
-        codec=Codec(agreed.codec.value),
-        payload_type=agreed.payload_type,
-        dtmf_payload_type=agreed.dtmf_payload_type,
-        direction=Direction(agreed.direction.value),
-        rtcp_port=agreed.rtcp_port or None,
-    )

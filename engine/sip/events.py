@@ -76,6 +76,8 @@ class AckReceived:
     """Our 2xx is acknowledged. `sdp` is the answer to a late offer, else None."""
 
     session: SessionId
+    flow: Flow
+    """The way that the peer speaks to us by now."""
     sdp: bytes | None
 
 
@@ -124,6 +126,8 @@ class OfferReceived:
     """re-INVITE from the peer; answer with `answer_offer` or `refuse_offer`. None asks us for an offer."""
 
     session: SessionId
+    flow: Flow
+    """The way that it came, which may be another than before: phones change networks."""
     sdp: bytes | None
 
 

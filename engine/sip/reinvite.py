@@ -160,7 +160,7 @@ class Negotiation:
         self._cancelled = False
         self._incoming.respond(Response.build(request, 100), now)
         sdp = sdp_of(request)
-        self._stack.outbox.events.append(OfferReceived(session=self._session.id, sdp=sdp))
+        self._stack.outbox.events.append(OfferReceived(session=self._session.id, flow=flow, sdp=sdp))
 
     def answer(self, sdp: bytes, now: float) -> None:
         """Accept their offer. Raises LocalSipError where there is none."""
@@ -210,7 +210,8 @@ class Negotiation:
         self._stop_acceptance()
         if acceptance.late_offer:
             sdp = sdp_of(ack)
-            self._stack.outbox.events.append(AckReceived(session=self._session.id, sdp=sdp))
+            told = AckReceived(session=self._session.id, flow=self._dialog.flow, sdp=sdp)
+            self._stack.outbox.events.append(told)
         self.unblocked(now)
 
     def _stop_acceptance(self) -> None:

@@ -94,8 +94,8 @@ class Session:
         if self._bye_reason is not None:
             reason, self._bye_reason = self._bye_reason, None
             self._send_bye(now, reason)
-        elif self.phase is Phase.UP:
-            self._stack.outbox.events.append(AckReceived(session=self.id, sdp=sdp))
+        elif self.phase is Phase.UP and self._dialog is not None:
+            self._stack.outbox.events.append(AckReceived(session=self.id, flow=self._dialog.flow, sdp=sdp))
             if self.negotiation is not None:
                 self.negotiation.unblocked(now)
 

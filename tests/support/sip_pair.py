@@ -95,6 +95,8 @@ class SipPair:
         self.to_phone: list[bytes] = []
         self.lose: Callable[[bytes], bool] = lambda data: False
         """Which datagrams never arrive."""
+        self.far_at: Address | None = None
+        """Where the far side's datagrams come from, after a change of network; None where it is at home."""
 
     def run(self) -> None:
         """Carry everything on until all is still."""
@@ -116,7 +118,7 @@ class SipPair:
             for flow, data in self.peer.datagrams_to_send():
                 busy = True
                 if not self.lose(data):
-                    self.engine.receive_datagram(data, udp(ENGINE, flow.local), self.now)
+                    self.engine.receive_datagram(data, udp(ENGINE, self.far_at or flow.local), self.now)
 
     def wait(self, seconds: float) -> None:
         """Let time pass, stopping at every deadline on the way."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from engine.calls.events import (
+    Answered,
     Ended,
     Updated,
 )
@@ -12,6 +13,7 @@ from engine.sip.events import (
     OfferReceived,
     OfferRefused,
 )
+from engine.sip.flow import Address
 from engine.sip.offer_answer import AudioCodec
 from engine.sip.offer_answer import Direction as SdpDirection
 from tests.support.sip_legs import (
@@ -21,7 +23,7 @@ from tests.support.sip_legs import (
     up_incoming,
     up_outgoing,
 )
-from tests.support.sip_pair import SipPair, description
+from tests.support.sip_pair import PBX, SipPair, description
 
 
 @pytest.mark.parametrize(
@@ -95,6 +97,44 @@ def test_a_change_without_an_offer_gets_ours() -> None:
     pair.legs.end(leg, HANGUP, pair.now)
     pair.run()
     assert nothing_left(pair)
+
+
+MOVED = Address("198.51.100.7", 1024)
+
+
+@pytest.mark.parametrize("sdp", [description(), description(port=5000, version=1)])
+def test_media_may_come_from_where_the_change_came_from(sdp: bytes) -> None:
+    pair = SipPair()
+    leg, session = up_incoming(pair)
+    assert pair.last(Answered).media.flow_address == PBX.host
+    pair.far_at = MOVED
+    pair.peer.offer(session, sdp, now=pair.now)
+    pair.run()
+    assert pair.last(Updated).leg == leg
+    assert pair.last(Updated).media.flow_address == MOVED.host
+    assert sum(isinstance(e, Updated) for e in pair.told) == 1
+
+
+def test_media_may_come_from_where_the_ack_came_from() -> None:
+    pair = SipPair()
+    pair.lose = lambda data: data.startswith(b"ACK")
+    up_incoming(pair)
+    pair.far_at = MOVED
+    pair.lose = lambda data: False
+    pair.wait(1)
+    assert pair.last(Answered).media.flow_address == MOVED.host
+
+
+def test_a_change_that_is_refused_moves_nothing() -> None:
+    pair = SipPair()
+    _, session = up_incoming(pair)
+    pair.far_at = MOVED
+    pair.peer.offer(session, description().replace(b"m=audio 4000", b"m=audio 0"), now=pair.now)
+    pair.run()
+    pair.far_at = None
+    pair.peer.offer(session, description(), now=pair.now)
+    pair.run()
+    assert not any(isinstance(e, Updated) for e in pair.told)
 
 
 def test_the_called_side_holds_too() -> None:

@@ -108,7 +108,9 @@ def test_the_ack_ends_the_repeating_whatever_branch_it_has() -> None:
         raw.ask("ACK", branch=branch, to_tag=raw.responses()[-1].to_tag)
         wire.run(40)
         assert raw.statuses() == [100, 200]
-        assert station.told(AckReceived) == [AckReceived(session=session_of(station), sdp=None)]
+        assert station.told(AckReceived) == [
+            AckReceived(session=session_of(station), flow=station.flow_to(raw), sdp=None)
+        ]
         assert station.endpoint.live() == (0, 1, 1, 0, 0)
 
 
@@ -132,7 +134,7 @@ def test_a_late_offer_is_answered_in_the_ack() -> None:
     fields = [("Content-Type", "application/sdp")]
     raw.ask("ACK", to_tag=raw.responses()[-1].to_tag, body=SDP, fields=fields)
     wire.run(0.1)
-    assert station.told(AckReceived) == [AckReceived(session=received.session, sdp=SDP)]
+    assert station.told(AckReceived) == [AckReceived(session=received.session, flow=station.flow_to(raw), sdp=SDP)]
 
 
 def test_a_bye_of_ours_waits_for_the_ack() -> None:

@@ -61,7 +61,7 @@ def test_their_offer_is_told_and_answered_and_moves_the_target() -> None:
     station, raw, wire, session, tag = up()
     raw.ask("INVITE", number=2, to_tag=tag, body=HOLD, contact="<sip:new@192.0.2.1>")
     wire.run(0.1)
-    assert station.told() == [OfferReceived(session=session, sdp=HOLD)]
+    assert station.told() == [OfferReceived(session=session, flow=station.flow_to(raw), sdp=HOLD)]
     assert raw.statuses() == [100]
     station.endpoint.answer_offer(session, SDP_ANSWER, now=wire.now)
     wire.run(0.7)
@@ -71,7 +71,7 @@ def test_their_offer_is_told_and_answered_and_moves_the_target() -> None:
     raw.ask("ACK", number=2, to_tag=tag)
     wire.run(40)
     assert raw.statuses() == [100, 200, 200]
-    assert station.told() == [OfferReceived(session=session, sdp=HOLD)]
+    assert station.told() == [OfferReceived(session=session, flow=station.flow_to(raw), sdp=HOLD)]
     station.endpoint.bye(session, now=wire.now)
     wire.run(0.1)
     assert raw.requests("BYE")[0].request_uri == "sip:new@192.0.2.1"
@@ -87,9 +87,23 @@ def test_their_request_for_an_offer_is_answered_in_the_ack() -> None:
     raw.ask("ACK", number=2, to_tag=tag, body=SDP_ANSWER, fields=fields)
     wire.run(0.1)
     assert station.told() == [
-        OfferReceived(session=session, sdp=None),
-        AckReceived(session=session, sdp=SDP_ANSWER),
+        OfferReceived(session=session, flow=station.flow_to(raw), sdp=None),
+        AckReceived(session=session, flow=station.flow_to(raw), sdp=SDP_ANSWER),
     ]
+
+
+def test_who_moves_to_another_network_is_told_with_the_offer_and_with_the_ack() -> None:
+    station, raw, wire, session, tag = up()
+    moved = RawPeer("192.0.2.77", station)
+    wire.join(moved)
+    moved.ask("INVITE", number=2, to_tag=tag, body=b"")
+    wire.run(0.1)
+    assert station.told() == [OfferReceived(session=session, flow=station.flow_to(moved), sdp=None)]
+    station.endpoint.answer_offer(session, SDP, now=wire.now)
+    wire.run(0.1)
+    raw.ask("ACK", number=2, to_tag=tag, body=SDP_ANSWER, fields=[("Content-Type", "application/sdp")])
+    wire.run(0.1)
+    assert station.told(AckReceived) == [AckReceived(session=session, flow=station.flow_to(raw), sdp=SDP_ANSWER)]
 
 
 def test_a_refused_offer_leaves_the_call() -> None:

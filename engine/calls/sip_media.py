@@ -1,0 +1,107 @@
+"""What was said of media on one SIP leg: offer and answer (RFC 3264), and the way by which the peer speaks to us.
+
+For INVITEs with an offer and without (the answer then comes in the ACK), and for the peer's re-INVITEs, by which phones
+hold, resume and move to another network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from engine.calls.events import LocalMedia, RemoteMedia
+from engine.media.commands import Codec, Direction
+from engine.sip.errors import RemoteSipError
+from engine.sip.flow import Flow
+from engine.sip.offer_answer import Agreed, AudioCodec, Local, NotAcceptable, make_answer, make_offer, read_answer
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class SipMedia:
+    """See the module."""
+
+    number: int
+    """The session id of our descriptions (`o=`)."""
+    address: Callable[[Flow], str]
+    """The IP address that peers on a flow reach our media at."""
+    flow: Flow | None = None
+    """The flow by which the peer's last offer, answer or ACK came; media may come from its address too (NAT)."""
+    offer: bytes | None = None
+    """The offer that waits for its answer: the peer's until we answer the call, else ours."""
+    early: bytes | None = None
+    """A description in a provisional answer, in case the final one has none."""
+    local: LocalMedia | None = None
+    _agreed: Agreed | None = None
+    _told: RemoteMedia | None = None
+    _version: int = 0
+
+    def describe(self, codecs: tuple[Codec, ...]) -> bytes:
+        """Our answer to the offer that waits, or an offer of ours where none does. Raises RemoteSipError."""
+        if self.offer is None:
+            self.offer = make_offer(self._ours(tuple(dict.fromkeys((*codecs, *Codec)))))
+            return self.offer
+        offer, self.offer = self.offer, None
+        try:
+            answer, self._agreed = make_answer(offer, self._ours(codecs))
+        except NotAcceptable:
+            # Better another codec, which the media process translates, than no call.
+            answer, self._agreed = make_answer(offer, self._ours(tuple(Codec)))
+        return answer
+
+    def take_answer(self, sdp: bytes | None) -> None:
+        """The peer answered our offer. Raises RemoteSipError where it cannot be used, or where no answer came
+        (RFC 3261 13.2.1)."""
+        offer, self.offer = self.offer, None
+        if offer is None or sdp is None:
+            raise RemoteSipError("no answer to the offer", status_hint=488, reason="Not Acceptable Here")
+        self._agreed = read_answer(offer, sdp)
+
+    def answer_change(self, sdp: bytes | None, flow: Flow) -> bytes:
+        """Our answer to a re-INVITE that came by this flow, or our offer where it brought none. Raises RemoteSipError
+        to refuse it; then all stays as it was."""
+        before, agreed = self.flow, self._agreed
+        assert agreed is not None, "a leg that is up has media"
+        self.flow, self.offer = flow, sdp
+        self._version += 1
+        try:
+            # The codec stays, if the peer lets it: the other leg may have been given the same.
+            return self.describe((Codec(agreed.codec.value),))
+        except RemoteSipError:
+            self.flow = before
+            raise
+
+    @property
+    def changed(self) -> bool:
+        """Whether what was agreed is other than what was told last."""
+        return self._remote() != self._told
+
+    def tell(self) -> RemoteMedia:
+        """What was agreed, for those who send and hear."""
+        self._told = self._remote()
+        return self._told
+
+    def _ours(self, codecs: tuple[Codec, ...]) -> Local:
+        assert self.flow is not None, "a leg has its flow before it speaks of media"
+        assert self.local is not None, "a leg has its port before it speaks of media"
+        return Local(
+            address=self.address(self.flow),
+            port=self.local.port,
+            session_id=self.number,
+            version=self._version,
+            codecs=tuple(AudioCodec(codec.value) for codec in codecs),
+        )
+
+    def _remote(self) -> RemoteMedia:
+        agreed, flow = self._agreed, self.flow
+        assert agreed is not None, "told only once media is agreed"
+        assert flow is not None, "a session has a flow"
+        return RemoteMedia(
+            address=agreed.address,
+            port=agreed.port,
+            flow_address=flow.remote.host,
+            codec=Codec(agreed.codec.value),
+            payload_type=agreed.payload_type,
+            dtmf_payload_type=agreed.dtmf_payload_type,
+            direction=Direction(agreed.direction.value),
+            rtcp_port=agreed.rtcp_port or None,
+        )
