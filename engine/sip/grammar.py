@@ -1,7 +1,9 @@
 """The grammar of RFC 3261 25.1, rule by rule, with the ABNF beside each expression and every deviation named.
 
 The expressions are written so that matching is linear in the input: alternatives start with different characters, and
-repetitions are possessive (`++`, `*+`), so that a match which fails does not try again from the middle.
+repetitions of characters are possessive (`++`, `*+`), so that a match which fails does not try again from the middle.
+Groups are repeated and left out without that (`)*`, `)?`), which stays linear because no turn of theirs can end at
+another place: the `re` of Python 3.11.2, that of Debian 12, goes on wrongly where a possessive group has failed.
 
 Text here is what the parser has decoded and unfolded: no CR or LF is left, and LWS is a run of spaces and tabs.
 """
@@ -14,7 +16,7 @@ from typing import Final
 # token = 1*(alphanum / "-" / "." / "!" / "%" / "*" / "_" / "+" / "`" / "'" / "~")
 TOKEN_CHARS: Final = r"A-Za-z0-9\-.!%*_+`'~"
 TOKEN: Final = re.compile(rf"[{TOKEN_CHARS}]++")
-TOKEN_LIST: Final = re.compile(rf"[{TOKEN_CHARS}]++(?:[ \t]*+,[ \t]*+[{TOKEN_CHARS}]++)*+")
+TOKEN_LIST: Final = re.compile(rf"[{TOKEN_CHARS}]++(?:[ \t]*+,[ \t]*+[{TOKEN_CHARS}]++)*")
 
 # LWS = [*WSP CRLF] 1*WSP ; after unfolding
 WS: Final = r"[ \t]*+"
@@ -23,7 +25,7 @@ WS: Final = r"[ \t]*+"
 # qdtext        = LWS / %x21 / %x23-5B / %x5D-7E / UTF8-NONASCII
 # quoted-pair   = "\" (%x00-09 / %x0B-0C / %x0E-7F)
 # Deviation: UTF8-NONASCII stands for any decoded character from U+0080 on.
-QUOTED: Final = r'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]++|\\[\x00-\x09\x0b\x0c\x0e-\x7f])*+"'
+QUOTED: Final = r'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]++|\\[\x00-\x09\x0b\x0c\x0e-\x7f])*"'
 QUOTED_STRING: Final = re.compile(QUOTED)
 QUOTED_PAIR: Final = re.compile(r"\\(.)", re.DOTALL)
 
@@ -51,24 +53,24 @@ UNRESERVED: Final = r"A-Za-z0-9\-_.!~*'()"
 
 # user = 1*( unreserved / escaped / user-unreserved ) ; user-unreserved = "&" / "=" / "+" / "$" / "," / ";" / "?" / "/"
 # Deviation: "#" is read unescaped, because phones send feature codes so; it is written escaped.
-USER: Final = rf"(?:[{UNRESERVED}&=+$,;?/#]++|{ESCAPED})++"
+USER: Final = rf"(?:[{UNRESERVED}&=+$,;?/#]++|{ESCAPED})+"
 
 # password = *( unreserved / escaped / "&" / "=" / "+" / "$" / "," )
-PASSWORD: Final = rf"(?:[{UNRESERVED}&=+$,]++|{ESCAPED})*+"
+PASSWORD: Final = rf"(?:[{UNRESERVED}&=+$,]++|{ESCAPED})*"
 
 # uri-parameter = pname [ "=" pvalue ] ; paramchar = param-unreserved / unreserved / escaped
 # param-unreserved = "[" / "]" / "/" / ":" / "&" / "+" / "$"
 PARAM_CHAR: Final = rf"(?:[{UNRESERVED}\[\]/:&+$]++|{ESCAPED})"
-URI_PARAMS: Final = rf"(?:;{PARAM_CHAR}++(?:={PARAM_CHAR}++)?+)*+"
+URI_PARAMS: Final = rf"(?:;{PARAM_CHAR}+(?:={PARAM_CHAR}+)?)*"
 
 # headers = "?" header *( "&" header ) ; header = hname "=" hvalue
 # hnv-unreserved = "[" / "]" / "/" / "?" / ":" / "+" / "$"
 HNV_CHAR: Final = rf"(?:[{UNRESERVED}\[\]/?:+$]++|{ESCAPED})"
-URI_HEADERS: Final = rf"{HNV_CHAR}++={HNV_CHAR}*+(?:&{HNV_CHAR}++={HNV_CHAR}*+)*+"
+URI_HEADERS: Final = rf"{HNV_CHAR}+={HNV_CHAR}*(?:&{HNV_CHAR}+={HNV_CHAR}*)*"
 
 # SIP-URI = "sip:" [ userinfo ] hostport uri-parameters [ headers ]
 SIP_URI: Final = re.compile(
-    rf"([sS][iI][pP][sS]?):(?:({USER})(?::({PASSWORD}))?+@)?+({HOST})(?::({PORT}))?+({URI_PARAMS})(?:\?({URI_HEADERS}))?+"
+    rf"([sS][iI][pP][sS]?):(?:({USER})(?::({PASSWORD}))?@)?({HOST})(?::({PORT}))?({URI_PARAMS})(?:\?({URI_HEADERS}))?"
 )
 
 # absoluteURI = scheme ":" ( hier-part / opaque-part ) ; anything without white space, quotes, brackets or controls
@@ -78,17 +80,17 @@ ABSOLUTE_URI: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*+):([!#-;=?-\[\]_a-z
 # Deviation: a bare value may also have ":[]/@=?$&", so that `received=2001:db8::1` without brackets (RFC 5118 4.5) and
 # tags made of base64 are read. None of them can end a parameter or a field.
 VALUE_CHARS: Final = rf"{TOKEN_CHARS}:\[\]/@=?$&"
-PLAIN_PARAMS: Final = rf"(?:;[{TOKEN_CHARS}]++(?:=[{VALUE_CHARS}]++)?+)*+"
+PLAIN_PARAMS: Final = rf"(?:;[{TOKEN_CHARS}]++(?:=[{VALUE_CHARS}]++)?)*"
 """Parameters as nearly everybody writes them: no white space, nothing quoted. Split by `str` methods."""
 PLAIN_PARAMS_ONLY: Final = re.compile(PLAIN_PARAMS)
 VALUE: Final = re.compile(rf"[{VALUE_CHARS}]++")
-PARAM: Final = re.compile(rf"{WS};{WS}([{TOKEN_CHARS}]++)(?:{WS}={WS}(?:([{VALUE_CHARS}]++)|({QUOTED})))?+{WS}")
+PARAM: Final = re.compile(rf"{WS};{WS}([{TOKEN_CHARS}]++)(?:{WS}={WS}(?:([{VALUE_CHARS}]++)|({QUOTED})))?{WS}")
 """One parameter in the full grammar, white space and quotes included."""
 
 # Via = via-parm *(COMMA via-parm) ; via-parm = sent-protocol LWS sent-by *( SEMI via-params )
-VIA_PLAIN: Final = re.compile(rf"SIP/2\.0/([A-Z]++) ({HOST})(?::({PORT}))?+({PLAIN_PARAMS})")
+VIA_PLAIN: Final = re.compile(rf"SIP/2\.0/([A-Z]++) ({HOST})(?::({PORT}))?({PLAIN_PARAMS})")
 VIA: Final = re.compile(
-    rf"[sS][iI][pP]{WS}/{WS}2\.0{WS}/{WS}([{TOKEN_CHARS}]++)[ \t]++({HOST})(?:{WS}:{WS}({PORT}))?+{WS}((?:;.*+)?+)",
+    rf"[sS][iI][pP]{WS}/{WS}2\.0{WS}/{WS}([{TOKEN_CHARS}]++)[ \t]++({HOST})(?:{WS}:{WS}({PORT}))?{WS}((?:;.*+)?)",
     re.DOTALL,
 )
 
@@ -105,10 +107,10 @@ CSEQ: Final = re.compile(rf"0*([0-9]{{1,10}})[ \t]++([{TOKEN_CHARS}]++)")
 CALL_ID: Final = re.compile(r"[!-~]++")
 
 # Elements of a comma-separated list: commas inside quotes and angle brackets do not separate.
-LIST_ELEMENT: Final = re.compile(rf'(?:{QUOTED}|<[^<>]*+>|[^",<]++)*+')
+LIST_ELEMENT: Final = re.compile(rf'(?:{QUOTED}|<[^<>]*+>|[^",<]++)*')
 
 # media-type = m-type SLASH m-subtype *(SEMI m-parameter)
-MEDIA_TYPE: Final = re.compile(rf"([{TOKEN_CHARS}]++){WS}/{WS}([{TOKEN_CHARS}]++){WS}((?:;.*+)?+)")
+MEDIA_TYPE: Final = re.compile(rf"([{TOKEN_CHARS}]++){WS}/{WS}([{TOKEN_CHARS}]++){WS}((?:;.*+)?)")
 
 
 # challenge / credentials = scheme LWS auth-param *(COMMA auth-param)
