@@ -195,7 +195,9 @@ class Call:
     def _end_caller(self, cause: EndCause, now: float, text: str, retry_after_s: int | None) -> EndCause:
         """End the caller's dialog, if it lives, and give the cause the status that he saw."""
         if self.caller.answered:
-            if not 200 <= (cause.sip_code or 0) <= 299:
+            # Our answer may have come to nothing (no common codec, or his CANCEL crossed it): he saw the leg's own end.
+            refused = not self.caller.dialog and (cause.sip_code or 0) >= 300
+            if not refused and not 200 <= (cause.sip_code or 0) <= 299:
                 cause = replace(cause, sip_code=200)
             self.board.end_dialog(self.caller, cause, now)
         elif self.caller.dialog:

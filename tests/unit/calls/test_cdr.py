@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from engine.calls.causes import Outcome, Reason
+import pytest
+
+from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.cdr import Cdr, CdrFold
 from engine.calls.log import EngineStarted, EngineStopped, LegClosed, Record
 from engine.calls.routing import NoRoute, ToAgent, ToEcho
@@ -161,3 +163,26 @@ def test_the_fold_holds_nothing_of_calls_that_are_over() -> None:
     assert len(rows) == 20
     assert folded.open_calls() == 0
     assert len({row.call for row in rows}) == 20
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"), [(488, Reason.NOT_ACCEPTABLE), (400, Reason.PROTOCOL), (487, Reason.ABANDONED)]
+)
+def test_the_status_is_what_the_caller_saw_when_our_answer_came_to_nothing(status: int, reason: Reason) -> None:
+    rig = Rig(ToEcho())
+    leg = rig.call_in()
+    rig.legs._end(leg, EndCause(outcome=Outcome.CLIENT, reason=reason, sip_code=status))
+    rig.pump()
+    _, (row,) = fold(rig.records)
+    assert (row.cause.reason, row.cause.sip_code, row.answered) == (reason, status, None)
+    rig.assert_clean()
+
+
+def test_a_caller_whose_ack_never_came_was_answered_with_200() -> None:
+    rig = Rig(ToEcho())
+    leg = rig.call_in()
+    rig.legs._end(leg, EndCause(outcome=Outcome.CLIENT, reason=Reason.ACK_TIMEOUT))
+    rig.pump()
+    _, (row,) = fold(rig.records)
+    assert (row.cause.reason, row.cause.sip_code) == (Reason.ACK_TIMEOUT, 200)
+    rig.assert_clean()
