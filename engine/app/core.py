@@ -19,11 +19,12 @@ from engine.acd.centre import Acd
 from engine.app.media_outbox import MediaOutbox
 from engine.app.orphans import Orphans
 from engine.app.peers import TrunkPeers
-from engine.calls.directory import Agent, Change, Directory, Drop, Member, Put, Queue, Trunk
+from engine.calls.directory import Agent, Change, Directory, Member, Put, Queue, Trunk
 from engine.calls.events import Reachable, TrunkDown, TrunkUp, Unreachable
 from engine.calls.log import DirectoryChanged, Journal, Record
 from engine.calls.manager import CallManager
 from engine.calls.sip_leg import SipLegs
+from engine.ids import AgentName
 from engine.media.commands import Command, ListLegs, MediaEvent, PlaneStats, Welcome
 from engine.sip.endpoint import Endpoint
 from engine.sip.flow import Flow, Transmission
@@ -100,16 +101,28 @@ class Core:
 
     def change_directory(self, change: Change, by: str, now: float) -> None:
         """Carry out a change that the store has written already. Raises NotFound for a membership of nobody."""
+        void = self._void_registration(change)
         self.directory.apply(change)
         kind, name = _named(change)
         action = "put" if isinstance(change, Put) else "drop"
         self.journal.append(DirectoryChanged(action=action, kind=kind, name=name, by=by), now=now)
-        if isinstance(change, Drop) and isinstance(change.entity, Agent):
-            self.endpoint.remove_bindings(change.entity.name, now)
+        if void is not None:
+            self.endpoint.remove_bindings(void, now)
         self.peers.directory_changed()
         self.legs.directory_changed(change, now)
         self.acd.directory_changed(change, now)
         self._pump(now)
+
+    def _void_registration(self, change: Change) -> AgentName | None:
+        """Whose phones must prove themselves anew: the agent is removed, or has another secret than before, and a phone
+        that knows the old one only is nobody's."""
+        if not isinstance(change.entity, Agent):
+            return None
+        name = change.entity.name
+        before = self.directory.agents.get(name)
+        if isinstance(change, Put) and before is not None and _secrets(before) == _secrets(change.entity):
+            return None
+        return name
 
     def command(self, carry_out: Callable[[float], _T], now: float) -> _T:
         """Run a command against a part of the core, and work off what comes of it."""
@@ -180,6 +193,10 @@ class Core:
             for effect in self.acd.take_effects():
                 busy = True
                 self.calls.queue_effect(effect, now)
+
+
+def _secrets(agent: Agent) -> tuple[str, str]:
+    return agent.ha1_md5, agent.ha1_sha256
 
 
 def _named(change: Change) -> tuple[str, str]:
