@@ -108,6 +108,11 @@ class DigitSender:
     def __bool__(self) -> bool:
         return self._code >= 0 or bool(self._queue)
 
+    @property
+    def waiting(self) -> int:
+        """Digits not yet begun."""
+        return len(self._queue)
+
     def tick(self) -> EventPacket | None:
         """The next 20 ms: updates with growing duration, the end and its copies, the rest of the pause."""
         if self._code < 0:

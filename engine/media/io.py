@@ -112,17 +112,19 @@ class Loop:
         now = clock()
         arrival = samples_at(now)
         self._events += len(ready)
-        latched, others = self._sockets.latched.get, self._sockets.others.get
+        latched, others = self._sockets.latched, self._sockets.others
         receive, buffer = self._forwarder.receive, self._forwarder.buffer
         for descriptor, _ in ready:
-            rx = latched(descriptor)
-            if rx is None:
-                other = others(descriptor)
+            try:
+                rx = latched[descriptor]
+            except KeyError:
+                other = others.get(descriptor)
                 if other is not None:
                     other(now)
                 continue
+            recv_into = rx.recv_into
             try:
-                size = rx.recv_into(buffer)  # type: ignore[misc]  # it has, once it is latched
+                size = recv_into(buffer)
             except BlockingIOError:
                 continue
             except OSError as error:

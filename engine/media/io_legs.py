@@ -20,7 +20,7 @@ from engine.media.io_poll import READ, Poller
 from engine.media.latch import may_latch, rtcp_target, target
 from engine.media.leg import Address, Leg
 from engine.media.ports import Ports
-from engine.media.reception import Reception, samples_at
+from engine.media.reception import Reception, deaf, samples_at
 from engine.media.relay import Forwarder
 from engine.media.rtcp import Report, parse
 from engine.media.rtp import MAX_PACKET, payload_span
@@ -212,7 +212,7 @@ class LegSockets:
         """A socket that was connected is not set free again portably; a new one takes its place on the same port."""
         pair = self._pairs[leg.port]
         self._drop_rtp(pair)
-        leg.rx.recv_into = None
+        leg.rx.recv_into = deaf
         try:
             pair.rtp = self._bound(leg.port)
         except OSError as error:
@@ -246,7 +246,7 @@ class LegSockets:
         self._poller.unregister(descriptor)
         del self.others[descriptor]
         pair.rtcp.close()
-        leg.rx.recv_into = None
+        leg.rx.recv_into = deaf
         self._ports.release(leg.port)
 
     def _drop_rtp(self, pair: Pair) -> None:

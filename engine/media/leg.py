@@ -42,6 +42,7 @@ class Leg:
         "dtmf_type",
         "latched",
         "listening",
+        "looked_at",
         "name",
         "opened_at",
         "payload_type",
@@ -98,6 +99,9 @@ class Leg:
         self.silence: Silence | None = None
         self.quality_last: Quality | None = None
         self.quality_at = 0.0
+        """When `quality_last` was told."""
+        self.looked_at = 0.0
+        """When it was last asked whether there is news."""
 
     def outlets_changed(self) -> None:
         """`relays`, `row` or something that they depend on is another now: the fast lane's promise is off."""

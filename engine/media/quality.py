@@ -9,6 +9,9 @@ from engine.media.leg import Leg
 COUNTERS_S = 5.0
 """Plain counters grow with every packet; alone they are news this often."""
 
+JITTER_STEP_MS = 5.0
+"""Less changes from second to second on any machine that does other work too."""
+
 
 def quality(leg: Leg) -> Quality:
     """The figures of one leg up to now."""
@@ -30,14 +33,14 @@ def quality(leg: Leg) -> Quality:
 
 
 def news(old: Quality | None, new: Quality, age: float) -> bool:
-    """Whether `new` says more than `old`, told `age` seconds ago: anything but counters and the last millisecond of
+    """Whether `new` says more than `old`, told `age` seconds ago: anything but counters and a little
     jitter, or counters that are COUNTERS_S old."""
     if old is None or old == new:
         return old is None
     if age >= COUNTERS_S:
         return True
     return (
-        abs(old.jitter_ms - new.jitter_ms) >= 2
+        abs(old.jitter_ms - new.jitter_ms) >= JITTER_STEP_MS
         or (old.lost, old.remote_lost, old.strangers, old.refused)
         != (new.lost, new.remote_lost, new.strangers, new.refused)
         or (old.round_trip_ms is None) != (new.round_trip_ms is None)

@@ -28,6 +28,11 @@ def samples_at(now: float) -> int:
     return int(now * RATE)
 
 
+def deaf(buffer: bytearray) -> int:
+    """What a leg hears before it is latched and after it is closed."""
+    raise BlockingIOError
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
     """What one report block says of the time since the last one (RFC 3550 6.4.1)."""
@@ -70,6 +75,7 @@ class Reception:
         "out_send",
         "out_ssrc",
         "out_tx",
+        "out_view",
         "received",
         "received_prior",
         "recv_into",
@@ -83,7 +89,7 @@ class Reception:
 
     def __init__(self, leg: Leg) -> None:
         self.leg = leg
-        self.recv_into: ReceiveInto | None = None
+        self.recv_into: ReceiveInto = deaf
         """`recv_into` of the leg's connected socket, once it is latched."""
         self.ssrc = -1
         """-1 before the first packet."""
@@ -112,6 +118,8 @@ class Reception:
         self.out_send: Send | None = None
         self.out_head = 0
         self.out_ssrc = 0
+        self.out_view = memoryview(b"")
+        """The part of the forwarder's buffer that such a packet fills."""
         self.seq_shift = 0
         self.stamp_shift = 0
         self.lane_since = 0

@@ -24,6 +24,9 @@ from engine.media.transmission import Transmission
 
 _HEAD: Final = struct.Struct("!HHII")
 """The header with its first two octets as one number: what the fast lane compares."""
+_unpack: Final = _HEAD.unpack_from
+_pack: Final = _HEAD.pack_into
+_MAX_STEP: Final = MAX_TRANSIT_STEP
 
 _PLAIN_HEAD: Final = PLAIN << 8
 
@@ -61,7 +64,7 @@ class Forwarder:
 
     def receive(self, rx: Reception, size: int, now: float, arrival: int) -> None:
         """Deal with `buffer[:size]`, heard at `now`, which is `arrival` in samples (`reception.samples_at`)."""
-        head, seq, stamp, ssrc = _HEAD.unpack_from(self.buffer)
+        head, seq, stamp, ssrc = _unpack(self.buffer)
         if seq != rx.next or ssrc != rx.ssrc or head != rx.head or size != rx.size:
             rx.shut()
             self._look(rx, size, now, arrival)
@@ -72,17 +75,19 @@ class Forwarder:
         transit = arrival - stamp
         delta = transit - rx.transit
         rx.transit = transit
-        if -MAX_TRANSIT_STEP < delta < MAX_TRANSIT_STEP:
-            rx.jitter += (abs(delta) - rx.jitter) * 0.0625
+        if delta < 0:
+            delta = -delta
+        if delta < _MAX_STEP:
+            rx.jitter += (delta - rx.jitter) * 0.0625
         send = rx.out_send
         if send is None:
             self._spread(rx.leg, size, 0, seq, stamp, ssrc, now)
             return
-        _HEAD.pack_into(
+        _pack(
             self.buffer, 0, rx.out_head, seq + rx.seq_shift & 0xFFFF, stamp + rx.stamp_shift & 0xFFFFFFFF, rx.out_ssrc
         )
         try:
-            send(self._views[size])
+            send(rx.out_view)
         except OSError as error:
             rx.lane_failed += 1
             rx.leg.relays[0].tx.failed(error)
@@ -120,6 +125,7 @@ class Forwarder:
             rx.out_send = relay.tx.send
             rx.out_head = _PLAIN_HEAD | relay.tx.payload_type
             rx.out_ssrc = relay.tx.ssrc
+            rx.out_view = self._views[size]
             rx.seq_shift = relay.seq_shift
             rx.stamp_shift = relay.stamp_shift
         rx.open(_PLAIN_HEAD | leg.payload_type, size)

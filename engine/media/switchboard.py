@@ -49,6 +49,10 @@ Draw = Callable[[int], int]
 
 MAX_GAIN_DB: Final = 40.0
 
+MAX_PASSED_ON: Final = 10
+"""Keys of a peer that wait to be sent anew. Sound waits for them too, so a peer that floods us with keys must not
+silence the other side for longer than 1.6 s."""
+
 
 class CommandFailed(Exception):
     """Becomes LegFailed; the message is its reason."""
@@ -276,8 +280,12 @@ class Switchboard:
             self._emit(DtmfDigit(leg=leg.name, digit=digit.digit, duration_ms=digit.duration_ms))
             for sink in self.matrix.sinks(leg):
                 if sink is not leg and sink.relayed_from is not leg and sink.dtmf_type is not None and sink.tx.send:
-                    sink.digits_out.add(digit.digit)
-                    self.refresh(sink)
+                    self._pass_on(digit.digit, sink)
+
+    def _pass_on(self, digit: str, sink: Leg) -> None:
+        if sink.digits_out.waiting < MAX_PASSED_ON:
+            sink.digits_out.add(digit)
+            self.refresh(sink)
 
     # --- routes ---
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from engine.media.codecs import FRAME, RATE
 from engine.media.rtp import HEADER, HEADER_SIZE, MARKER, PLAIN
+
+_pack: Final = HEADER.pack_into
 
 Send = Callable[[memoryview], int]
 """Puts one datagram on the wire: `socket.send` of the leg's own connected socket, or a stand-in. Raises OSError."""
@@ -61,42 +64,47 @@ class Transmission:
 
     def frame(self, payload: bytes | memoryview, now: float, advance: int = FRAME) -> None:
         """Send one 20 ms payload of the tick, `advance` samples after the last."""
+        send = self.send
+        if send is None:
+            return
         second = self.payload_type
         if self.restart:
             self.restart = False
             second |= MARKER
             advance = self.gap(now)
-        self.stamp = stamp = (self.stamp + advance) & 0xFFFFFFFF
+        self.seq = seq = self.seq + 1 & 0xFFFF
+        self.stamp = stamp = self.stamp + advance & 0xFFFFFFFF
         self.stamp_at = now
         packet = self.packet
         packet[HEADER_SIZE:] = payload
-        self.put(self.view, second, stamp)
-
-    def event(self, payload: bytes, *, first: bool, now: float) -> None:
-        """Send one telephone-event packet (RFC 4733 2.5.1): every packet of an event carries the time it began."""
-        if first:
-            self.stamp = (self.stamp + self.gap(now)) & 0xFFFFFFFF
-            self.stamp_at = now
-        if self.dtmf_type is None:
-            return
-        end = HEADER_SIZE + len(payload)
-        self.packet[HEADER_SIZE:end] = payload
-        self.put(self.view[:end], self.dtmf_type | (MARKER if first else 0), self.stamp)
-
-    def put(self, view: memoryview, second: int, stamp: int) -> None:
-        """Number, stamp and send what lies in `view`, the front of our own packet."""
-        send = self.send
-        if send is None:
-            return
-        self.seq = seq = (self.seq + 1) & 0xFFFF
-        HEADER.pack_into(self.packet, 0, PLAIN, second, seq, stamp, self.ssrc)
+        _pack(packet, 0, PLAIN, second, seq, stamp, self.ssrc)
         try:
-            send(view)
+            send(self.view)
         except OSError as error:
             self.failed(error)
             return
         self.packets += 1
-        self.octets += len(view) - HEADER_SIZE
+        self.octets += FRAME
+
+    def event(self, payload: bytes, *, first: bool, now: float) -> None:
+        """Send one telephone-event packet (RFC 4733 2.5.1): every packet of an event carries the time it began."""
+        send = self.send
+        if send is None or self.dtmf_type is None:
+            return
+        if first:
+            self.stamp = self.stamp + self.gap(now) & 0xFFFFFFFF
+            self.stamp_at = now
+        self.seq = self.seq + 1 & 0xFFFF
+        second = self.dtmf_type | (MARKER if first else 0)
+        packet = bytearray(HEADER_SIZE) + payload
+        _pack(packet, 0, PLAIN, second, self.seq, self.stamp, self.ssrc)
+        try:
+            send(memoryview(packet))
+        except OSError as error:
+            self.failed(error)
+            return
+        self.packets += 1
+        self.octets += len(payload)
 
     def failed(self, error: OSError) -> None:
         """Count what the kernel said; the peer may come back, so nothing is closed."""

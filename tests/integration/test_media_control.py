@@ -113,75 +113,74 @@ def test_a_new_connection_replaces_the_old_one(plane: Plane) -> None:
     old.close(), new.close()
 
 
-@pytest.mark.parametrize(
-    ("first", "reason"),
-    [
-        (encode(Hello(version=1, secret="wrong")), "wrong secret"),
-        (encode(Hello(version=1, secret="")), "wrong secret"),
-        (encode(Hello(version=99, secret=SECRET)), "version 99 is not 1"),
-        (encode(OpenLeg(leg="a", tag="")), "first frame must be a Hello"),
-        (encode(Shutdown()), "first frame must be a Hello"),
-        (struct.pack("!I", 15) + b'["Hello",{"a":1', ""),
-        (b"GET / HTTP/1.1\r\n\r\n", ""),
-        (b"\xff" * 100, ""),
-        (struct.pack("!I", 8) + b'["Nope",', ""),
-    ],
-)
-def test_who_does_not_say_hello_rightly_is_shown_out(plane: Plane, first: bytes, reason: str) -> None:
+BAD_GREETINGS = [
+    (encode(Hello(version=1, secret="wrong")), "wrong secret"),
+    (encode(Hello(version=1, secret="")), "wrong secret"),
+    (encode(Hello(version=99, secret=SECRET)), "version 99 is not 1"),
+    (encode(OpenLeg(leg="a", tag="")), "first frame must be a Hello"),
+    (encode(Shutdown()), "first frame must be a Hello"),
+    (struct.pack("!I", 15) + b'["Hello",{"a":1', ""),
+    (b"GET / HTTP/1.1\r\n\r\n", ""),
+    (b"\xff" * 100, ""),
+    (struct.pack("!I", 8) + b'["Nope",', ""),
+]
+
+
+def test_who_does_not_say_hello_rightly_is_shown_out(plane: Plane) -> None:
     control = plane.control()
     open_leg(control, "a")
-    guest_socket = attach(plane.options.socket)
-    assert guest_socket is not None
-    guest_socket.setblocking(True)
-    guest_socket.sendall(first)
-    guest_socket.settimeout(3)
-    answer = b""
-    while data := guest_socket.recv(65536):
-        answer += data
-    guest_socket.close()
-
-    if reason:
-        (refused,) = MediaConnection("x").feed(answer)
-        assert isinstance(refused, Refused)
-        assert reason in refused.reason
-    else:
-        assert answer == b""
+    for first, reason in BAD_GREETINGS:
+        guest = attach(plane.options.socket)
+        assert guest is not None
+        with guest:
+            guest.setblocking(True)
+            guest.settimeout(3)
+            guest.sendall(first)
+            answer = b""
+            while data := guest.recv(65536):
+                answer += data
+        if reason:
+            (refused,) = MediaConnection("x").feed(answer)
+            assert isinstance(refused, Refused)
+            assert reason in refused.reason
+        else:
+            assert answer == b""
     control.send(ListLegs())
     assert len(control.wait(Legs).legs) == 1
     control.close()
 
 
-@pytest.mark.parametrize(
-    "frame",
-    [
-        b'["OpenLeg",{"leg":5,"tag":""}]',
-        b'["OpenLeg",{"leg":"a"}]',
-        b'["OpenLeg",{"leg":"a","tag":"","more":1}]',
-        b'["SetRemote",{"leg":"a","address":"127.0.0.1","port":"5"}]',
-        b'["Connect",{"source":"a","sink":"a","gain_db":NaN}]',
-        b'["Connect",{"source":["a"],"sink":{"b":1}}]',
-        b'["Welcome",{"version":1,"pid":1,"port_min":1,"port_max":1,"legs":0}]',
-        b'["Hello",{"version":1,"secret":"x"}]',
-        b'["Play",{"leg":"a","player":"p","tone":"waltz"}]',
-        b"[]",
-        b"null",
-        b"\xff\xfe",
-        b"[" * 5000,
-    ],
-)
-def test_a_bad_frame_costs_the_connection_and_no_leg(plane: Plane, ends: list[FarEnd], frame: bytes) -> None:
+BAD_FRAMES = [
+    b'["OpenLeg",{"leg":5,"tag":""}]',
+    b'["OpenLeg",{"leg":"a"}]',
+    b'["OpenLeg",{"leg":"a","tag":"","more":1}]',
+    b'["SetRemote",{"leg":"a","address":"127.0.0.1","port":"5"}]',
+    b'["Connect",{"source":"a","sink":"a","gain_db":NaN}]',
+    b'["Connect",{"source":["a"],"sink":{"b":1}}]',
+    b'["Welcome",{"version":1,"pid":1,"port_min":1,"port_max":1,"legs":0}]',
+    b'["Hello",{"version":1,"secret":"x"}]',
+    b'["Play",{"leg":"a","player":"p","tone":"waltz"}]',
+    b"[]",
+    b"null",
+    b"\xff\xfe",
+    b"[" * 5000,
+]
+
+
+def test_a_bad_frame_costs_the_connection_and_no_leg(plane: Plane, ends: list[FarEnd]) -> None:
     control = plane.control()
     bridge(control, ends)
-    control.socket.sendall(struct.pack("!I", len(frame)) + frame)
-    assert control.closed()
+    for frame in BAD_FRAMES:
+        control.socket.sendall(struct.pack("!I", len(frame)) + frame)
+        assert control.closed(), frame
+        control.close()
+        heard = talk(ends, seconds=0.06)
+        assert all(len(heard[end]) == 3 for end in ends), frame
+        control = plane.control()
+    control.send(ListLegs())
+    assert {leg.leg for leg in control.wait(Legs).legs} == {"a", "b"}
+    assert "Traceback" not in plane.process.text()
     control.close()
-    heard = talk(ends, seconds=0.2)
-
-    assert all(len(heard[end]) == 10 for end in ends)
-    again = plane.control()
-    again.send(CloseLeg(leg="a"), CloseLeg(leg="b"))
-    again.wait(LegClosed)
-    again.close()
 
 
 def test_ten_thousand_mutated_packets_harm_nothing(plane: Plane, ends: list[FarEnd]) -> None:
@@ -206,7 +205,7 @@ def test_ten_thousand_mutated_packets_harm_nothing(plane: Plane, ends: list[FarE
             time.sleep(0.01)
     time.sleep(0.3)
     control.send(Connect(source="a", sink="b"))
-    time.sleep(0.1)
+    time.sleep(2)  # some mutants were keys, which are sent on one after the other before there is sound again
     for end in ends:
         end.ssrc += 1
         end.hear()

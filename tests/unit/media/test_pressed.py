@@ -74,3 +74,17 @@ def test_silence_after_a_hold_is_told_again(bench: Bench) -> None:
     assert [event for event in bench.told() if isinstance(event, RtpTimeout)] == []
     bench.pass_tick(100)
     assert len([event for event in bench.told() if isinstance(event, RtpTimeout)]) == 1
+
+
+def test_a_flood_of_keys_silences_the_other_side_for_a_moment_only(bench: Bench) -> None:
+    a, z = bench.leg("a"), bench.leg("z", codec=Codec.PCMA)
+    bench.bridge("a", "z")
+    speaker = Speaker(a)
+    for _ in range(200):
+        press(bench, speaker, 5)
+    bench.heard(z)
+    bench.pass_tick(100)
+
+    kinds = [packet.payload_type for packet in bench.heard(z)]
+    assert kinds.count(101) <= 7 * 11
+    assert kinds[-1] == 8

@@ -24,18 +24,18 @@ def test_silence_is_told_once_and_its_end_too(bench: Bench) -> None:
     a = bench.leg("a")
     speaker = Speaker(a)
     bench.speak(speaker)
-    pass_seconds(bench, 9.7)
+    pass_seconds(bench, 9.5)
     assert of(bench, RtpTimeout) == []
     pass_seconds(bench, 20)
     (timeout,) = of(bench, RtpTimeout)
     assert isinstance(timeout, RtpTimeout)
-    assert timeout.silent_s == pytest.approx(10, abs=0.3)
+    assert timeout.silent_s == pytest.approx(10, abs=0.5)
 
     bench.speak(speaker)
     pass_seconds(bench, 0.5)
     (resumed,) = of(bench, RtpResumed)
     assert isinstance(resumed, RtpResumed)
-    assert resumed.silent_s == pytest.approx(29.7, abs=0.3)
+    assert resumed.silent_s == pytest.approx(29.5, abs=0.5)
 
     pass_seconds(bench, 11)
     assert len(of(bench, RtpTimeout)) == 1
@@ -69,10 +69,10 @@ def test_silence_that_nobody_heard_of_is_told_to_who_comes(bench: Bench) -> None
     assert of(bench, RtpTimeout) == []
 
     bench.rounds.told = True
-    pass_seconds(bench, 0.4)
+    pass_seconds(bench, 0.5)
     assert len(of(bench, RtpTimeout)) == 1
     bench.do(ListLegs())
-    pass_seconds(bench, 0.4)
+    pass_seconds(bench, 0.5)
     assert len(of(bench, RtpTimeout)) == 1
 
 
@@ -111,7 +111,7 @@ def test_figures_are_told_at_most_once_a_second_and_when_they_say_more(bench: Be
 def test_a_digit_whose_end_was_lost_is_told_in_the_rounds(bench: Bench) -> None:
     a = bench.leg("a")
     bench.arrive(a, HEADER.pack(0x80, 101, 5, 800, 1) + b"\x07\x0a\x01\x40")
-    pass_seconds(bench, 0.5)
+    pass_seconds(bench, 0.7)
 
     assert of(bench, DtmfDigit) == [DtmfDigit(leg="a", digit="7", duration_ms=40)]
 
@@ -121,19 +121,19 @@ def test_a_peer_that_has_not_spoken_gets_silence_until_it_does(bench: Bench) -> 
     a.latched = None
     pass_seconds(bench, 1)
     sent = bench.heard(a)
-    assert 4 <= len(sent) <= 6
+    assert 2 <= len(sent) <= 3
     assert {packet.payload for packet in sent} == {b"\xff" * 160}
-    assert sent[1].stamp - sent[0].stamp & 0xFFFFFFFF == pytest.approx(1600, abs=170)
+    assert sent[1].stamp - sent[0].stamp & 0xFFFFFFFF == pytest.approx(3200, abs=170)
 
     a.latched = ("192.0.2.1", 4000)
     pass_seconds(bench, 1)
     assert bench.heard(a) == []
 
 
-def test_every_leg_is_visited_five_times_a_second(bench: Bench) -> None:
+def test_every_leg_is_visited_every_twenty_ticks(bench: Bench) -> None:
     legs = [bench.leg(str(number)) for number in range(19)]
     for leg in legs:
         leg.latched = None
     pass_seconds(bench, 10)
 
-    assert {len(bench.heard(leg)) for leg in legs} <= set(range(48, 53))
+    assert {len(bench.heard(leg)) for leg in legs} <= set(range(24, 27))
