@@ -73,18 +73,6 @@ def media_pid(centre: LiveCentre) -> int:
     return int(centre.engine.api.get("/api/v1/media")["pid"])
 
 
-def cdr_of(centre: LiveCentre, call_id: str) -> dict[str, Any]:
-    """The CDR of the call that a phone knows by this Call-ID, once it is written."""
-    found: list[dict[str, Any]] = []
-
-    def written() -> bool:
-        found[:] = [cdr for cdr in centre.engine.api.get("/api/v1/cdrs")["items"] if cdr["protocol_id"] == call_id]
-        return bool(found)
-
-    wait_until(written, timeout=5, what=f"the CDR of {call_id}")
-    return found[0]
-
-
 def how(cdr: dict[str, Any]) -> tuple[str, str, str]:
     return cdr["outcome"], cdr["reason"], cdr["ended_by"]
 
@@ -107,7 +95,7 @@ def test_a_phone_that_dies_while_it_rings_costs_the_caller_a_ring_timeout(
     assert centre.engine.agent("alice")["status_reason"].startswith("rona")
     assert bob.talk().hang_up().status == 200
     talk.wait_bye()
-    cdr = cdr_of(centre, talk.call_id)
+    cdr = centre.cdr(talk)
     assert (cdr["agent"], *how(cdr)) == ("bob", "success", "agent_hangup", "agent")
 
 
@@ -122,7 +110,7 @@ def test_a_phone_that_dies_while_talking_ends_the_call_by_its_silence(
     wait_until(lambda: caller.voice.packets > 20, timeout=5, what="the agent's voice")
     alice.process.kill()
     assert talk.wait_bye(timeout=8)["reason"]
-    assert how(cdr_of(centre, talk.call_id)) == ("upstream", "media_timeout", "engine")
+    assert how(centre.cdr(talk)) == ("upstream", "media_timeout", "engine")
 
 
 # --- the media process ---
@@ -143,7 +131,7 @@ def test_the_media_process_dies_and_everybody_is_told_why(centre: LiveCentre) ->
         assert "media" in each.wait_bye()["reason"].lower()
     wait_until(lambda: ringing.cancelled is not None, timeout=5, what="a CANCEL to the phone that rings")
     for call in (talk, queued):
-        assert how(cdr_of(centre, call.call_id)) == ("server", "media_lost", "engine")
+        assert how(centre.cdr(call)) == ("server", "media_lost", "engine")
     wait_until(lambda: centre.engine.api.get("/api/v1/media")["up"], timeout=10, what="another media process")
     assert media_pid(centre) != pid
     assert not psutil.pid_exists(pid), "the dead process is reaped"
@@ -320,7 +308,7 @@ def test_a_full_disk_costs_no_call_and_no_record(disk: SmallDisk, centres: Calla
     during, _ = centre.connect(centre.caller("5550002"), alice)
     waiting = engine.api.get("/api/v1/status")["engine"]
     assert waiting["store"]["pending"] > 15
-    with pytest.raises(EngineError, match="full|disk I/O error"):
+    with pytest.raises(EngineError, match=r"full|disk I/O error"):
         engine.api.put("/api/v1/queues/another", {})
 
     disk.make_room()

@@ -132,9 +132,17 @@ class LiveCentre:
         page = self.engine.api.text("/metrics")
         return float(next(line.split()[1] for line in page.splitlines() if line.startswith(f"{name} ")))
 
-    def last_cdr(self, count: int = 1) -> dict[str, Any]:
-        """The CDR that came last, once there are `count`."""
-        return self.engine.wait_for_cdrs(count)[0]
+    def cdr(self, talk: Talk) -> dict[str, Any]:
+        """The CDR of the call that a phone by hand made, once it is written."""
+        found: list[dict[str, Any]] = []
+
+        def written() -> bool:
+            cdrs = self.engine.api.get("/api/v1/cdrs")["items"]
+            found[:] = [cdr for cdr in cdrs if cdr["protocol_id"] == talk.call_id]
+            return bool(found)
+
+        wait_until(written, timeout=5, what=f"the CDR of {talk.call_id}")
+        return found[0]
 
     def until(self, condition: Callable[[], bool], what: str, *, timeout: float = 5.0) -> None:
         wait_until(condition, timeout=timeout, what=what)

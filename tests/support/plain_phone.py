@@ -124,20 +124,26 @@ class PlainPhone:
         host: str = "127.0.0.1",
         port: int | None = None,
         mark: int = 0x91,
+        instance: str = "",
     ) -> None:
+        """`instance` is what the phone tells of itself when it registers, and stays over connections (RFC 5626)."""
         self.user, self.server, self.password, self.host = user, server, password, host
         self.transport = transport
+        self._instance = f';+sip.instance="<{instance}>";reg-id=1' if instance else ""
         self.voice = Voice(host, ports.block(2, even=True).start, mark)
         self.behaviour: Behaviour = "answer"
         self.heard: list[Heard] = []
         """Everything that came, in order."""
         self.talks: dict[str, Talk] = {}
         """By Call-ID."""
+        self._ports = ports
         self.port = ports.one() if port is None else port
         self.disconnected = False
         """The server closed the connection."""
         self._branches: dict[str, str] = {}
         """Of our last INVITE, by Call-ID."""
+        self.extra_media = ""
+        """Further lines for our offers."""
         self._offer = b""
         self._sent: dict[tuple[str, str], bytes] = {}
         """Our last response by Call-ID and CSeq, for what is repeated."""
@@ -167,6 +173,14 @@ class PlainPhone:
             self._socket.close()
             self.voice.close()
 
+    def reconnect(self) -> None:
+        """Lose the TCP connection and make another, from another port."""
+        self._selector.unregister(self._socket)
+        self._socket.close()
+        self.port = self._ports.one()
+        self._socket = self._connect()
+        self._selector.register(self._socket, selectors.EVENT_READ)
+
     @property
     def contact(self) -> str:
         return f"sip:{self.user}@{self.host}:{self.port};transport={self.transport}"
@@ -189,7 +203,7 @@ class PlainPhone:
                 ("To", own),
                 ("Call-ID", call_id),
                 ("CSeq", f"{number} REGISTER"),
-                ("Contact", f"<{self.contact}>"),
+                ("Contact", f"<{self.contact}>{self._instance}"),
                 ("Expires", str(expires)),
                 ("User-Agent", "plain"),
                 *more,
@@ -218,6 +232,7 @@ class PlainPhone:
         )
         self.talks[talk.call_id] = talk
         self._offer = sdp(self.host, self.voice.address[1], direction=direction, formats=formats)
+        self._offer += self.extra_media.encode()
         self._invite(talk)
         return talk
 

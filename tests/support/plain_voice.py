@@ -31,8 +31,10 @@ class Voice:
         """When packets came, by their mark, monotonic seconds."""
         self.packets = 0
         """How many packets of any kind came."""
+        self.sound = bytearray()
+        """The payload of all packets of speech."""
         self.digits: list[str] = []
-        """Digits that were heard (RFC 4733), once each."""
+        """Digits that were heard to their end (RFC 4733), once each."""
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.setblocking(False)
         self.socket.bind(self.address)
@@ -101,6 +103,8 @@ class Voice:
             except OSError:
                 continue
             self.packets += 1
+            if len(data) > 12 and data[1] & 0x7F == 0:
+                self.sound += data[12:]
             if len(data) == 12 + _SAMPLES and data.count(data[12:13], 12) == _SAMPLES:
                 self.heard[data[12]].append(time.monotonic())
             elif len(data) == 16 and data[1] & 0x7F == _EVENT_TYPE:
@@ -108,7 +112,7 @@ class Voice:
 
     def _hear_event(self, data: bytes) -> None:
         started = _HEADER.unpack_from(data)[3]
-        if started != self._last_event:
+        if data[13] & 0x80 and started != self._last_event:
             self._last_event = started
             self.digits.append("0123456789*#ABCD"[data[12]])
 
