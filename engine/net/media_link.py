@@ -8,8 +8,11 @@ and ours is started on a socket beside it. Where another service runs the media 
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import subprocess
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
@@ -25,6 +28,8 @@ _RETRY_SLOW_S: Final = 1.0
 _SLOW_AFTER: Final = 100
 """Attempts at the quick pace: five seconds, in which a process starts even on a busy machine."""
 _STOP_S: Final = 5.0
+_SILENCE_S: Final = 5.0
+"""The media process tells of itself once a second. One that says nothing for so long hangs, and its calls with it."""
 
 
 class MediaSink(Protocol):
@@ -65,6 +70,7 @@ class MediaLink:
         self._child: subprocess.Popen[bytes] | None = None
         self._line: _Line | None = None
         self._retry: Timer | None = None
+        self._watch: Timer | None = None
         self._attempts = 0
         self._complaint = ""
         self._stopped: asyncio.Future[None] | None = None
@@ -89,8 +95,9 @@ class MediaLink:
     async def stop(self) -> None:
         """End the media process and wait until it is gone; one that another service runs is only left."""
         self._stopped = asyncio.get_running_loop().create_future()
-        if self._retry is not None and self._retry.active():
-            self._retry.cancel()
+        for timer in (self._retry, self._watch):
+            if timer is not None and timer.active():
+                timer.cancel()
         if self._line is not None:
             if self._spawn is None:
                 self._line.hang_up()
@@ -139,6 +146,22 @@ class MediaLink:
             line.close()
             return
         self._line = line
+        self._watch = self._reactor.callLater(_SILENCE_S, self._look_after, line)
+
+    def _look_after(self, line: _Line) -> None:
+        """End a media process that is there and does nothing; `lost` follows."""
+        if line is not self._line:
+            return
+        if line.heard:
+            line.heard = False
+            self._watch = self._reactor.callLater(_SILENCE_S, self._look_after, line)
+            return
+        self.note(f"the media process said nothing for {_SILENCE_S:g} s; ending it")
+        if self._spawn is not None and self.pid is not None:
+            # By its number: it may have been started by a control process before us.
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+        line.close()
 
     def received(self, line: _Line, events: Sequence[MediaEvent]) -> None:
         """Events came."""
@@ -195,6 +218,8 @@ class _Line(protocol.Protocol):
     def __init__(self, link: MediaLink, connection: MediaConnection) -> None:
         self._link = link
         self.connection = connection
+        self.heard = False
+        """Something came since it was last looked after."""
         self._stream: StreamTransport | None = None
 
     def connectionMade(self) -> None:
@@ -217,6 +242,7 @@ class _Line(protocol.Protocol):
             self._stream.abortConnection()
 
     def dataReceived(self, data: bytes) -> None:
+        self.heard = True
         try:
             events = self.connection.feed(data)
         except WireError as error:

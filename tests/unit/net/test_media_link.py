@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -168,6 +170,24 @@ def test_a_process_that_ends_while_it_starts_is_told_and_started_again() -> None
     assert rig.notes == ["the media process ended with status 3; starting it again"]
 
 
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_process_that_hangs_is_ended(ours: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "kill", lambda pid, number: killed.append((pid, number)))
+    rig = Rig(spawns=ours)
+    line = rig.welcomed()
+    for _ in range(3):
+        rig.reactor.advance(4)
+        line.say(PlayFinished(leg="l", player="p"))
+    assert not line.transport.disconnecting
+    rig.reactor.pump([1] * 10)
+    assert killed == ([(42, signal.SIGKILL)] if ours else []), "another service's process is that service's to end"
+    assert line.transport.disconnecting
+    assert rig.notes == ["the media process said nothing for 5 s; ending it"]
+    line.hang_up()
+    assert rig.sink.losses == ["Connection was closed cleanly."]
+
+
 def test_after_five_seconds_in_vain_it_tries_once_a_second_and_says_so_once() -> None:
     rig = Rig(spawns=False)
     for _ in range(99):
@@ -284,7 +304,7 @@ def test_something_else_on_the_socket_is_left_and_told_once() -> None:
     for _ in range(100):
         line = rig.answered()
         line.raw(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        assert line.transport.disconnected
+        assert line.transport.disconnecting
         line.hang_up()
         rig.reactor.advance(0.06)
     assert len(rig.notes) == 1
@@ -354,7 +374,7 @@ def test_a_connection_that_comes_up_while_we_stop_is_closed() -> None:
     rig = Rig()
     asyncio.run(rig.link.stop())
     line = rig.answered()
-    assert line.transport.disconnected
+    assert line.transport.disconnecting
     line.hang_up()
     rig.link.not_connected()
     assert rig.reactor.getDelayedCalls() == []
@@ -367,4 +387,4 @@ def test_a_process_that_does_not_end_when_asked_is_left_after_five_seconds(monke
     line = rig.welcomed()
     asyncio.run(rig.link.stop())
     assert rig.notes == ["the media process did not end when asked"]
-    assert line.transport.disconnected
+    assert line.transport.disconnecting
