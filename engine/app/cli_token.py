@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,7 +32,11 @@ def create(
 def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """List the names of all tokens; the token of the state directory is not among them."""
     with _tokens(load_config(config)) as tokens:
-        show([{"name": t.name, "created": t.created} for t in tokens.list()], ["name", "created"], as_json=as_json)
+        rows = [
+            {"name": token.name, "created": token.created if as_json else _day_and_time(token.created)}
+            for token in tokens.list()
+        ]
+    show(rows, ["name", "created"], as_json=as_json)
 
 
 @app.command("revoke")
@@ -40,6 +45,10 @@ def revoke(name: Annotated[str, typer.Argument(help="Name of the token.")], conf
     with _tokens(load_config(config)) as tokens:
         tokens.revoke(name)
     print(f"token {name} revoked")
+
+
+def _day_and_time(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Engine
@@ -17,7 +18,7 @@ from engine.app.state import StateDir
 from engine.calls.directory import AgentStatus, Entity
 from engine.store.database import open_database
 from engine.store.directory_store import DirectoryStore, WriteMode
-from engine.store.entities import Kind, to_row
+from engine.store.entities import Kind
 from engine.store.schema import prepare
 
 
@@ -49,7 +50,7 @@ class OverStore:
             "trunk": directory.trunks.values(),
         }
         return [
-            {key: value for key, value in to_row(entity).items() if not key.startswith("ha1")}
+            {key: value for key, value in asdict(entity).items() if not key.startswith("ha1")}
             for entity in entities[kind]
         ]
 

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.app import cli
+from engine.app.config import Config
+from tests.support.command_line import CommandLine
+
+HEAVY = ("twisted", "fastapi", "uvicorn", "numpy", "sqlalchemy", "alembic", "cryptography")
+
+
+def brought_by(*words: str, config: Path | None = None) -> set[str]:
+    """Which of the heavy packages a command imports, in an interpreter of its own."""
+    script = f"""
+import sys
+sys.argv = ["hearthline", *{list(words)!r}]
+from engine.__main__ import main
+try:
+    main()
+except SystemExit:
+    print(*(name for name in {HEAVY!r} if name in sys.modules), file=sys.stderr)
+"""
+    env = {} if config is None else {"HEARTHLINE_CONFIG": str(config)}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=env)
+    return set(done.stderr.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--help",), ("run", "--help"), ("media", "--help"), ("status",), ("agent", "--help"), ("check-config", "FILE")],
+    ids=" ".join,
+)
+def test_commands_are_quick_because_they_import_nothing_heavy(words: tuple[str, ...], config_file: Path) -> None:
+    given = [str(config_file) if word == "FILE" else word for word in words]
+    # `run` installs the reactor before anything else can, whatever follows.
+    expected = {"twisted"} if words[0] == "run" else set()
+    assert brought_by(*given, config=config_file) == expected
+
+
+def test_only_what_opens_the_store_brings_sqlalchemy(config_file: Path) -> None:
+    assert brought_by("agent", "list", config=config_file) == {"sqlalchemy"}
+
+
+def test_the_control_process_never_loads_numpy() -> None:
+    script = "import sys, engine.app.service; print('numpy' in sys.modules, 'twisted' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
+
+
+def test_python_m_engine_is_the_same_command_line() -> None:
+    words = [sys.executable, "-m", "engine", "dialplan", "explain", "--help"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert "hearthline dialplan explain" in done.stdout
+
+
+def test_without_a_command_it_says_what_there_is(hearthline: CommandLine) -> None:
+    done = hearthline.run()
+    for command in ("run", "media", "check-config", "agent", "queue", "trunk", "dialplan", "token", "db", "status"):
+        assert command in done.out + done.err
+
+
+def test_a_command_that_is_none_is_a_usage_error(hearthline: CommandLine) -> None:
+    done = hearthline.run("agnet", "list")
+    assert done.status == 2
+    assert "agnet" in done.err
+
+
+def test_check_config_says_where_it_would_listen(hearthline: CommandLine, config_file: Path) -> None:
+    assert hearthline("check-config", str(config_file)) == (
+        f"{config_file}: good. SIP 0.0.0.0:5080, API 127.0.0.1:9.\n"
+    )
+
+
+def test_check_config_tells_what_is_wrong(hearthline: CommandLine, config_file: Path) -> None:
+    config_file.write_text("[sip]\nport = 0\n")
+    assert hearthline.fails("check-config", str(config_file)).startswith(f"config_invalid: {config_file}: sip.port: ")
+
+
+def test_check_config_looks_at_the_dialplan_and_the_music_too(hearthline: CommandLine, config_file: Path) -> None:
+    config_file.write_text('[dialplan]\nfile = "none.toml"\n')
+    assert "none.toml" in hearthline.fails("check-config", str(config_file))
+    config_file.write_text('[media]\nmusic = "none.wav"\n')
+    assert hearthline.fails("check-config", str(config_file)).startswith("config_invalid: media.music: ")
+
+
+def test_run_hands_its_options_on_and_ends_with_the_engines_status(
+    hearthline: CommandLine, config_file: Path, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def run_engine(config: Config, *, config_file: Path | None, demo: bool) -> int:
+        asked.append((config, config_file, demo))
+        return 3
+
+    monkeypatch.setattr("engine.app.service.run_engine", run_engine)
+    assert hearthline.run("run", "--config", str(config_file), "--demo").status == 3
+    assert hearthline.run("run").status == 3
+    assert asked == [(config, config_file, True), (config, config_file, False)]
+
+
+def test_media_ends_with_the_processs_status(
+    hearthline: CommandLine, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Config] = []
+
+    def run_media(config: Config) -> int:
+        asked.append(config)
+        return 4
+
+    monkeypatch.setattr("engine.app.media_process.run_media", run_media)
+    assert hearthline.run("media").status == 4
+    assert asked == [config]
+
+
+@pytest.mark.parametrize(("raised", "status"), [(SystemExit("x"), 1), (SystemExit(5), 5), (SystemExit(None), 1)])
+def test_every_way_to_end_has_a_status(raised: SystemExit, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def app(prog_name: str) -> None:
+        raise raised
+
+    monkeypatch.setattr(cli, "app", app)
+    assert cli.run_command_line() == status
+
+
+def test_explain_tells_what_would_happen_to_a_number(hearthline: CommandLine) -> None:
+    assert hearthline("dialplan", "explain", "agents", "600").splitlines()[-1].split() == ["result:", "queue", '"demo"']
+
+
+@pytest.mark.parametrize("words", [("status",), ("queue-log",)])
+def test_without_an_engine_there_is_nothing_to_show(hearthline: CommandLine, words: tuple[str, ...]) -> None:
+    assert "no engine is running at http://127.0.0.1:9" in hearthline.fails(*words)
+
+
+def test_where_no_engine_ever_ran_that_is_said(hearthline: CommandLine, tmp_path: Path) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text('[service]\nstate_dir = "nothing"\n')
+    assert hearthline.fails("status", "--config", str(other)) == (
+        f"unavailable: {tmp_path}/nothing/secrets/api-token: No such file or directory; "
+        "no engine has run here, or it belongs to another user"
+    )
+    assert not (tmp_path / "nothing").exists()
