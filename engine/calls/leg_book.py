@@ -46,9 +46,16 @@ class LegBook(Generic[L, S]):
         return leg
 
     def bind(self, leg: L, session: S) -> None:
-        """The protocol knows the leg by this."""
+        """The protocol knows the leg by this from now on, and by nothing else."""
+        before = self._sessions.get(leg.id)
+        if before is not None:
+            del self._by_session[before]
         self._by_session[session] = leg
         self._sessions[leg.id] = session
+
+    def find(self, leg: LegId) -> L | None:
+        """The leg of this id; None once it is over."""
+        return self._legs.get(leg)
 
     def at(self, session: S) -> L | None:
         """The leg of a session; None once it is over."""

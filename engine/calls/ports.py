@@ -20,7 +20,7 @@ from engine.media.commands import Command
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentPhone:
-    """The agent's phone, by its newest binding."""
+    """The agent's phone: the one that registered last, or the next where that one is silent."""
 
     agent: AgentName
 

@@ -1,4 +1,4 @@
-"""Legs that speak SIP. With `sip_media.py`, its half for media, the one place of this layer that imports `engine.sip`.
+"""Legs that speak SIP. With `sip_media.py` and `sip_targets.py` the one place of this layer that imports `engine.sip`.
 
 `SipLegs` turns what the endpoint tells (`handle`) into neutral events (`take_events`), and the commands of `LegPort`
 into actions of the endpoint. Every leg runs on the table of `calls/leg.py`; each of its actions is a method here.
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from engine.calls import events as neutral
@@ -19,8 +19,10 @@ from engine.calls.events import LegEvent, LocalMedia, Party, PresenceEvent
 from engine.calls.final_status import cancel_text, failure_cause, hangup_text, refusal_status
 from engine.calls.leg import LegAction, LegInput, LegState
 from engine.calls.leg_book import BookedLeg, LegBook
-from engine.calls.ports import AgentPhone, Destination, TrunkNumber
+from engine.calls.ports import AgentPhone, Destination
 from engine.calls.sip_media import SipMedia
+from engine.calls.sip_targets import SipTargets
+from engine.calls.timers import Timers
 from engine.calls.trunk_watch import TrunkHealth, TrunkWatch
 from engine.ids import AgentName, IdSource, LegId, TrunkName
 from engine.sip import events as sip
@@ -30,7 +32,6 @@ from engine.sip.events import PingId, SessionId, SipEvent
 from engine.sip.flow import Address, Flow, Transport
 from engine.sip.offer_answer import NotAcceptable
 from engine.sip.stack import Target
-from engine.sip.uri import SipUri
 
 _RINGING_STATUSES: Final = frozenset({180, 183})
 """183 with a network's own ringback is ringing to us: nobody is heard before the answer."""
@@ -47,6 +48,23 @@ _UNREACHABLE: Final = EndCause(outcome=Outcome.UPSTREAM, reason=Reason.UNREACHAB
 _GIVEN_UP: Final = EndCause(outcome=Outcome.CLIENT, reason=Reason.ABANDONED, sip_code=487)
 
 
+PATIENCE_S: Final = 2.5
+"""How long a phone may be silent before the agent's next one is tried: three INVITEs (at 0, T1 and 3*T1) and a second
+for the answer. A phone sends 100 or 180 at once."""
+
+_NOBODY_THERE: Final = frozenset({408, 430, 503})
+"""No answer in time, the phone's connection is gone (RFC 5626 11.6, or found so by us): not a word of the person."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Wanted:
+    """Whom a leg that we placed is to reach."""
+
+    destination: Destination
+    caller: Party
+    tried: list[Target] = field(default_factory=list)
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Leg(BookedLeg):
     """One leg."""
@@ -55,6 +73,8 @@ class _Leg(BookedLeg):
     by_peer: Reason
     """What it is called when this leg's peer hangs up."""
     media: SipMedia
+    wanted: _Wanted | None = None
+    """Of a leg that we placed."""
 
 
 class SipLegs:
@@ -72,13 +92,13 @@ class SipLegs:
         """`listener_flow` gives the flow from our listener to an address (a trunk), None where there is no way;
         `media_address` the IP address that peers on a flow reach our media at."""
         self._endpoint = endpoint
-        self._directory = directory
         self._ids = ids
-        self._listener_flow = listener_flow
         self._media_address = media_address
         self._book: LegBook[_Leg, SessionId] = LegBook()
         self._numbers = 0
+        self._patience: Timers[LegId] = Timers()
         self._watch = TrunkWatch(directory.trunks.values(), self._ask)
+        self._targets = SipTargets(endpoint, directory, listener_flow=listener_flow, is_down=self._watch.is_down)
         self._handlers: dict[type[Any], Callable[[Any, float], None]] = {
             sip.InviteReceived: self._invite_received,
             sip.BindingAdded: self._binding_added,
@@ -112,11 +132,16 @@ class SipLegs:
         return self._book.take()
 
     def next_deadline(self) -> float | None:
-        """When a trunk must be asked next whether it lives."""
-        return self._watch.next_deadline()
+        """When a trunk must be asked next whether it lives, or a phone has been silent for too long."""
+        due = [at for at in (self._watch.next_deadline(), self._patience.next_deadline()) if at is not None]
+        return min(due, default=None)
 
     def handle_deadline(self, now: float) -> None:
         self._book.tell(*self._watch.handle_deadline(now))
+        while (unheard := self._patience.pop_due(now)) is not None:
+            leg = self._book.find(unheard)
+            if leg is not None and leg.state is LegState.PLACING:
+                self._out_of_patience(leg, now)
 
     def directory_changed(self, change: Change, now: float) -> None:
         """A trunk was put or dropped; other entities are read when they are needed."""
@@ -137,29 +162,12 @@ class SipLegs:
     # --- LegPort ---
 
     def place(self, leg: LegId, destination: Destination, caller: Party, media: LocalMedia, now: float) -> None:
-        to_agent = destination.agent if isinstance(destination, AgentPhone) else None
-        by_peer = Reason.CALLED_HANGUP if to_agent is None else Reason.AGENT_HANGUP
+        by_peer = Reason.AGENT_HANGUP if isinstance(destination, AgentPhone) else Reason.CALLED_HANGUP
         placed = self._new_leg(leg, incoming=False, by_peer=by_peer)
-        placed.media.local = media
+        placed.media.local, placed.wanted = media, _Wanted(destination=destination, caller=caller)
         self._book.step(placed, LegInput.PLACE)
-        target = self._target(destination)
-        if target is None:
+        if not self._try_next(placed, now):
             self._book.gone(placed, _UNREACHABLE)
-            return
-        placed.media.flow = target.flow
-        try:
-            session = self._endpoint.invite(
-                target,
-                from_user=caller.number or _ANONYMOUS,
-                from_display=caller.display,
-                to_user=to_agent,
-                sdp=placed.media.describe(media.codecs),
-                now=now,
-            )
-        except LocalSipError:
-            self._book.gone(placed, _UNREACHABLE)
-            return
-        self._book.bind(placed, session)
 
     def ring(self, leg: LegId, now: float) -> None:
         if (found := self._book.command(leg, LegInput.RING)) is not None:
@@ -255,7 +263,9 @@ class SipLegs:
                 pass
 
     def _invite_failed(self, leg: _Leg, event: sip.InviteFailed, now: float) -> None:
-        self._book.gone(leg, failure_cause(event.status, timed_out=event.timed_out))
+        unheard = leg.state is LegState.PLACING and event.status in _NOBODY_THERE
+        if not (unheard and self._try_next(leg, now)):
+            self._book.gone(leg, failure_cause(event.status, timed_out=event.timed_out))
 
     def _session_ended(self, leg: _Leg, event: sip.SessionEnded, now: float) -> None:
         lost = _LOST_BY.get(event.by)
@@ -273,6 +283,42 @@ class SipLegs:
                     self._endpoint.refuse_offer(event.session, 491, "Request Pending", now=now)
             case _:
                 pass
+
+    # --- whom we call ---
+
+    def _try_next(self, leg: _Leg, now: float) -> bool:
+        """Call the destination's next phone that was not tried; False where there is none."""
+        wanted = leg.wanted
+        assert wanted is not None, "a leg that we placed has somebody to call"
+        left = [target for target in self._targets.of(wanted.destination) if target not in wanted.tried]
+        for others, target in zip(reversed(range(len(left))), left, strict=True):
+            wanted.tried.append(target)
+            try:
+                self._book.bind(leg, self._invite(leg, wanted, target, now))
+            except LocalSipError:
+                continue
+            if others:
+                self._patience.set(leg.id, now + PATIENCE_S)
+            return True
+        return False
+
+    def _invite(self, leg: _Leg, wanted: _Wanted, target: Target, now: float) -> SessionId:
+        return self._endpoint.invite(
+            target,
+            from_user=wanted.caller.number or _ANONYMOUS,
+            from_display=wanted.caller.display,
+            to_user=wanted.destination.agent if isinstance(wanted.destination, AgentPhone) else None,
+            sdp=leg.media.first_offer(target.flow),
+            now=now,
+        )
+
+    def _out_of_patience(self, leg: _Leg, now: float) -> None:
+        """Nothing was heard of this phone: take the call back, which the protocol does however late it answers, and try
+        the next."""
+        silent = self._book.session(leg)
+        if not self._endpoint.replied(silent) and self._try_next(leg, now):
+            with suppress(LocalSipError):
+                self._endpoint.cancel(silent, now=now)
 
     # --- what the table's actions do ---
 
@@ -317,33 +363,10 @@ class SipLegs:
         with suppress(LocalSipError):
             self._endpoint.bye(self._book.session(leg), now=now, reason_header=hangup_text(leg.cause))
 
-    # --- targets ---
-
-    def _target(self, destination: Destination) -> Target | None:
-        """Where to send the INVITE; None where nobody can be reached."""
-        match destination:
-            case AgentPhone(agent=agent):
-                bindings = self._endpoint.bindings(agent)
-                return self._endpoint.target_of(bindings[0]) if bindings else None
-            case TrunkNumber(trunk=name, number=number):
-                trunk = self._directory.trunks.get(name)
-                # A line known to be down is not tried: the caller would wait half a minute for the same outcome.
-                if trunk is None or self._watch.is_down(name):
-                    return None
-                return self._trunk_target(trunk, number)
-
-    def _trunk_target(self, trunk: Trunk, number: str | None) -> Target | None:
-        transport = Transport(trunk.transport.upper())
-        flow = self._listener_flow(transport, Address(trunk.host, trunk.port))
-        if flow is None:
-            return None
-        params: dict[str, str | None] = {} if transport is Transport.UDP else {"transport": trunk.transport.lower()}
-        return Target(uri=SipUri(user=number, host=trunk.host, port=trunk.port, params=params), flow=flow)
-
     # --- people and lines ---
 
     def _ask(self, trunk: Trunk, now: float) -> PingId | None:
-        target = self._trunk_target(trunk, None)
+        target = self._targets.trunk(trunk, None)
         with suppress(LocalSipError):
             return None if target is None else self._endpoint.ping(target, now=now)
         return None

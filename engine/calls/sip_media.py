@@ -35,6 +35,12 @@ class SipMedia:
     _told: RemoteMedia | None = None
     _version: int = 0
 
+    def first_offer(self, flow: Flow) -> bytes:
+        """Our offer to a phone that we call by this flow; what another phone was offered before is void."""
+        assert self.local is not None, "a leg has its port before it speaks of media"
+        self.flow, self.offer, self.early = flow, None, None
+        return self.describe(self.local.codecs)
+
     def describe(self, codecs: tuple[Codec, ...]) -> bytes:
         """Our answer to the offer that waits, or an offer of ours where none does. Raises RemoteSipError."""
         if self.offer is None:

@@ -215,6 +215,11 @@ class Endpoint:
             raise LocalSipError(f"session {session} came in; it is rejected, not cancelled")
         found.cancel(now, one_line(reason_header))
 
+    def replied(self, session: SessionId) -> bool:
+        """Whether our INVITE was answered at all, be it only with 100, which is not told otherwise."""
+        found = self._stack.sessions.get(session)
+        return not isinstance(found, OutgoingSession) or found.replied
+
     def bye(self, session: SessionId, *, now: float, reason_header: str = "") -> None:
         """Hang up; SessionEnded follows."""
         self._session(session).bye(now, one_line(reason_header))
@@ -257,7 +262,7 @@ class Endpoint:
     # --- registrations ---
 
     def bindings(self, user: str) -> tuple[Binding, ...]:
-        """The user's phones, the newest first; empty where unreachable."""
+        """The user's phones, the one heard of last first; empty where unreachable."""
         return self._registrar.bindings(user)
 
     def target_of(self, binding: Binding) -> Target:

@@ -80,6 +80,11 @@ class OutgoingSession(Session):
     def settled(self) -> bool:
         return self._dialog is not None and self._dialog.remote_tag in self._acks
 
+    @property
+    def replied(self) -> bool:
+        """Whether the peer has been heard, be it only with 100."""
+        return self._provisional or self.phase is not Phase.OFFERED
+
     # --- the transaction user ---
 
     def response_received(self, transaction: ClientTransaction, response: Response, now: float) -> None:

@@ -94,7 +94,7 @@ class Registrar:
         return self._count
 
     def bindings(self, user: str) -> tuple[Binding, ...]:
-        """The user's bindings, newest first."""
+        """The user's bindings, the one registered or refreshed last first."""
         return tuple(entry.binding for entry in reversed(self._users.get(user, ())))
 
     def reachable_users(self) -> tuple[str, ...]:
@@ -222,6 +222,9 @@ class Registrar:
             entry.binding, contact=change.contact, instance=change.instance, expires_at=now + change.expires
         )
         entry.call_id, entry.number, entry.reg_id = request.call_id, request.cseq.number, change.reg_id
+        entries = self._users[entry.binding.user]
+        entries.remove(entry)
+        entries.append(entry)
         self._arm(entry)
 
     def _add(self, entry: _Entry, *, replaced: _Entry | None) -> None:

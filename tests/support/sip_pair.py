@@ -26,6 +26,8 @@ from tests.support.call_fakes import Numbers
 ENGINE = Address("192.0.2.1", 5080)
 PBX = Address("192.0.2.2", 5060)
 PHONE = Address("192.0.2.3", 40000)
+SPARE = Address("192.0.2.4", 40000)
+"""A second phone."""
 REALM = "hearthline"
 
 Told = TypeVar("Told", LegEvent, PresenceEvent)
@@ -147,16 +149,17 @@ class SipPair:
         self.run()
         return session
 
-    def register(self, user: str = "anna", *, expires: int = 300, call_id: str = "reg") -> None:
-        """A phone at PHONE registers, answering the challenge."""
-        request = self._register(user, expires, call_id, 1, "")
-        self.engine.receive_datagram(request, udp(ENGINE, PHONE), self.now)
+    def register(self, user: str = "anna", *, expires: int = 300, call_id: str = "reg", at: Address = PHONE) -> None:
+        """A phone registers, answering the challenge. Its Contact is an address behind NAT: 10.0.0.3 for 192.0.2.3."""
+        way = udp(ENGINE, at)
+        request = self._register(at, user, expires, call_id, 1, "")
+        self.engine.receive_datagram(request, way, self.now)
         challenges = self._answer_to_phone().headers.get_all("WWW-Authenticate")
         name, value = answer_challenge(
             challenges, user=user, password="secret", method="REGISTER", uri=f"sip:{REALM}", cnonce="c", nc=1
         )
-        request = self._register(user, expires, call_id, 2, f"{name}: {value}\r\n")
-        self.engine.receive_datagram(request, udp(ENGINE, PHONE), self.now)
+        request = self._register(at, user, expires, call_id, 2, f"{name}: {value}\r\n")
+        self.engine.receive_datagram(request, way, self.now)
         assert self._answer_to_phone().status == 200
         self.run()
 
@@ -167,13 +170,14 @@ class SipPair:
         return answer
 
     @staticmethod
-    def _register(user: str, expires: int, call_id: str, number: int, extra: str) -> bytes:
+    def _register(at: Address, user: str, expires: int, call_id: str, number: int, extra: str) -> bytes:
+        inside = f"10.0.0.{at.host[-1]}:5070"
         return (
             f"REGISTER sip:{REALM} SIP/2.0\r\n"
-            f"Via: SIP/2.0/UDP 10.0.0.3:5070;rport;branch=z9hG4bK{call_id}{number}\r\n"
+            f"Via: SIP/2.0/UDP {inside};rport;branch=z9hG4bK{call_id}{number}\r\n"
             f"From: <sip:{user}@{REALM}>;tag=t\r\nTo: <sip:{user}@{REALM}>\r\n"
             f"Call-ID: {call_id}\r\nCSeq: {number} REGISTER\r\nMax-Forwards: 70\r\n"
-            f"Contact: <sip:{user}@10.0.0.3:5070>\r\nExpires: {expires}\r\nUser-Agent: Test phone\r\n"
+            f"Contact: <sip:{user}@{inside}>\r\nExpires: {expires}\r\nUser-Agent: Test phone\r\n"
             f"{extra}Content-Length: 0\r\n\r\n"
         ).encode()
 

@@ -162,6 +162,14 @@ def test_several_phones_the_newest_first_and_each_by_itself() -> None:
     assert removed(it.take()) == [("sip:ada@192.0.2.1:2", BindingEnd.UNREGISTERED, 2)]
 
 
+def test_a_refresh_brings_a_phone_to_the_front() -> None:
+    it = Registering()
+    for port in (1, 2, 3, 1):
+        it.ask(contact=f"<sip:ada@192.0.2.1:{port}>")
+    assert it.contacts() == [f"sip:ada@192.0.2.1:{port}" for port in (1, 3, 2)]
+    assert len(added(it.take())) == 3
+
+
 def test_one_register_may_bring_several_contacts() -> None:
     it = Registering()
     it.ask(contact="<sip:a@h:1>;expires=60, <sip:a@h:2>")
@@ -266,12 +274,12 @@ def test_the_same_instance_with_another_contact_replaces() -> None:
     assert len(it.contacts()) == 2
 
 
-def test_past_the_bound_of_a_user_the_oldest_gives_way() -> None:
+def test_past_the_bound_of_a_user_the_one_not_heard_of_for_longest_gives_way() -> None:
     it = Registering(limits=Limits(bindings_per_user=2))
-    for port in (1, 2, 3):
+    for port in (1, 2, 1, 3):
         it.ask(contact=f"<sip:ada@192.0.2.1:{port}>")
-    assert it.contacts() == ["sip:ada@192.0.2.1:3", "sip:ada@192.0.2.1:2"]
-    assert removed(it.take()) == [("sip:ada@192.0.2.1:1", BindingEnd.REPLACED, 2)]
+    assert it.contacts() == ["sip:ada@192.0.2.1:3", "sip:ada@192.0.2.1:1"]
+    assert removed(it.take()) == [("sip:ada@192.0.2.1:2", BindingEnd.REPLACED, 2)]
 
 
 def test_past_the_bound_of_all_new_ones_are_refused() -> None:

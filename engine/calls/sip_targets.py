@@ -1,0 +1,50 @@
+"""Where a call is sent: to the phones of an agent, or to a line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine.calls.directory import Directory, Trunk
+from engine.calls.ports import AgentPhone, Destination, TrunkNumber
+from engine.ids import TrunkName
+from engine.sip.endpoint import Endpoint
+from engine.sip.flow import Address, Flow, Transport
+from engine.sip.stack import Target
+from engine.sip.uri import SipUri
+
+
+class SipTargets:
+    """Reads the registrar and the directory anew for every call."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        directory: Directory,
+        *,
+        listener_flow: Callable[[Transport, Address], Flow | None],
+        is_down: Callable[[TrunkName], bool],
+    ) -> None:
+        self._endpoint = endpoint
+        self._directory = directory
+        self._listener_flow = listener_flow
+        self._is_down = is_down
+
+    def of(self, destination: Destination) -> tuple[Target, ...]:
+        """Where to send the INVITE, in the order of trying; empty where nobody can be reached."""
+        match destination:
+            case AgentPhone(agent=agent):
+                return tuple(self._endpoint.target_of(binding) for binding in self._endpoint.bindings(agent))
+            case TrunkNumber(trunk=name, number=number):
+                trunk = self._directory.trunks.get(name)
+                # A line known to be down is not tried: the caller would wait half a minute for the same outcome.
+                target = None if trunk is None or self._is_down(name) else self.trunk(trunk, number)
+                return () if target is None else (target,)
+
+    def trunk(self, trunk: Trunk, number: str | None) -> Target | None:
+        """A number at a line, or the line itself; None where there is no way to send."""
+        transport = Transport(trunk.transport.upper())
+        flow = self._listener_flow(transport, Address(trunk.host, trunk.port))
+        if flow is None:
+            return None
+        params: dict[str, str | None] = {} if transport is Transport.UDP else {"transport": trunk.transport.lower()}
+        return Target(uri=SipUri(user=number, host=trunk.host, port=trunk.port, params=params), flow=flow)
