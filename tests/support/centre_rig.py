@@ -15,7 +15,7 @@ from engine.app.wiring import build_core
 from engine.calls.directory import Agent, Directory, Member, Queue, StrategyName, Trunk
 from engine.calls.events import Origin
 from engine.calls.log import CallEnded, CallStarted, Journal, LogBody, OfferEnded, OfferMade, Record
-from engine.calls.routing import NoRoute, Route, ToQueue
+from engine.calls.routing import NoRoute, Route, Router, ToQueue
 from engine.ids import AgentName, QueueName, TrunkName
 from engine.media.commands import Welcome
 from engine.sip.auth import ha1
@@ -101,6 +101,7 @@ class CentreRig:
         wrap_up_s: float = 5.0,
         seed: int = 1,
         loss: float = 0.0,
+        router: Router | None = None,
     ) -> None:
         self.clock = SetClock()
         agents = [_agent(name) for name in ("alice", "bob")]
@@ -112,7 +113,7 @@ class CentreRig:
             Config.model_validate({"sip": {"realm": REALM}}),
             directory=directory,
             journal=Journal(self.clock),
-            router=OneQueue(),
+            router=router or OneQueue(),
             ids=Numbers(),
             nonce_secret=b"n" * 32,
             sip_address=lambda flow: ENGINE,
