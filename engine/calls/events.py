@@ -144,7 +144,8 @@ class Unreachable:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrunkUp:
     trunk: TrunkName
-    round_trip_s: float
+    round_trip_s: float | None
+    """None for a trunk that is never asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -277,8 +277,8 @@ class CallManager:
     def trunk_event(self, event: TrunkUp | TrunkDown, now: float) -> None:
         """A line came or went: a record, nothing else. Live calls on it end by themselves if it is true."""
         match event:
-            case TrunkUp():
-                detail = f"answered in {event.round_trip_s * 1000:.0f} ms"
+            case TrunkUp(round_trip_s=taken_s):
+                detail = "not asked" if taken_s is None else f"answered in {taken_s * 1000:.0f} ms"
                 self._journal.append(TrunkStateChanged(trunk=event.trunk, up=True, detail=detail), now=now)
             case TrunkDown():
                 self._journal.append(TrunkStateChanged(trunk=event.trunk, up=False, detail=event.reason), now=now)

@@ -1,7 +1,8 @@
 """Whether the lines are alive: who is to be asked when, and what the answers mean. Knows no protocol.
 
 A trunk is asked every `ping_s`, counted from the last answer, so that one question at most is under way. One that is
-down is asked more often, for whoever waits for it wants to know soon. `ping_s` 0 asks nothing and takes it for up.
+down is asked more often, for whoever waits for it wants to know soon. `ping_s` 0 asks nothing and takes it for up;
+only for a trunk that is put later that is news, told like the first answer of another.
 """
 
 from __future__ import annotations
@@ -42,15 +43,14 @@ class TrunkWatch:
         self._timers: Timers[TrunkName] = Timers()
         self._health: dict[TrunkName, TrunkHealth] = {}
         for trunk in trunks:
-            self.put(trunk, 0.0)
+            self._health[trunk.name] = _unknown(trunk)
+            if trunk.ping_s > 0:
+                self._timers.set(trunk.name, 0.0)
 
     def put(self, trunk: Trunk, now: float) -> None:
         """A trunk is there, or was changed: what was known of it is forgotten."""
-        self._health[trunk.name] = TrunkHealth(trunk=trunk, up=None if trunk.ping_s > 0 else True)
-        if trunk.ping_s > 0:
-            self._timers.set(trunk.name, now)
-        else:
-            self._timers.cancel(trunk.name)
+        self._health[trunk.name] = _unknown(trunk)
+        self._timers.set(trunk.name, now)
 
     def drop(self, trunk: TrunkName) -> None:
         """The trunk is gone; an answer that still comes is passed over."""
@@ -68,18 +68,21 @@ class TrunkWatch:
     def next_deadline(self) -> float | None:
         return self._timers.next_deadline()
 
-    def handle_deadline(self, now: float) -> list[TrunkDown]:
-        """Ask every trunk whose time has come; those that cannot be asked are down. None is due again before its
-        answer."""
-        down: list[TrunkDown] = []
+    def handle_deadline(self, now: float) -> list[TrunkUp | TrunkDown]:
+        """Ask every trunk whose time has come; those that cannot be asked are down, and those that want no question are
+        up. None is due again before its answer."""
+        news: list[TrunkUp | TrunkDown] = []
         while (name := self._timers.pop_due(now)) is not None:
             trunk = self._health[name].trunk
+            if trunk.ping_s == 0:
+                news.append(TrunkUp(trunk=name, round_trip_s=None))
+                continue
             key = self._ask(trunk, now)
             if key is not None:
                 self._asked[key] = trunk
             else:
-                down += self._silent(self._health[name], "no way to send", now)
-        return down
+                news += self._silent(self._health[name], "no way to send", now)
+        return news
 
     def answered(self, key: Hashable, round_trip_s: float | None, now: float) -> list[TrunkUp | TrunkDown]:
         """The answer to a question, None when none came. What is news about it; nothing for a trunk that was changed
@@ -103,3 +106,7 @@ class TrunkWatch:
         news = health.up is not False
         health.up = False
         return [TrunkDown(trunk=health.trunk.name, reason=reason)] if news else []
+
+
+def _unknown(trunk: Trunk) -> TrunkHealth:
+    return TrunkHealth(trunk=trunk, up=None if trunk.ping_s > 0 else True)

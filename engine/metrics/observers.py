@@ -169,6 +169,8 @@ class MetricsObserver:
                 self._child(self._metrics.queue_waiting, body.name)
             case "queue", "drop":
                 self._forget(body.name, {self._metrics.queue_waiting, self._metrics.queue_wait, self._metrics.ring})
+            case "trunk", "put":
+                self._child(self._metrics.trunk_up, body.name)
             case "trunk", "drop":
                 self._forget(body.name, {self._metrics.trunk_up})
             case _:

@@ -330,9 +330,11 @@ def test_trunk_states_are_in_the_log() -> None:
     rig = Rig()
     rig.manager.trunk_event(TrunkUp(trunk=TrunkName("pbx"), round_trip_s=0.0123), rig.now)
     rig.manager.trunk_event(TrunkDown(trunk=TrunkName("pbx"), reason="no reply"), rig.now)
+    rig.manager.trunk_event(TrunkUp(trunk=TrunkName("pbx"), round_trip_s=None), rig.now)
     assert [r.body for r in rig.journal.take()] == [
         TrunkStateChanged(trunk=TrunkName("pbx"), up=True, detail="answered in 12 ms"),
         TrunkStateChanged(trunk=TrunkName("pbx"), up=False, detail="no reply"),
+        TrunkStateChanged(trunk=TrunkName("pbx"), up=True, detail="not asked"),
     ]
 
 

@@ -57,6 +57,19 @@ def test_an_answer_about_what_the_trunk_was_before_says_nothing_about_what_it_is
     assert watch.is_down(PBX.name)
 
 
+def test_a_trunk_that_is_not_asked_any_more_is_up_and_that_is_told_once() -> None:
+    line = Line()
+    watch = TrunkWatch([PBX], line.ask)
+    watch.handle_deadline(0)
+    watch.answered(1, None, 1)
+    watch.put(replace(PBX, ping_s=0), 2)
+    assert watch.next_deadline() == 2
+    assert watch.handle_deadline(2) == [TrunkUp(trunk=PBX.name, round_trip_s=None)]
+    assert watch.next_deadline() is None
+    assert not watch.is_down(PBX.name)
+    assert len(line.asked) == 1
+
+
 def test_a_trunk_that_was_dropped_is_forgotten_whole() -> None:
     line = Line()
     watch = TrunkWatch([PBX], line.ask)
