@@ -1,0 +1,139 @@
+"""One run of the signalling benchmark: a server is started, called, watched until the last CDR is on the disk."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Final, Literal
+
+from tests.bench.signalling_app_queue import AppQueueServer
+from tests.bench.signalling_engine import EngineServer, Staff
+from tests.bench.signalling_load import TALK_MS, Load, LoadResult
+from tests.bench.signalling_server import Server
+from tests.support.ports import PortPool
+from tests.support.procs import POLL_S, Processes
+
+Side = Literal["hearthline", "app_queue"]
+SIDES: Final[tuple[Side, Side]] = ("hearthline", "app_queue")
+
+_WARM_UP_CALLS: Final = 20
+"""Before anything is measured, on both sides: the first call of a process brings in what it needs."""
+_CDRS_S: Final = 15.0
+"""How long CDRs may take after the last call. With failed calls some never come."""
+_BATCH_S: Final = 0.5
+"""Longer than anybody waits with writing: after it no late CDR of the warm-up falls into the measurement."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one run found."""
+
+    side: Side
+    agents: int
+    rate: float
+    calls: int
+    failed: int
+    cdrs: int
+    cpu_s: float
+    """From before the first INVITE until the last CDR was on the disk."""
+    seconds: float
+    """The same span by the clock."""
+    setup_p50_ms: float
+    setup_p99_ms: float
+    retransmissions: int
+    load_average: float
+    """Of the whole machine over the last minute, at the end."""
+
+    @property
+    def cpu_ms(self) -> float:
+        """CPU milliseconds a call."""
+        return self.cpu_s * 1000 / self.calls
+
+
+class Hall:
+    """Where the runs take place: starts either server with its load, in a directory of the run's own."""
+
+    def __init__(self, directory: Path, hired: Callable[[int], Staff]) -> None:
+        self._directory = directory
+        self._hired = hired
+        self._numbers = count(1)
+
+    @contextmanager
+    def open(self, side: Side, agents: int) -> Iterator[Visit]:
+        """A started and warmed server, ended and gone afterwards."""
+        here = self._directory / f"{next(self._numbers)}-{side}"
+        # The ports of one run are free again for the next.
+        ports = PortPool()
+        with ExitStack() as held:
+            procs = held.enter_context(Processes(here / "procs"))
+            load = Load(procs, ports, here)
+            server: Server
+            if side == "hearthline":
+                staff = self._hired(agents)
+                server = EngineServer(procs, ports, here / "engine", staff=staff, agents=load.agents)
+            else:
+                server = AppQueueServer(procs, ports, agents=load.agents, count=agents)
+            held.callback(server.stop)
+            server.start()
+            visit = Visit(side, agents, server, load)
+            visit.warm_up()
+            yield visit
+
+
+class Visit:
+    """One server while it runs."""
+
+    def __init__(self, side: Side, agents: int, server: Server, load: Load) -> None:
+        self._side = side
+        self._agents = agents
+        self._server = server
+        self._load = load
+
+    def warm_up(self) -> None:
+        """A few calls that nobody counts."""
+        rate = min(_WARM_UP_CALLS, self._agents / (TALK_MS / 1000) / 2)
+        self._load.run(self._server.address, calls=_WARM_UP_CALLS, rate=rate)
+        time.sleep(_BATCH_S)
+
+    def idle_percent(self, seconds: float) -> float:
+        """Share of one core that it takes without any call."""
+        before = self._server.cpu_seconds()
+        time.sleep(seconds)
+        return (self._server.cpu_seconds() - before) / seconds * 100
+
+    def measure(self, *, calls: int, rate: float) -> Outcome:
+        """Call it, and say what it took."""
+        server = self._server
+        cdrs_before = server.cdrs()
+        span: list[tuple[float, float]] = []
+
+        def read() -> None:
+            span.append((server.cpu_seconds(), time.monotonic()))
+
+        def finish() -> None:
+            deadline = time.monotonic() + _CDRS_S
+            while server.cdrs() < cdrs_before + calls and time.monotonic() < deadline:
+                time.sleep(POLL_S)
+            read()
+
+        result: LoadResult = self._load.run(server.address, calls=calls, rate=rate, begins=read, ended=finish)
+        (cpu_before, began), (cpu_after, ended) = span
+        return Outcome(
+            side=self._side,
+            agents=self._agents,
+            rate=rate,
+            calls=calls,
+            failed=result.failed,
+            cdrs=server.cdrs() - cdrs_before,
+            cpu_s=cpu_after - cpu_before,
+            seconds=ended - began,
+            setup_p50_ms=result.setup_ms(50),
+            setup_p99_ms=result.setup_ms(99),
+            retransmissions=result.retransmissions,
+            load_average=os.getloadavg()[0],
+        )
