@@ -20,26 +20,13 @@ from engine.calls.log import (
 from engine.calls.routing import Route, ToAgent
 from engine.errors import NotFound
 from engine.ids import AgentName, QueueName, TrunkName
-from engine.media.commands import CloseLeg, LegInfo, Legs, ListLegs, PlaneStats, RtpTimeout, Welcome
+from engine.media.commands import CloseLeg, LegInfo, Legs, ListLegs, RtpTimeout, Welcome
 from engine.sip.events import InviteFailed, InviteReceived
 from engine.sip.flow import Address, Flow, Transport
 from tests.support.centre_rig import DEMO, ENGINE, CentreRig
+from tests.support.plane_stats import STATS
 
 ALICE = AgentName("alice")
-STATS = PlaneStats(
-    legs=1,
-    relayed_edges=2,
-    mixed_legs=0,
-    ticks=50,
-    late_ticks=0,
-    lateness_p50_ms=0.1,
-    lateness_p999_ms=0.3,
-    lateness_max_ms=0.4,
-    packets_received=10,
-    packets_sent=11,
-    ports_taken=0,
-    cpu_s=0.5,
-)
 
 
 def welcome(legs: int = 0) -> Welcome:

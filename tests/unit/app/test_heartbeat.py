@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.task import Clock as TwistedClock
+
+from engine.app.heartbeat import Heartbeat
+from engine.metrics.gauges import EngineGauges
+from engine.metrics.metrics import MetricSet
+from engine.store.writer import WriterHealth, WriterState
+from tests.support.centre_rig import CentreRig
+from tests.support.plane_stats import STATS
+
+
+class Late:
+    """The reactor's clock, `late` seconds ahead of when it rings."""
+
+    def __init__(self, reactor: TwistedClock) -> None:
+        self._reactor = reactor
+        self.late = 0.0
+
+    def monotonic(self) -> float:
+        return float(self._reactor.seconds()) + self.late
+
+    def wall(self) -> float:
+        return 0.0
+
+
+@dataclass
+class Writer:
+    full: bool = False
+    degraded: bool = False
+
+    def state(self) -> WriterState:
+        health = WriterHealth.DEGRADED if self.degraded else WriterHealth.OK
+        return WriterState(health=health, pending=7, oldest_s=0.0, last_error="", rejected=0)
+
+
+class Rig:
+    def __init__(self) -> None:
+        self.reactor = TwistedClock()
+        self.clock = Late(self.reactor)
+        self.centre = CentreRig()
+        self.writer = Writer()
+        self.metrics = MetricSet(version="1")
+        writer: Any = self.writer
+        self.beat = Heartbeat(self.reactor, self.clock, self.centre.core, writer, EngineGauges(self.metrics))
+        self.beat.start()
+
+    def value(self, metric: str) -> float:
+        found = re.search(rf"^hearthline_{re.escape(metric)} (\S+)$", self.metrics.render().decode(), re.MULTILINE)
+        assert found is not None, metric
+        return float(found.group(1))
+
+
+def test_it_beats_once_a_second_until_it_is_stopped() -> None:
+    rig = Rig()
+    rig.reactor.pump([0.5] * 7)
+    assert rig.value("loop_lag_seconds_count") == 3
+    rig.beat.stop()
+    assert rig.reactor.getDelayedCalls() == []
+
+
+def test_it_measures_how_late_the_loop_is() -> None:
+    rig = Rig()
+    rig.reactor.advance(1.0)
+    assert rig.value("loop_lag_seconds_sum") == 0
+    rig.clock.late = 0.25
+    rig.reactor.advance(1.0)
+    assert rig.value("loop_lag_max_seconds") == 0.25
+    rig.reactor.advance(1.0)
+    assert rig.value("loop_lag_seconds_sum") == 0.25, "lateness is of one beat, not handed on to the next"
+
+
+def test_it_samples_store_media_and_sip() -> None:
+    rig = Rig()
+    rig.writer.degraded = True
+    rig.centre.core.plane = STATS
+    rig.centre.register(rig.centre.alice)
+    rig.reactor.advance(1.0)
+    assert rig.value("store_pending_events") == 7
+    assert rig.value("store_degraded") == 1
+    assert rig.value("media_legs") == STATS.legs
+    assert rig.value('sip_messages_total{code="request",direction="in",method="REGISTER"}') == 2
+    rig.centre.wire.lose(lambda sent: sent.source == rig.centre.alice.address)
+    rig.centre.call()
+    rig.centre.wire.run(1.0)
+    rig.writer.degraded = False
+    rig.reactor.advance(1.0)
+    assert rig.value("store_degraded") == 0
+    assert rig.value("sip_retransmissions_total") == 1
+
+
+def test_a_log_without_room_refuses_new_calls_and_no_longer_once_it_has_room() -> None:
+    rig = Rig()
+    rig.writer.full = True
+    rig.reactor.advance(1.0)
+    rig.centre.call()
+    assert rig.centre.core.calls.live().calls == 0
+    rig.writer.full = False
+    rig.reactor.advance(1.0)
+    rig.centre.call()
+    assert rig.centre.core.calls.live().calls == 1
