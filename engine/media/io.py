@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from engine.media.io_legs import LegSockets
-from engine.media.io_poll import Poller
+from engine.media.io_poll import BATCH, Poller
 from engine.media.lateness import Lateness
 from engine.media.reception import samples_at
 from engine.media.relay import Forwarder
@@ -25,6 +25,10 @@ CATCH_UP: Final = 5
 
 BUSY_RATE: Final = 1000
 """Packets a second from which on packets are gathered."""
+
+BACKLOG: Final = BATCH // 2
+"""So many sockets ready at one look: the process was kept from running, and what has queued up is taken in without
+rest."""
 
 IDLE_S: Final = 0.25
 """Longest sleep without legs."""
@@ -58,6 +62,7 @@ class Loop:
         self._start = time.monotonic()
         self._number = 0
         self._events = 0
+        self._behind = False
 
     def end(self) -> None:
         """Return from `run` after this round."""
@@ -104,7 +109,7 @@ class Loop:
         wait = self._start + self._number * TICK_S - clock()
         if self._gathering or wait < 0.001:
             # epoll counts in milliseconds; the last one before a tick, and the gathering, need a finer sleep.
-            if wait > 0:
+            if wait > 0 and not self._behind:
                 time.sleep(min(wait, self._coalesce_s) if self._gathering else wait)
             ready = poll(0)
         else:
@@ -112,6 +117,7 @@ class Loop:
         now = clock()
         arrival = samples_at(now)
         self._events += len(ready)
+        self._behind = len(ready) >= BACKLOG
         latched, others = self._sockets.latched, self._sockets.others
         receive, buffer = self._forwarder.receive, self._forwarder.buffer
         for descriptor, _ in ready:
