@@ -155,6 +155,10 @@ def transition(state: AgentState, given: AgentInput) -> AgentTransition:
     return found
 
 
+RONA: Final = "rona: "
+"""How the reason of a break begins that the engine set: the call was rung and not answered ("ring, no answer")."""
+
+
 @dataclass(slots=True, eq=False, kw_only=True)
 class LiveAgent:
     """All that the ACD knows of one agent. Changed by `floor.py` and `desk.py` only."""
@@ -191,6 +195,12 @@ class LiveAgent:
     def routable(self) -> bool:
         """Whether a queue may offer a caller to this agent now."""
         return self.state is AgentState.IDLE and self.status is AgentStatus.AVAILABLE
+
+    @property
+    def taken_out(self) -> bool:
+        """Whether the engine set the break, for a call that was not answered. Read from the reason, which is all that
+        is kept over a restart."""
+        return self.status is AgentStatus.BREAK and self.status_reason.startswith(RONA)
 
     @property
     def call(self) -> CallId | None:

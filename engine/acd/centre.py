@@ -15,7 +15,7 @@ from engine.acd.snapshot import LiveCounts, Snapshot, live, snapshot
 from engine.calls.directory import AgentStatus, Change, Directory, Entity, Put
 from engine.calls.events import Party, Reachable, Unreachable
 from engine.calls.log import Journal
-from engine.calls.ports import OfferResult, QueueEffect
+from engine.calls.ports import AgentStatusView, OfferResult, QueueEffect
 from engine.errors import InvalidRequest, NotFound
 from engine.ids import AgentName, CallId, IdSource, OfferId, QueueName
 
@@ -128,10 +128,13 @@ class Acd:
         desk.change_status(self._floor, self._agent(agent), AgentStatus.LOGGED_OUT, reason, by, now)
         self._floor.settle(now)
 
-    def is_available(self, agent: AgentName) -> bool:
-        """Whether the person chose to be available; says nothing of the phone. False for an unknown agent."""
+    def status(self, agent: AgentName) -> AgentStatusView:
+        """What was chosen for the agent, and whether a person chose it; says nothing of the phone. An unknown agent is
+        logged out."""
         known = self._floor.agents.get(agent)
-        return known is not None and known.status is AgentStatus.AVAILABLE
+        if known is None or known.removed:
+            return AgentStatusView(status=AgentStatus.LOGGED_OUT)
+        return AgentStatusView(status=known.status, reason=known.status_reason, by_engine=known.taken_out)
 
     def _agent(self, name: AgentName) -> LiveAgent:
         known = self._floor.agents.get(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.acd.agent import AgentInput, AgentState, LiveAgent
+from engine.acd.agent import RONA, AgentInput, AgentState, LiveAgent
 from engine.acd.caller import CallerInput
 from engine.acd.floor import DeadlineKind, Floor
 from engine.acd.offer import FAILED
@@ -130,7 +130,7 @@ def ring_timeout(floor: Floor, offer_id: OfferId, now: float) -> None:
         floor.rest(agent, queue, now)
     floor.untaken(offer, now)
     if queue.config.rona_break:
-        reason = f"rona: no answer for {now - offer.made_at:.3g} s (queue {offer.queue})"
+        reason = f"{RONA}no answer for {now - offer.made_at:.3g} s (queue {offer.queue})"
         change_status(floor, agent, AgentStatus.BREAK, reason, ENGINE, now)
 
 

@@ -117,10 +117,10 @@ class Call:
             leg.playing = ""
             self.board.media.send(StopPlay(leg=leg.id))
 
-    def drop(self, leg: CallLeg, cause: EndCause, now: float) -> None:
-        """End a far leg while the call goes on; nothing more is heard of it."""
+    def drop(self, leg: CallLeg, cause: EndCause, now: float, *, text: str = "") -> None:
+        """End a far leg while the call goes on; nothing more is heard of it. `text` is for the person at its phone."""
         self.far.pop(leg.id, None)
-        self.board.end_dialog(leg, cause, now)
+        self.board.end_dialog(leg, cause, now, text=text)
         self.board.close_media(self.id, leg)
         self.board.forget(leg)
 
@@ -175,8 +175,8 @@ class Call:
     def finish(
         self, cause: EndCause, ended_by: str, now: float, *, text: str = "", retry_after_s: int | None = None
     ) -> None:
-        """End the call with this cause; nothing happens when it has ended. `text` and `retry_after_s` go with the
-        refusal of a caller who was not answered."""
+        """End the call with this cause; nothing happens when it has ended. `text` is said to the caller's phone;
+        `retry_after_s` goes with the refusal of a caller who was not answered."""
         if self.over:
             return
         self.over = True
@@ -199,7 +199,7 @@ class Call:
             refused = not self.caller.dialog and (cause.sip_code or 0) >= 300
             if not refused and not 200 <= (cause.sip_code or 0) <= 299:
                 cause = replace(cause, sip_code=200)
-            self.board.end_dialog(self.caller, cause, now)
+            self.board.end_dialog(self.caller, cause, now, text=text)
         elif self.caller.dialog:
             cause = replace(cause, sip_code=refusal_status(cause))
             assert cause.sip_code is not None

@@ -1,7 +1,8 @@
 """Feature codes: an agent says by dialling that he takes a break, is back, or wants to hear how he stands.
 
 The code is carried out when the call has its port, confirmed by a tone, and the engine hangs up. CONFIRM says
-"available" or "done"; DENY, as the answer to the question for the own status, says "on a break".
+"available" or "done". As the answer to the question for the own status, DENY says "on a break, as you chose" and
+CONGESTION "on a break, because you did not answer"; the reason itself goes to the phone as text with the hang-up.
 """
 
 from __future__ import annotations
@@ -11,12 +12,20 @@ from typing import Final
 from engine.calls.call import ENGINE, Call
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.destination import Destination
+from engine.calls.directory import AgentStatus
+from engine.calls.ports import AgentStatusView
 from engine.calls.routing import Feature
 from engine.calls.switchboard import CallLeg
 from engine.media.commands import Tone
 
 _DONE: Final = EndCause(outcome=Outcome.SUCCESS, reason=Reason.COMPLETED, sip_code=200)
 _AGENTS_ONLY: Final = EndCause(outcome=Outcome.CLIENT, reason=Reason.FORBIDDEN, sip_code=403)
+
+
+def _tone(standing: AgentStatusView) -> Tone:
+    if standing.status is AgentStatus.AVAILABLE:
+        return Tone.CONFIRM
+    return Tone.CONGESTION if standing.by_engine else Tone.DENY
 
 
 class FeatureCode(Destination):
@@ -28,6 +37,7 @@ class FeatureCode(Destination):
         self._feature = feature
         self._reason = reason
         self._tone = Tone.CONFIRM
+        self._text = ""
 
     def start(self, now: float) -> None:
         if self.call.caller.agent is None:
@@ -44,14 +54,15 @@ class FeatureCode(Destination):
             case Feature.BREAK:
                 statuses.set_status(leg.agent, False, self._reason, "phone", now)
             case Feature.STATUS:
-                self._tone = Tone.CONFIRM if statuses.is_available(leg.agent) else Tone.DENY
+                standing = statuses.status(leg.agent)
+                self._tone, self._text = _tone(standing), str(standing)
         self.call.answer_caller(now)
 
     def caller_up(self, now: float) -> None:
         self.call.play(self.call.caller, "confirmation", tone=self._tone, loop=False)
 
     def play_finished(self, leg: CallLeg, player: str, now: float) -> None:
-        self.call.finish(_DONE, ENGINE, now)
+        self.call.finish(_DONE, ENGINE, now, text=self._text)
 
     def play_failed(self, leg: CallLeg, now: float) -> None:
-        self.call.finish(_DONE, ENGINE, now)
+        self.call.finish(_DONE, ENGINE, now, text=self._text)

@@ -98,13 +98,22 @@ def refusal_status(cause: EndCause) -> int:
     return _OWN.get(cause.reason, 503)
 
 
-def hangup_text(cause: EndCause) -> str:
-    """The Reason header (RFC 3326) for ending an answered leg; empty for a plain hang-up."""
-    return _BYE_REASONS.get(cause.reason, "")
+def hangup_text(cause: EndCause, text: str = "") -> str:
+    """The Reason header (RFC 3326) for ending an answered leg; empty for a plain hang-up. `text` is for the person."""
+    return _said(cause, text) if text else _BYE_REASONS.get(cause.reason, "")
 
 
-def cancel_text(cause: EndCause) -> str:
-    """The Reason header for taking back a call that rings: whether another phone answered, so that this one shows no
-    missed call."""
+def cancel_text(cause: EndCause, text: str = "") -> str:
+    """The Reason header for taking back a call that rings: `text` for the person, or that another phone answered, so
+    that this one shows no missed call."""
+    if text:
+        return _said(cause, text)
     elsewhere = cause.reason is Reason.CANCELLED and cause.sip_code == 200
     return 'SIP;cause=200;text="Call completed elsewhere"' if elsewhere else ""
+
+
+def _said(cause: EndCause, text: str) -> str:
+    """Text as RFC 3326 writes it: a quoted string, in which quotes and backslashes are escaped."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in text)
+    quoted = plain.replace("\\", "\\\\").replace('"', '\\"')
+    return f'SIP;cause={cause.sip_code or 200};text="{quoted}"'

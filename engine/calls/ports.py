@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from engine.calls.causes import EndCause
+from engine.calls.directory import AgentStatus
 from engine.calls.events import LocalMedia, Party
 from engine.ids import AgentName, CallId, LegId, OfferId, QueueName, TrunkName
 from engine.media.commands import Command
@@ -54,9 +55,10 @@ class LegPort(Protocol):
         """Refuse the offered leg. No event follows."""
         ...
 
-    def end(self, leg: LegId, cause: EndCause, now: float) -> None:
+    def end(self, leg: LegId, cause: EndCause, now: float, *, text: str = "") -> None:
         """End the leg in whatever state it is (cancel, refuse or hang up); Ended follows with this cause, or with
-        the peer's own if that came first."""
+        the peer's own if that came first. `text` says to the person at the phone why, where the protocol has a place
+        for it."""
         ...
 
 
@@ -175,9 +177,32 @@ class ReleaseCaller:
 QueueEffect = MakeOffer | WithdrawOffer | ReleaseCaller
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentStatusView:
+    """How an agent stands, and by whose choice."""
+
+    status: AgentStatus
+    reason: str = ""
+    by_engine: bool = False
+    """The engine took the agent out because a call was not answered, no person did."""
+
+    def __str__(self) -> str:
+        """In words for the agent: "on a break: lunch"."""
+        return _STATUS_WORDS[self.status] + (f": {self.reason}" if self.reason else "")
+
+
+_STATUS_WORDS: Final = {
+    AgentStatus.AVAILABLE: "available",
+    AgentStatus.BREAK: "on a break",
+    AgentStatus.LOGGED_OUT: "logged out",
+}
+
+
 class AgentStatusPort(Protocol):
-    """Feature codes change the agent's own status through this (implemented by engine.acd)."""
+    """Feature codes ask for and change the agent's own status through this (implemented by engine.acd)."""
 
     def set_status(self, agent: AgentName, available: bool, reason: str, by: str, now: float) -> None: ...
 
-    def is_available(self, agent: AgentName) -> bool: ...
+    def status(self, agent: AgentName) -> AgentStatusView:
+        """How the agent stands; an unknown one is logged out."""
+        ...

@@ -45,6 +45,8 @@ _RELEASES: Final[dict[ReleaseReason, EndCause]] = {
 _ELSEWHERE: Final = EndCause(outcome=Outcome.UPSTREAM, reason=Reason.CANCELLED, sip_code=200)
 """Another agent took the call. The 200 makes the phone not show it as missed (RFC 3326: "call completed elsewhere")."""
 
+_NOT_ANSWERED: Final = EndCause(outcome=Outcome.UPSTREAM, reason=Reason.NO_ANSWER, sip_code=480)
+
 _UNKNOWN_QUEUE: Final = EndCause(outcome=Outcome.SERVER, reason=Reason.NO_ROUTE, sip_code=404)
 
 
@@ -119,7 +121,19 @@ class Queued(Destination):
         """Stop ringing."""
         leg = self._offers[offer]
         self._forget(leg)
-        self.call.drop(leg, _ELSEWHERE if reason is WithdrawReason.ANSWERED_ELSEWHERE else CANCELLED, now)
+        match reason:
+            case WithdrawReason.ANSWERED_ELSEWHERE:
+                self.call.drop(leg, _ELSEWHERE, now)
+            case WithdrawReason.RING_TIMEOUT:
+                self.call.drop(leg, _NOT_ANSWERED, now, text=self._after_no_answer(leg))
+            case _:
+                self.call.drop(leg, CANCELLED, now)
+
+    def _after_no_answer(self, leg: CallLeg) -> str:
+        """What the agent's phone is told: that the call was missed, and how the agent stands now."""
+        assert leg.agent is not None, "offers are to agents"
+        status = self.call.board.statuses.status(leg.agent)
+        return f"no answer in time; now {status}" if status.by_engine else "no answer in time"
 
     def release(self, reason: ReleaseReason, now: float) -> None:
         """The ACD has let go of the caller."""

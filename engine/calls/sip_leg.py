@@ -75,6 +75,8 @@ class _Leg(BookedLeg):
     media: SipMedia
     wanted: _Wanted | None = None
     """Of a leg that we placed."""
+    text: str = ""
+    """What the person is told about our ending it."""
 
 
 class SipLegs:
@@ -195,15 +197,15 @@ class SipLegs:
             self._endpoint.reject(self._book.session(found[0]), status, reason, headers, now=now)
         self._book.forget(found[0])
 
-    def end(self, leg: LegId, cause: EndCause, now: float) -> None:
+    def end(self, leg: LegId, cause: EndCause, now: float, *, text: str = "") -> None:
         if (found := self._book.command(leg, LegInput.END)) is None:
             return
         ended, action = found
-        ended.cause = cause
+        ended.cause, ended.text = cause, text
         match action:
             case LegAction.SEND_CANCEL:
                 with suppress(LocalSipError):
-                    self._endpoint.cancel(self._book.session(ended), now=now, reason_header=cancel_text(cause))
+                    self._endpoint.cancel(self._book.session(ended), now=now, reason_header=cancel_text(cause, text))
             case LegAction.SEND_HANGUP:
                 self._hang_up(ended, now)
             case _:
@@ -361,7 +363,7 @@ class SipLegs:
     def _hang_up(self, leg: _Leg, now: float) -> None:
         assert leg.cause is not None, "whoever hangs up says why"
         with suppress(LocalSipError):
-            self._endpoint.bye(self._book.session(leg), now=now, reason_header=hangup_text(leg.cause))
+            self._endpoint.bye(self._book.session(leg), now=now, reason_header=hangup_text(leg.cause, leg.text))
 
     # --- people and lines ---
 

@@ -191,12 +191,12 @@ class Switchboard:
         leg.dialog = False
         self.legs.reject(leg.id, status, text, now, retry_after_s=retry_after_s)
 
-    def end_dialog(self, leg: CallLeg, cause: EndCause, now: float) -> None:
-        """Ask the leg's dialog to end; nothing happens when it has none."""
+    def end_dialog(self, leg: CallLeg, cause: EndCause, now: float, *, text: str = "") -> None:
+        """Ask the leg's dialog to end; nothing happens when it has none. `text` is for the person at the phone."""
         if leg.dialog:
             leg.dialog = False
             self.ending.add(leg.id)
-            self.legs.end(leg.id, cause, now)
+            self.legs.end(leg.id, cause, now, text=text)
 
     def close_media(self, call: CallId, leg: CallLeg) -> None:
         """Ask the media process to forget the leg. No command about the leg follows this one."""

@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from engine.calls.causes import EndCause, Outcome, Reason
+from engine.calls.directory import AgentStatus
 from engine.calls.events import (
     Answered,
     Ended,
@@ -25,6 +26,7 @@ from engine.calls.events import (
 from engine.calls.final_status import failure_cause
 from engine.calls.leg import TABLE, LegAction, LegInput, LegState
 from engine.calls.ports import (
+    AgentStatusView,
     Destination,
     MakeOffer,
     OfferResult,
@@ -103,6 +105,8 @@ class FakeLeg:
     media: LocalMedia | None = None
     cause: EndCause | None = None
     """Why we ended it."""
+    text: str = ""
+    """What the person at the phone was told then."""
     refused_with: int | None = None
     retry_after_s: int | None = None
 
@@ -150,11 +154,11 @@ class FakeLegs:
             self.legs[leg].refused_with = status
             self.legs[leg].retry_after_s = retry_after_s
 
-    def end(self, leg: LegId, cause: EndCause, now: float) -> None:
+    def end(self, leg: LegId, cause: EndCause, now: float, *, text: str = "") -> None:
         action = self._step(leg, LegInput.END)
         if action is None:
             return
-        self.legs[leg].cause = cause
+        self.legs[leg].cause, self.legs[leg].text = cause, text
         if action is LegAction.SEND_REFUSAL_AND_TELL_ENDED:
             self.events.append(Ended(leg=leg, cause=cause))
         elif self.auto_end:
@@ -351,7 +355,7 @@ class FakeQueues:
     engaged: list[tuple[AgentName, CallId]] = field(default_factory=list)
     ever_engaged: list[AgentName] = field(default_factory=list)
     effects: list[QueueEffect] = field(default_factory=list)
-    available: dict[AgentName, bool] = field(default_factory=dict)
+    standing: dict[AgentName, AgentStatusView] = field(default_factory=dict)
     statuses: list[tuple[AgentName, bool, str, str]] = field(default_factory=list)
     counter: int = 0
 
@@ -413,11 +417,10 @@ class FakeQueues:
     # AgentStatusPort
 
     def set_status(self, agent: AgentName, available: bool, reason: str, by: str, now: float) -> None:
-        self.available[agent] = available
         self.statuses.append((agent, available, reason, by))
 
-    def is_available(self, agent: AgentName) -> bool:
-        return self.available.get(agent, True)
+    def status(self, agent: AgentName) -> AgentStatusView:
+        return self.standing.get(agent, AgentStatusView(status=AgentStatus.AVAILABLE))
 
     # the matcher's part, played by the test
 

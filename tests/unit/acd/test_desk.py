@@ -8,6 +8,7 @@ from engine.acd.agent import AgentState
 from engine.calls.directory import Agent, AgentStatus, Member, Put, Queue
 from engine.calls.events import Reachable, Unreachable, UnreachableReason
 from engine.calls.log import AgentReachable, AgentStateChanged, AgentStatusChanged, AgentUnreachable
+from engine.calls.ports import AgentStatusView
 from engine.errors import NotFound
 from engine.ids import AgentName, QueueName
 from tests.support.acd_floor import WALL, AcdFloor, queue_of
@@ -35,10 +36,10 @@ def test_an_agent_on_a_break_gets_nothing_until_available() -> None:
     floor.pause("anna", "lunch")
     floor.call("c1")
     assert floor.take() == []
-    assert floor.acd.is_available(ANNA) is False
+    assert floor.acd.status(ANNA) == AgentStatusView(status=AgentStatus.BREAK, reason="lunch")
     floor.pass_time(7)
     floor.available("anna")
-    assert floor.acd.is_available(ANNA) is True
+    assert floor.acd.status(ANNA) == AgentStatusView(status=AgentStatus.AVAILABLE)
     assert floor.rung() == [("c1", "anna")]
     assert floor.agent("anna").status_since == WALL + floor.now
     assert floor.logged(AgentStatusChanged) == [
@@ -83,7 +84,7 @@ def test_status_of_an_unknown_agent() -> None:
         floor.pause("eve")
     with pytest.raises(NotFound):
         floor.acd.log_out(AgentName("eve"), "", "api", floor.now)
-    assert floor.acd.is_available(AgentName("eve")) is False
+    assert floor.acd.status(AgentName("eve")).status is AgentStatus.LOGGED_OUT
 
 
 # --- wrap-up ---

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from engine.calls.causes import EndCause, Outcome, Reason
-from engine.calls.final_status import failure_cause, refusal_status
+from engine.calls.final_status import cancel_text, failure_cause, hangup_text, refusal_status
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,11 @@ def test_every_reason_has_a_status_to_refuse_with(reason: Reason) -> None:
     told = refusal_status(EndCause(outcome=Outcome.SERVER, reason=reason))
     assert 400 <= told <= 699
     assert refusal_status(EndCause(outcome=Outcome.SERVER, reason=reason, sip_code=200)) == told
+
+
+def test_what_the_person_is_told_when_we_end_a_leg() -> None:
+    done = EndCause(outcome=Outcome.SUCCESS, reason=Reason.COMPLETED, sip_code=200)
+    missed = EndCause(outcome=Outcome.UPSTREAM, reason=Reason.NO_ANSWER, sip_code=480)
+    assert hangup_text(done) == cancel_text(missed) == ""
+    assert hangup_text(done, 'on a "break\\"\n') == 'SIP;cause=200;text="on a \\"break\\\\\\" "'
+    assert cancel_text(missed, "no answer in time") == 'SIP;cause=480;text="no answer in time"'

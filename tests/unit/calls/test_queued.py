@@ -303,7 +303,8 @@ def test_a_withdrawn_offer_stops_ringing() -> None:
     rig.pump()
     cause = rig.legs.legs[agent].cause
     assert cause is not None
-    assert (cause.reason, cause.sip_code) == (Reason.CANCELLED, 487)
+    assert (cause.reason, cause.sip_code) == (Reason.NO_ANSWER, 480)
+    assert rig.legs.legs[agent].text == "no answer in time"
     assert rig.queues.failed == []
     assert agent not in rig.media.ports
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from engine.calls.causes import EndCause, Outcome, Reason
+from engine.calls.directory import AgentStatus
 from engine.calls.leg import LegState
 from engine.calls.log import CallAnswered, CallRouted
+from engine.calls.ports import AgentStatusView
 from engine.calls.routing import Feature, NoRoute, Route, ToAnnouncement, ToEcho, ToFeature, ToReject
 from engine.ids import AgentName
 from engine.media.commands import PlayFinished, Tone
@@ -70,27 +72,49 @@ def test_an_announcement_that_cannot_be_read_is_our_fault() -> None:
 
 
 @pytest.mark.parametrize(
-    ("feature", "before", "change", "tone"),
-    [
-        (Feature.AVAILABLE, False, ("anna", True, "", "phone"), Tone.CONFIRM),
-        (Feature.BREAK, True, ("anna", False, "lunch", "phone"), Tone.CONFIRM),
-        (Feature.STATUS, True, None, Tone.CONFIRM),
-        (Feature.STATUS, False, None, Tone.DENY),
-    ],
+    ("feature", "change"),
+    [(Feature.AVAILABLE, ("anna", True, "", "phone")), (Feature.BREAK, ("anna", False, "lunch", "phone"))],
 )
-def test_feature_codes(feature: Feature, before: bool, change: tuple[str, bool, str, str] | None, tone: Tone) -> None:
+def test_feature_codes(feature: Feature, change: tuple[str, bool, str, str]) -> None:
     rig = Rig(ToFeature(feature=feature, reason="lunch" if feature is Feature.BREAK else ""))
-    rig.queues.available[AgentName("anna")] = before
     leg = rig.call_in("*1", agent="anna")
     rig.confirm(leg)
-    assert rig.queues.statuses == ([] if change is None else [change])
-    assert rig.media.players[leg].tone is tone
+    assert rig.queues.statuses == [change]
+    assert rig.media.players[leg].tone is Tone.CONFIRM
     assert not rig.media.players[leg].loop
     assert rig.queues.engaged
     rig.media.finish_playing(leg)
     rig.pump()
     assert rig.end().cause.reason is Reason.COMPLETED
     assert rig.bodies(CallRouted) == [CallRouted(destination=f"feature:{feature}")]
+    rig.assert_clean()
+
+
+@pytest.mark.parametrize(
+    ("standing", "tone", "text"),
+    [
+        (AgentStatusView(status=AgentStatus.AVAILABLE), Tone.CONFIRM, "available"),
+        (AgentStatusView(status=AgentStatus.BREAK, reason="lunch"), Tone.DENY, "on a break: lunch"),
+        (AgentStatusView(status=AgentStatus.BREAK), Tone.DENY, "on a break"),
+        (AgentStatusView(status=AgentStatus.LOGGED_OUT), Tone.DENY, "logged out"),
+        (
+            AgentStatusView(status=AgentStatus.BREAK, reason="rona: no answer", by_engine=True),
+            Tone.CONGESTION,
+            "on a break: rona: no answer",
+        ),
+    ],
+)
+def test_the_own_status_is_heard_as_a_tone_and_told_as_text(standing: AgentStatusView, tone: Tone, text: str) -> None:
+    rig = Rig(ToFeature(feature=Feature.STATUS))
+    rig.queues.standing[AgentName("anna")] = standing
+    leg = rig.call_in("*10", agent="anna")
+    rig.confirm(leg)
+    assert rig.queues.statuses == []
+    assert rig.media.players[leg].tone is tone
+    rig.media.finish_playing(leg)
+    rig.pump()
+    assert rig.legs.legs[leg].text == text
+    assert rig.end().cause == EndCause(outcome=Outcome.SUCCESS, reason=Reason.COMPLETED, sip_code=200)
     rig.assert_clean()
 
 

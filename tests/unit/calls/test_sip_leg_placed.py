@@ -14,6 +14,7 @@ from engine.calls.ports import TrunkNumber
 from engine.ids import LegId, TrunkName
 from engine.media.commands import Codec
 from engine.sip.events import (
+    EndedBy,
     InviteCancelled,
     SessionEnded,
 )
@@ -217,3 +218,24 @@ def test_an_unknown_trunk_and_one_without_a_way_are_unreachable() -> None:
     assert pair.last(Ended) == Ended(leg=other, cause=unreachable)
     assert pair.far == []
     assert nothing_left(pair)
+
+
+def test_the_person_is_told_why_a_call_is_taken_back() -> None:
+    pair = SipPair()
+    session = placed(pair)
+    cause = EndCause(outcome=Outcome.UPSTREAM, reason=Reason.NO_ANSWER, sip_code=480)
+    pair.legs.end(LEG, cause, pair.now, text="no answer in time")
+    pair.run()
+    assert pair.all_far(InviteCancelled) == [
+        InviteCancelled(session=session, reason='SIP;cause=480;text="no answer in time"')
+    ]
+
+
+def test_the_person_is_told_why_a_call_is_hung_up() -> None:
+    pair = SipPair()
+    session = up_outgoing(pair)
+    pair.legs.end(LEG, HANGUP, pair.now, text="on a break: lunch")
+    pair.run()
+    assert pair.all_far(SessionEnded) == [
+        SessionEnded(session=session, by=EndedBy.REMOTE, reason='SIP;cause=200;text="on a break: lunch"')
+    ]

@@ -127,7 +127,12 @@ def test_an_agent_who_does_not_answer_gives_way_to_the_next() -> None:
     assert first_again == first
     office.legs.far_answer(second)
     office.pump()
-    assert not office.acd.is_available(AgentName("anna"))
+    standing = office.acd.status(AgentName("anna"))
+    assert standing.by_engine
+    told = office.legs.legs[first]
+    assert told.text == "no answer in time; now on a break: rona: no answer for 10 s (queue sales)"
+    assert told.cause is not None
+    assert told.cause.sip_code == 480
     assert office.state("bert") is AgentState.IN_CALL
     assert first not in office.media.ports
 
