@@ -16,17 +16,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from engine.errors import ConfigError
+from engine.log_format import LogFormat
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class LogFormat(StrEnum):
-    KEY_VALUE = "key-value"
-    JSON = "json"
 
 
 class LogLevel(StrEnum):

@@ -24,6 +24,7 @@ def plane_options(config: Config, socket: Path) -> PlaneOptions:
         bind=config.media.host,
         rtp_timeout_s=config.media.rtp_timeout_s,
         log_level=config.log.level.value,
+        log_format=config.log.format,
     )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from engine.errors import Unavailable
+from engine.log_format import pairs
 from engine.media.checks import fault
 from engine.media.commands import (
     PROTOCOL_VERSION,
@@ -129,11 +130,11 @@ class ControlServer:
                     return  # replaced or dropped by what came before
                 self._message(peer, message, now)
         except (WireError, RecursionError) as error:
-            log.warning("control connection closed: %s", error)
+            log.warning("control_closed", extra=pairs(reason=str(error)))
             self._drop(peer)
         except Exception:
             # A defect that one command brings to light must not end the calls of all the others.
-            log.exception("control connection closed: a command failed")
+            log.exception("control_closed", extra=pairs(reason="a command failed"))
             self._drop(peer)
 
     def _message(self, peer: Peer, message: object, now: float) -> None:
@@ -150,7 +151,7 @@ class ControlServer:
     def _hello(self, peer: Peer, message: object) -> None:
         reason = self._objection(message)
         if reason is not None:
-            log.warning("control connection refused: %s", reason)
+            log.warning("control_refused", extra=pairs(reason=reason))
             peer.out += encode(Refused(reason=reason, version=PROTOCOL_VERSION))
             self._flush(peer)
             self._drop(peer)
@@ -158,7 +159,7 @@ class ControlServer:
         old, self._master = self._master, peer
         del self._guests[peer.sock.fileno()]
         if old is not None:
-            log.info("control connection replaced")
+            log.info("control_replaced")
             self._drop(old)
         self.emit(self._welcome())
 
@@ -191,7 +192,7 @@ class ControlServer:
                 del peer.out[: peer.sock.send(peer.out)]
         except BlockingIOError:
             if len(peer.out) > HARD_BOUND:
-                log.warning("control reads nothing; its connection is closed")
+                log.warning("control_closed", extra=pairs(reason="it reads nothing"))
                 self._drop(peer)
                 return
         except OSError:
@@ -211,7 +212,7 @@ class ControlServer:
         peer.sock.close()
         if peer is self._master:
             self._master = None
-            log.info("control connection lost")
+            log.info("control_lost")
 
     def close(self) -> None:
         """Say the last events, close every connection, take the socket's name away."""

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Final
 
 from engine.errors import Unavailable
+from engine.log_format import pairs
 from engine.media.commands import Latched, MediaEvent
 from engine.media.io_poll import READ, Poller
 from engine.media.latch import may_latch, rtcp_target, target
@@ -29,6 +30,9 @@ log = logging.getLogger(__name__)
 
 DRAIN: Final = 64
 """Packets read from one unlatched or RTCP socket at one look."""
+
+MAX_TOLD: Final = 20
+"""Taken ports that are logged one by one."""
 
 RECEIVE_BUFFER: Final = 65536
 """Octets that the kernel may queue on a leg: over a second of G.711, and no more, since later is too late."""
@@ -113,7 +117,12 @@ class LegSockets:
         self._ports.taken.add(port)
         if port not in self._told_taken:
             self._told_taken.add(port)
-            log.warning("port=%d skipped: %s", port, error.strerror)
+            if len(self._told_taken) <= MAX_TOLD:
+                log.warning("port_taken", extra=pairs(port=port, reason=error.strerror))
+            elif len(self._told_taken) == MAX_TOLD + 1:
+                log.warning(
+                    "ports_taken", extra=pairs(detail="further ones are not told; `hearthline status` counts them")
+                )
 
     def attach(self, leg: Leg) -> None:
         pair = self._pairs[leg.port]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import ConfigError
+from engine.log_format import LogFormat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,7 @@ class PlaneOptions:
     """Under load, packets are gathered for this long between two looks at the sockets: it costs each packet half of it
     in delay and saves a third of the CPU. 0 turns it off."""
     log_level: str = "info"
+    log_format: LogFormat = LogFormat.KEY_VALUE
 
     def __post_init__(self) -> None:
         if not 1024 <= self.port_min <= self.port_max <= 65535 or self.port_min + self.port_min % 2 > self.port_max:
@@ -47,5 +49,5 @@ class PlaneOptions:
             *("--port-min", str(self.port_min), "--port-max", str(self.port_max), "--bind", self.bind),
             *("--idle-exit", str(self.idle_exit_s), "--orphan", str(self.orphan_s)),
             *("--rtp-timeout", str(self.rtp_timeout_s), "--coalesce", str(self.coalesce_s)),
-            *("--log-level", self.log_level),
+            *("--log-level", self.log_level, "--log-format", self.log_format.value),
         ]

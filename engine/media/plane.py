@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.errors import EngineError, Unavailable
+from engine.log_format import LogFormat, formatter, pairs
 from engine.media.commands import PROTOCOL_VERSION, CloseLeg, Command, MediaEvent, PlaneStats, Shutdown, Welcome
 from engine.media.io import Loop
 from engine.media.io_control import ControlServer
@@ -140,7 +141,7 @@ class Plane:
 
     def _signalled(self, now: float) -> None:
         numbers = self._bell.recv(64)
-        log.info("ended by signal %s", ", ".join(signal.Signals(number).name for number in numbers))
+        log.info("ended_by_signal", extra=pairs(signals=",".join(signal.Signals(number).name for number in numbers)))
         self._loop.end()
 
     def _tick(self, number: int, now: float) -> None:
@@ -168,14 +169,14 @@ class Plane:
             self._used_at = now
             self._close_orphans(now)
         elif now - self._used_at >= self._options.idle_exit_s or self._board.draining:
-            log.info("ended: no control and no legs")
+            log.info("ended_unused")
             self._loop.end()
 
     def _close_orphans(self, now: float) -> None:
         """Nobody commands, nobody speaks: such legs would keep this process for ever."""
         for leg in list(self._board.legs.values()):
             if now - max(leg.rx.heard_at, leg.opened_at) >= self._options.orphan_s:
-                log.info("leg=%s closed: nothing heard for %.0f s and no control", leg.name, self._options.orphan_s)
+                log.info("leg_closed_unheard", extra=pairs(leg=leg.name, silent_s=self._options.orphan_s))
                 self._obey(CloseLeg(leg=leg.name), now)
 
     def _stats(self) -> PlaneStats:
@@ -202,23 +203,22 @@ class Plane:
 
 def run(options: PlaneOptions) -> int:
     """Be the media process; the exit status. Logs go to standard error."""
-    logging.basicConfig(
-        level=options.log_level.upper(),
-        stream=sys.stderr,
-        format="%(asctime)s level=%(levelname)s process=media %(message)s",
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter(options.log_format, process="media"))
+    logging.basicConfig(level=options.log_level.upper(), handlers=[handler])
     try:
         secret = options.secret_file.read_text().strip()
         if not secret:
             raise Unavailable(f"{options.secret_file} is empty")
         plane = Plane(options, secret)
     except OSError as error:
-        log.error("cannot start: %s: %s", error.filename, error.strerror)
+        log.error("cannot_start", extra=pairs(reason=f"{error.filename}: {error.strerror}"))
         return 1
     except EngineError as error:
-        log.error("cannot start: %s", error)
+        log.error("cannot_start", extra=pairs(reason=str(error)))
         return 1
-    log.info("pid=%d socket=%s ports=%d-%d", os.getpid(), options.socket, options.port_min, options.port_max)
+    ports = f"{options.port_min}-{options.port_max}"
+    log.info("listening", extra=pairs(pid=os.getpid(), socket=options.socket, ports=ports))
     plane.run()
     return 0
 
@@ -236,6 +236,7 @@ def options_from(arguments: Sequence[str]) -> PlaneOptions:
     parser.add_argument("--rtp-timeout", type=float, default=10.0, metavar="S", dest="rtp_timeout_s")
     parser.add_argument("--coalesce", type=float, default=0.001, metavar="S", dest="coalesce_s")
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+    parser.add_argument("--log-format", default=LogFormat.KEY_VALUE, type=LogFormat, choices=list(LogFormat))
     return PlaneOptions(**vars(parser.parse_args(arguments)))
 
 

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.app.config import LogConfig, LogFormat, LogLevel
+from engine.app.config import LogConfig, LogLevel
 from engine.app.logs import RecordLogger, note, set_up_logs
 from engine.calls.causes import EndCause, Outcome, Reason
-from engine.calls.log import CallAnswered, CallEnded, LegClosed, LogBody, MediaLost, Record
+from engine.calls.log import CallAnswered, CallEnded, CallRouted, LegClosed, LogBody, MediaLost, Record
 from engine.ids import CallId, LegId
+from engine.log_format import LogFormat, formatter, pairs
+from tests.support.records import queue_call
 
 
 @pytest.fixture
@@ -77,3 +79,44 @@ def test_a_value_cannot_forge_a_line_or_a_key() -> None:
     note("x", name='a b="c"\nlevel=error')
     (line,) = stream.getvalue().splitlines()
     assert line.endswith(r'event=x name="a b=\"c\"\nlevel=error"')
+
+
+@pytest.mark.usefixtures("_loggers")
+def test_every_line_of_a_call_names_the_call_and_a_leg() -> None:
+    stream = io.StringIO()
+    set_up_logs(LogConfig(level=LogLevel.DEBUG), stream)
+    logger = RecordLogger()
+    for record in queue_call("c1"):
+        logger.observe([record])
+    lines = [
+        dict(pair.split("=", 1) for pair in line.split(" ") if "=" in pair) for line in stream.getvalue().splitlines()
+    ]
+    assert {line["call"] for line in lines} == {"c1"}
+    assert [(line["event"], line["leg"]) for line in lines] == [
+        *((name, "c1-a") for name in ("CallStarted", "CallRouted", "CallAnswered", "CallerQueued", "OfferMade")),
+        *((name, "c1-a") for name in ("OfferRinging", "OfferEnded", "CallerConnected")),
+        ("CallConnected", "c1-b"),
+        ("CallEnded", "c1-a"),
+        ("LegClosed", "c1-a"),
+        ("LegClosed", "c1-b"),
+    ]
+    assert [line["event"] for line in lines if line.get("peer_leg") == "c1-b"] == ["CallEnded"]
+
+
+@pytest.mark.usefixtures("_loggers")
+def test_a_call_that_ended_is_forgotten() -> None:
+    stream = io.StringIO()
+    set_up_logs(LogConfig(), stream)
+    logger = RecordLogger()
+    logger.observe(queue_call("c1"))
+    stream.truncate(0)
+    logger.observe([Record(99, 1, CallId("c1"), 0.0, 0.0, CallRouted(destination="echo"))])
+    assert "leg=" not in stream.getvalue()
+
+
+def test_another_process_says_who_it_is_in_the_same_form() -> None:
+    entry = logging.makeLogRecord({"msg": "port_taken", "levelname": "WARNING", **pairs(port=20002, reason="in use")})
+    told = formatter(LogFormat.KEY_VALUE, process="media").format(entry)
+    assert told.endswith('Z level=warning process=media event=port_taken port=20002 reason="in use"')
+    said = json.loads(formatter(LogFormat.JSON, process="media").format(entry))
+    assert (said["process"], said["event"], said["port"]) == ("media", "port_taken", 20002)

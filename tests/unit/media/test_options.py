@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from engine.errors import ConfigError
+from engine.log_format import LogFormat
 from engine.media.options import PlaneOptions
 from engine.media.plane import options_from
 
@@ -24,6 +25,7 @@ def test_the_command_line_brings_every_option_across() -> None:
         rtp_timeout_s=2.5,
         coalesce_s=0.002,
         log_level="debug",
+        log_format=LogFormat.JSON,
     )
 
     assert options_from(sent.arguments()) == sent
