@@ -62,7 +62,8 @@ class RunningCentre:
         if not self.core.media.ready():
             reasons.append("media down")
         if degraded:
-            reasons.append(f"store degraded: {state.pending} records wait for the disk: {state.last_error}")
+            why = state.last_error or f"it has not answered for {state.oldest_s:.0f} s"
+            reasons.append(f"store degraded: {state.pending} records wait for the disk: {why}")
         return EngineView(
             version=VERSION,
             started=self.started,
