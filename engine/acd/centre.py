@@ -117,10 +117,13 @@ class Acd:
             desk.unreachable(self._floor, known, event.reason, now)
             self._floor.settle(now)
 
-    def set_status(self, agent: AgentName, available: bool, reason: str, by: str, now: float) -> None:
-        """The person is available, or on a break. Raises NotFound for an unknown agent."""
+    def set_status(
+        self, agent: AgentName, available: bool, reason: str, by: str, now: float, *, call: CallId | None = None
+    ) -> None:
+        """The person is available, or on a break; `call` is the one in which they said so at the phone. Raises NotFound
+        for an unknown agent."""
         status = AgentStatus.AVAILABLE if available else AgentStatus.BREAK
-        desk.change_status(self._floor, self._agent(agent), status, reason, by, now)
+        desk.change_status(self._floor, self._agent(agent), status, reason, by, now, call)
         self._floor.settle(now)
 
     def log_out(self, agent: AgentName, reason: str, by: str, now: float) -> None:

@@ -52,7 +52,15 @@ def unreachable(floor: Floor, agent: LiveAgent, reason: UnreachableReason, now: 
 # --- the person ---
 
 
-def change_status(floor: Floor, agent: LiveAgent, status: AgentStatus, reason: str, by: str, now: float) -> None:
+def change_status(
+    floor: Floor,
+    agent: LiveAgent,
+    status: AgentStatus,
+    reason: str,
+    by: str,
+    now: float,
+    call: CallId | None = None,
+) -> None:
     """The person, or the engine for them, chooses a status. Ends wrap-up; being available again ends every rest."""
     same_reason = status is AgentStatus.AVAILABLE or reason == agent.status_reason
     if status is not agent.status or not same_reason:
@@ -60,7 +68,7 @@ def change_status(floor: Floor, agent: LiveAgent, status: AgentStatus, reason: s
             agent.idle_since = now
         agent.status, agent.status_reason = status, reason
         changed = AgentStatusChanged(agent=agent.config.name, status=status, reason=reason, by=by)
-        agent.status_since = floor.journal.append(changed, now=now).wall
+        agent.status_since = floor.journal.append(changed, now=now, call=call).wall
     if status is AgentStatus.AVAILABLE:
         for queue in agent.queues:
             floor.end_rest(agent, floor.queues[queue])

@@ -89,10 +89,9 @@ class CallConsole:
     def observe(self, records: Sequence[Record]) -> None:
         """Show what these records say."""
         for record in records:
-            if record.call is None:
-                if phrase := _NOTICES.get(type(record.body)):
-                    self.say(f"{_clock(record)}  {phrase(record.body)}")
-            elif phrase := _PHRASES.get(type(record.body)):
+            if phrase := _NOTICES.get(type(record.body)):
+                self.say(f"{_clock(record)}  {phrase(record.body)}")
+            elif record.call is not None and (phrase := _PHRASES.get(type(record.body))):
                 self._grow(record.call, phrase(record.body), record)
         self._stream.flush()
 

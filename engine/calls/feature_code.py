@@ -50,9 +50,9 @@ class FeatureCode(Destination):
         statuses = self.call.board.statuses
         match self._feature:
             case Feature.AVAILABLE:
-                statuses.set_status(leg.agent, True, self._reason, "phone", now)
+                statuses.set_status(leg.agent, True, self._reason, "phone", now, call=self.call.id)
             case Feature.BREAK:
-                statuses.set_status(leg.agent, False, self._reason, "phone", now)
+                statuses.set_status(leg.agent, False, self._reason, "phone", now, call=self.call.id)
             case Feature.STATUS:
                 standing = statuses.status(leg.agent)
                 self._tone, self._text = _tone(standing), str(standing)

@@ -201,7 +201,11 @@ _STATUS_WORDS: Final = {
 class AgentStatusPort(Protocol):
     """Feature codes ask for and change the agent's own status through this (implemented by engine.acd)."""
 
-    def set_status(self, agent: AgentName, available: bool, reason: str, by: str, now: float) -> None: ...
+    def set_status(
+        self, agent: AgentName, available: bool, reason: str, by: str, now: float, *, call: CallId | None = None
+    ) -> None:
+        """`call` is the one in which the agent asked for it."""
+        ...
 
     def status(self, agent: AgentName) -> AgentStatusView:
         """How the agent stands; an unknown one is logged out."""

@@ -416,7 +416,9 @@ class FakeQueues:
 
     # AgentStatusPort
 
-    def set_status(self, agent: AgentName, available: bool, reason: str, by: str, now: float) -> None:
+    def set_status(
+        self, agent: AgentName, available: bool, reason: str, by: str, now: float, *, call: CallId | None = None
+    ) -> None:
         self.statuses.append((agent, available, reason, by))
 
     def status(self, agent: AgentName) -> AgentStatusView:

@@ -4,8 +4,10 @@ import io
 
 from engine.app.console import CallConsole
 from engine.calls.causes import EndCause, Outcome, Reason
+from engine.calls.directory import AgentStatus
 from engine.calls.log import (
     AgentReachable,
+    AgentStatusChanged,
     CallDirection,
     CallEnded,
     CallerConnected,
@@ -95,3 +97,8 @@ def test_a_line_that_another_interrupts_is_begun_again_whole() -> None:
 def test_an_offer_that_failed_says_how() -> None:
     body = OfferEnded(offer=ONE, queue=DEMO, agent=ALICE, outcome=OfferOutcome.RING_TIMEOUT, rang_s=15)
     assert shown(record("a", started("100")), record("a", body)) == ["100 calls 600 · alice: ring timeout"]
+
+
+def test_a_status_that_was_dialled_is_a_line_of_its_own() -> None:
+    changed = AgentStatusChanged(agent=ALICE, status=AgentStatus.BREAK, reason="lunch", by="phone")
+    assert any("alice is now break: lunch" in line for line in shown(record("a", changed)))

@@ -13,10 +13,10 @@ from engine.calls.cdr import CdrFold
 from engine.calls.config import CallsConfig
 from engine.calls.directory import Agent as DirectoryAgent
 from engine.calls.directory import Directory, Drop, Member, Put, Queue, StrategyName, Trunk
-from engine.calls.events import FromTrunk, Party, Reachable
-from engine.calls.log import CallEnded, CallerLeft, Journal, OfferEnded, Record
+from engine.calls.events import FromAgent, FromTrunk, Party, Reachable
+from engine.calls.log import AgentStatusChanged, CallEnded, CallerLeft, CallStarted, Journal, OfferEnded, Record
 from engine.calls.manager import CallManager
-from engine.calls.routing import ToQueue
+from engine.calls.routing import Feature, Route, ToFeature, ToQueue
 from engine.ids import AgentName, LegId, QueueName, TrunkName
 from tests.support.call_fakes import FakeLegs, FakeMedia, Numbers, SetClock
 from tests.support.call_rig import FixedRouter
@@ -27,7 +27,7 @@ SALES = QueueName("sales")
 class Office:
     """Anna and Bert in one queue, both reachable."""
 
-    def __init__(self, queue: Queue | None = None) -> None:
+    def __init__(self, queue: Queue | None = None, route: Route | None = None) -> None:
         self.clock = SetClock()
         self.legs = FakeLegs()
         self.media = FakeMedia()
@@ -44,7 +44,7 @@ class Office:
         self.acd = Acd(self.directory, self.journal, ids, self.clock.now)
         self.records: list[Record] = []
         self.manager = CallManager(
-            router=FixedRouter(ToQueue(queue=SALES)),
+            router=FixedRouter(route or ToQueue(queue=SALES)),
             legs=self.legs,
             media=self.media,
             queues=self.acd,
@@ -171,6 +171,18 @@ def test_the_queues_records_come_before_the_calls_end() -> None:
     kinds = [type(r.body) for r in office.records if r.call is not None]
     assert kinds.index(OfferEnded) < kinds.index(CallEnded)
     assert kinds.index(CallerLeft) < kinds.index(CallEnded)
+
+
+def test_a_status_that_was_dialled_is_logged_with_its_call() -> None:
+    office = Office(route=ToFeature(feature=Feature.BREAK, reason="lunch"))
+    leg = office.legs.offer(FromAgent(agent=AgentName("anna")), "*21", Party(number="anna"))
+    office.pump()
+    office.legs.confirm(leg)
+    office.pump()
+    office.acd.set_status(AgentName("anna"), True, "", "api", office.clock.now)
+    office.pump()
+    (call,) = [r.call for r in office.records if isinstance(r.body, CallStarted)]
+    assert [r.call for r in office.records if isinstance(r.body, AgentStatusChanged)] == [call, None]
 
 
 def test_a_full_queue_is_busy_and_was_never_answered() -> None:
