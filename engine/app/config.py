@@ -19,6 +19,7 @@ from engine.errors import ConfigError
 from engine.log_format import LogFormat
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+RtpPort = Annotated[int, Field(ge=1024, le=65535)]
 
 
 class _Section(BaseModel):
@@ -74,8 +75,8 @@ class MediaConfig(_Section):
         True, description="Start the media process; false when systemd runs `hearthline media` as a unit of its own."
     )
     host: str = Field("0.0.0.0", description="Address that RTP sockets are bound to.")
-    port_min: Port = Field(20002, description="First RTP port (even). Clear of Asterisk's 10000-20000.")
-    port_max: Port = Field(29998, description="Last RTP port (even); its RTCP is one above.")
+    port_min: RtpPort = Field(20002, description="First RTP port (even). Clear of Asterisk's 10000-20000.")
+    port_max: RtpPort = Field(29998, description="Last RTP port (even); its RTCP is one above.")
     rtp_timeout_s: float = Field(30.0, ge=2, le=3600, description="Silence on a leg that ends its call.")
     music: str = Field("", description="WAV file for callers who wait; empty: the one that comes with Hearthline.")
 
@@ -175,9 +176,16 @@ def _anchored(config: Config, base: Path) -> Config:
         update={
             "service": config.service.model_copy(update={"state_dir": anchor(config.service.state_dir)}),
             "media": config.media.model_copy(update={"music": anchor(config.media.music)}),
+            "store": config.store.model_copy(update={"url": _anchored_url(config.store.url, base)}),
             "dialplan": config.dialplan.model_copy(update={"file": anchor(config.dialplan.file)}),
         }
     )
+
+
+def _anchored_url(url: str, base: Path) -> str:
+    """SQLAlchemy takes what follows the third slash for a path, relative to wherever the process was started."""
+    scheme, _, path = url.partition(":///")
+    return f"{scheme}:///{base / path}" if scheme == "sqlite" and path else url
 
 
 def _explain(fault: Mapping[str, Any]) -> str:

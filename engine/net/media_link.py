@@ -125,12 +125,19 @@ class MediaLink:
         if self._stopped is not None:
             return
         if self._spawn is not None and (self._child is None or self._child.poll() is not None):
-            if self._child is not None:
-                self.note(f"the media process ended with status {self._child.returncode}; starting it again")
-            self._child = self._spawn(self._path)
+            self._start_process(self._spawn)
         elif self._attempts == _SLOW_AFTER:
             self.note(f"still no media process at {self._path}; see its log")
         self._try_again()
+
+    def _start_process(self, spawn: Callable[[Path], subprocess.Popen[bytes]]) -> None:
+        if self._child is not None:
+            self.note(f"the media process ended with status {self._child.returncode}; starting it again")
+            self._child = None
+        try:
+            self._child = spawn(self._path)
+        except OSError as error:
+            self.complain(f"the media process cannot be started: {error}")
 
     def _try_again(self) -> None:
         pace = _RETRY_S if self._attempts < _SLOW_AFTER else _RETRY_SLOW_S

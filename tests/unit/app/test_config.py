@@ -33,12 +33,26 @@ def test_values_are_read_and_relative_paths_belong_to_the_file(tmp_path: Path) -
         tmp_path, '[service]\nstate_dir = "state"\ndrain_s = 5\n[log]\nformat = "json"\n[dialplan]\nfile = "d.toml"'
     )
     config = load_config(file)
+    assert load_config(write(tmp_path, '[media]\nmusic = "m.wav"')).media.music == str(tmp_path / "m.wav")
     assert config.state_dir == tmp_path / "state"
     assert config.service.drain_s == 5.0
     assert config.log.format is LogFormat.JSON
     assert config.dialplan.file == str(tmp_path / "d.toml")
     assert config.media.music == ""
     assert config.store_url == f"sqlite:///{tmp_path / 'state' / 'hearthline.db'}"
+
+
+@pytest.mark.parametrize(
+    ("url", "read"),
+    [
+        ("sqlite:///data/calls.db", "sqlite:///{}/data/calls.db"),
+        ("sqlite:////srv/calls.db", "sqlite:////srv/calls.db"),
+        ("postgresql://hearthline@db/calls", "postgresql://hearthline@db/calls"),
+    ],
+)
+def test_a_store_beside_the_file_is_found_from_everywhere(tmp_path: Path, url: str, read: str) -> None:
+    config = load_config(write(tmp_path, f'[store]\nurl = "{url}"'))
+    assert config.store_url == read.format(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +64,7 @@ def test_values_are_read_and_relative_paths_belong_to_the_file(tmp_path: Path) -
         ("[sip]\nport = 70000", ["sip.port", "70000", "65535"]),
         ('[sip]\nhost = "foo"', ["sip.host", "'foo'", "IP address"]),
         ('[sip]\nrealm = "a b"', ["sip.realm", "'a b'"]),
+        ("[media]\nport_min = 1000", ["media.port_min", "1000", "1024"]),
         ("[media]\nport_min = 20003", ["media", "20003", "even"]),
         ("[media]\nport_min = 29000\nport_max = 28000", ["media", "29000", "28000", "order"]),
         ('[log]\nlevel = "loud"', ["log.level", "'loud'", "'info'"]),

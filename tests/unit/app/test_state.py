@@ -54,14 +54,53 @@ def test_a_second_engine_is_told_who_has_the_directory(tmp_path: Path) -> None:
     os.close(state.lock())
 
 
+def test_whether_an_engine_runs_can_be_asked_without_taking_its_place(tmp_path: Path) -> None:
+    state = StateDir(tmp_path / "var")
+    assert not state.in_use(), "there is nothing yet"
+    state.prepare()
+    assert not state.in_use()
+    held = state.lock()
+    assert state.in_use()
+    os.close(held)
+    assert not state.in_use()
+    os.close(state.lock())
+
+
+def test_a_directory_that_belongs_to_somebody_else_is_an_error_that_names_it(tmp_path: Path) -> None:
+    state = StateDir(tmp_path / "var")
+    state.prepare()
+    # Root, as whom tests may run, is kept out of nothing; but a directory cannot be opened for writing.
+    (state.path / "engine.lock").mkdir()
+    for ask in (state.in_use, state.lock):
+        with pytest.raises(
+            ConfigError, match=r"service\.state_dir: .*/engine\.lock: Is a directory; only the user who"
+        ):
+            ask()
+
+
+def test_a_secret_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = StateDir(tmp_path / "var")
+    state.prepare()
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        state.secret("another")
+    assert not (state.path / "secrets" / "another").exists()
+
+
 def test_a_directory_that_cannot_be_made_is_an_error_that_names_it(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match=r"service\.state_dir: .*file"):
         StateDir(tmp_path / "file" / "var").prepare()
 
 
-def test_the_media_socket_has_a_path_that_the_kernel_takes(tmp_path: Path) -> None:
+def test_the_media_socket_has_a_path_that_the_kernel_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert StateDir(tmp_path).media_socket == tmp_path / "media.sock"
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/7")
     deep = StateDir(tmp_path / ("d" * 120))
+    assert deep.media_socket.parent == Path("/run/user/7")
     assert len(os.fsencode(deep.media_socket)) < 104
     assert deep.media_socket != StateDir(tmp_path / ("e" * 120)).media_socket

@@ -102,6 +102,7 @@ class Rig:
         self.notes: list[str] = []
         self.children: list[Child] = []
         self.spawned_at: list[Path] = []
+        self.fault: OSError | None = None
         self._deaf = deaf
         self.link = MediaLink(
             cast(Any, self.reactor),
@@ -113,6 +114,8 @@ class Rig:
         self.link.start(self.sink)
 
     def _spawn(self, path: Path) -> subprocess.Popen[bytes]:
+        if self.fault is not None:
+            raise self.fault
         self.spawned_at.append(path)
         self.children.append(Child(deaf=self._deaf))
         return cast("subprocess.Popen[bytes]", self.children[-1])
@@ -186,6 +189,20 @@ def test_a_process_that_hangs_is_ended(ours: bool, monkeypatch: pytest.MonkeyPat
     assert rig.notes == ["the media process said nothing for 5 s; ending it"]
     line.hang_up()
     assert rig.sink.losses == ["Connection was closed cleanly."]
+
+
+def test_a_process_that_cannot_be_started_is_told_once_and_tried_until_it_can() -> None:
+    rig = Rig()
+    rig.fault = OSError(12, "Cannot allocate memory")
+    for _ in range(3):
+        rig.nobody_listens()
+        rig.reactor.advance(0.06)
+    assert rig.notes == ["the media process cannot be started: [Errno 12] Cannot allocate memory"]
+    rig.fault = None
+    rig.nobody_listens()
+    rig.reactor.advance(0.06)
+    rig.welcomed()
+    assert rig.link.pid == 42
 
 
 def test_after_five_seconds_in_vain_it_tries_once_a_second_and_says_so_once() -> None:
