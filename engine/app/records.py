@@ -1,6 +1,7 @@
 """Where records go when they leave the core: to the disk, the metrics, the log, the feed, the terminal.
 
-The order is that of the log; each reader is told of the same batch, and none of them may change what another sees.
+The order is that of the log; each reader is told of the same batch, and none of them may change what another sees. One
+that fails keeps nothing from the others, least of all from the disk.
 """
 
 from __future__ import annotations
@@ -18,10 +19,18 @@ Reader = Callable[[Sequence[Record]], None]
 class RecordKeeper:
     """Folds CDRs and metrics out of the records, hands them to the writer, then tells every reader."""
 
-    def __init__(self, writer: EventWriter, metrics: MetricsObserver, readers: Sequence[Reader]) -> None:
+    def __init__(
+        self,
+        writer: EventWriter,
+        metrics: MetricsObserver,
+        readers: Sequence[Reader],
+        *,
+        on_defect: Callable[[Exception], None],
+    ) -> None:
         self._writer = writer
         self._metrics = metrics
         self._readers = list(readers)
+        self._on_defect = on_defect
         self._fold = CdrFold()
 
     def add_reader(self, reader: Reader) -> None:
@@ -36,4 +45,7 @@ class RecordKeeper:
             self._metrics.observe(record)
         self._writer.append(records, rows)
         for reader in self._readers:
-            reader(records)
+            try:
+                reader(records)
+            except Exception as defect:
+                self._on_defect(defect)

@@ -116,8 +116,12 @@ def build_engine(config: Config, state: StateDir, reactor: Reactor) -> Engine:
     queue_log = QueueLogFile(state.log_dir / "queue_log", storage.directory, store_thread)
     statuses = StatusKeeper(storage.directory, storage.directory_store, store_thread)
     hub = FeedHub(lambda record: feed_json(encode(record)), last_seq=storage.journal.last_seq)
+    defects = Defects(clock, metrics.defects.inc)
     keeper = RecordKeeper(
-        storage.writer, observer, [RecordLogger().observe, queue_log.observe, statuses.observe, hub.publish]
+        storage.writer,
+        observer,
+        [RecordLogger().observe, queue_log.observe, statuses.observe, hub.publish],
+        on_defect=defects.met,
     )
     media = MediaLink(
         reactor,
@@ -133,7 +137,7 @@ def build_engine(config: Config, state: StateDir, reactor: Reactor) -> Engine:
         transmitter=transports,
         to_media=media.send,
         on_records=keeper.keep,
-        on_defect=Defects(clock, metrics.defects.inc).met,
+        on_defect=defects.met,
     )
     transports.listen(config.sip.host, config.sip.port, driver)
     history = HistoryReader(storage.database)

@@ -27,7 +27,8 @@ def test_records_reach_the_disk_first_with_the_cdrs_that_they_complete_then_ever
     told: list[str] = []
     writer: Any = Writer(told)
     metrics = MetricSet(version="1")
-    keeper = RecordKeeper(writer, MetricsObserver(metrics), [lambda records: told.append(f"one {len(records)}")])
+    readers = [lambda records: told.append(f"one {len(records)}")]
+    keeper = RecordKeeper(writer, MetricsObserver(metrics), readers, on_defect=lambda defect: told.append("defect"))
     keeper.add_reader(lambda records: told.append(f"two {len(records)}"))
     records = queue_call("c1")
     keeper.keep(records[:5])
@@ -36,3 +37,18 @@ def test_records_reach_the_disk_first_with_the_cdrs_that_they_complete_then_ever
     assert [batch for batch, _ in writer.batches] == [records[:5], records[5:]]
     assert [rows for _, rows in writer.batches] == [[], cdrs_of(records)]
     assert b'hearthline_calls_total{direction="inbound",outcome="success"} 1.0' in metrics.render()
+
+
+def test_a_reader_that_fails_keeps_nothing_from_the_others() -> None:
+    told: list[str] = []
+    writer: Any = Writer(told)
+
+    def fail(records: Sequence[Record]) -> None:
+        raise BrokenPipeError("the terminal is gone")
+
+    readers = [fail, lambda records: told.append("reader")]
+    keeper = RecordKeeper(
+        writer, MetricsObserver(MetricSet(version="1")), readers, on_defect=lambda defect: told.append(str(defect))
+    )
+    keeper.keep(queue_call("c1"))
+    assert told == ["writer", "the terminal is gone", "reader"]
