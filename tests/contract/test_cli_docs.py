@@ -8,4 +8,5 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_command_reference_is_what_the_commands_say() -> None:
-    assert (ROOT / "docs" / "cli.md").read_text() == reference(), "run: python -m engine.app.cli_reference > docs/cli.md"
+    written = (ROOT / "docs" / "cli.md").read_text()
+    assert written == reference(), "run: python -m engine.app.cli_reference > docs/cli.md"
