@@ -10,26 +10,40 @@ import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, get_args
 
 from engine.app.config import LogConfig
 from engine.calls.log import (
     AgentStateChanged,
+    CallAnswered,
     CallConnected,
     CallEnded,
+    CallerConnected,
+    CallerQueued,
+    CallRouted,
     CallStarted,
     DigitReceived,
     LegClosed,
+    LogBody,
     MediaLost,
+    OfferEnded,
+    OfferMade,
+    OfferOutcome,
     OfferRinging,
     Record,
     TrunkStateChanged,
 )
 from engine.ids import CallId, LegId
-from engine.log_format import formatter, pairs, plain
+from engine.log_format import Line, formatter, lines, pairs, plain
 
-_QUIET: Final = (AgentStateChanged, DigitReceived, LegClosed, OfferRinging)
-"""Record types that are worth a line at level debug only."""
+_QUIET: Final = {
+    *(AgentStateChanged, DigitReceived, LegClosed, OfferRinging),
+    *(CallRouted, CallAnswered, CallerQueued, OfferMade, CallerConnected, CallConnected),
+}
+"""Record types that are worth a line at level debug only: the steps of a call, which its CallEnded sums up, and what
+happens again and again."""
+
+_NAMES: Final = {cls: tuple(field.name for field in fields(cls)) for cls in get_args(LogBody)}
 
 
 def set_up_logs(config: LogConfig, stream: TextIO = sys.stderr) -> None:
@@ -61,14 +75,18 @@ class RecordLogger:
 
     def observe(self, records: Sequence[Record]) -> None:
         """Log these records, in order."""
+        least = self._logger.getEffectiveLevel()
+        found: list[Line] = []
         for record in records:
             self._remember(record)
             level = _level(record)
-            if self._logger.isEnabledFor(level):
-                self._logger.log(level, type(record.body).__name__, extra={"pairs": self._pairs(record)})
+            if level >= least:
+                found.append(Line(record.wall, level, type(record.body).__name__, self._pairs(record)))
             if isinstance(record.body, CallEnded) and record.call is not None:
                 self._legs.pop(record.call, None)
                 self._peers.pop(record.call, None)
+        if found:
+            self._logger.log(max(line.level for line in found), "records", extra=lines(found))
 
     def _remember(self, record: Record) -> None:
         if record.call is None:
@@ -87,10 +105,10 @@ class RecordLogger:
             found["call"] = record.call
             found["leg"] = self._legs.get(record.call)
             found["peer_leg"] = self._peers.get(record.call)
-        for field in fields(record.body):
-            found[field.name] = plain(getattr(record.body, field.name))
+        for name in _NAMES[type(record.body)]:
+            found[name] = plain(getattr(record.body, name))
         if found.get("peer_leg") == found.get("leg"):
-            del found["peer_leg"]
+            found.pop("peer_leg", None)
         return {key: value for key, value in found.items() if value is not None and value != ""}
 
 
@@ -98,4 +116,5 @@ def _level(record: Record) -> int:
     body = record.body
     if isinstance(body, MediaLost) or (isinstance(body, TrunkStateChanged) and not body.up):
         return logging.WARNING
-    return logging.DEBUG if isinstance(body, _QUIET) else logging.INFO
+    taken = isinstance(body, OfferEnded) and body.outcome is OfferOutcome.ANSWERED
+    return logging.DEBUG if taken or type(body) in _QUIET else logging.INFO

@@ -10,8 +10,18 @@ import pytest
 from engine.app.config import LogConfig, LogLevel
 from engine.app.logs import RecordLogger, note, set_up_logs
 from engine.calls.causes import EndCause, Outcome, Reason
-from engine.calls.log import CallAnswered, CallEnded, CallRouted, LegClosed, LogBody, MediaLost, Record
-from engine.ids import CallId, LegId
+from engine.calls.log import (
+    CallAnswered,
+    CallEnded,
+    CallRouted,
+    LegClosed,
+    LogBody,
+    MediaLost,
+    OfferEnded,
+    OfferOutcome,
+    Record,
+)
+from engine.ids import AgentName, CallId, LegId, OfferId, QueueName
 from engine.log_format import LogFormat, formatter, pairs
 from tests.support.records import queue_call
 
@@ -25,10 +35,14 @@ def _loggers() -> Iterator[None]:
     root.setLevel(level)
 
 
+WALL = 1_790_000_000.9996
+"""Rounds up to the next second."""
+
+
 def written(config: LogConfig, *bodies: LogBody) -> list[str]:
     stream = io.StringIO()
     set_up_logs(config, stream)
-    RecordLogger().observe([Record(7, 1, CallId("c1"), 0.0, 0.0, body) for body in bodies])
+    RecordLogger().observe([Record(7, 1, CallId("c1"), WALL, 0.0, body) for body in bodies])
     return stream.getvalue().splitlines()
 
 
@@ -49,9 +63,9 @@ CLOSED = LegClosed(
 
 @pytest.mark.usefixtures("_loggers")
 def test_key_value_lines_carry_call_and_leg() -> None:
-    (line,) = written(LogConfig(), ANSWERED)
-    assert line.endswith("level=info event=CallAnswered seq=7 call=c1 leg=l1")
-    assert line.startswith("time=20")
+    (line,) = written(LogConfig(level=LogLevel.DEBUG), ANSWERED)
+    assert line.endswith("level=debug event=CallAnswered seq=7 call=c1 leg=l1")
+    assert line.startswith("time=2026-09-21T14:13:21.000Z level=")
 
 
 @pytest.mark.usefixtures("_loggers")
@@ -104,18 +118,31 @@ def test_every_line_of_a_call_names_the_call_and_a_leg() -> None:
 
 
 @pytest.mark.usefixtures("_loggers")
+def test_a_call_that_went_well_has_a_line_for_its_start_and_one_for_its_end() -> None:
+    bodies = [record.body for record in queue_call("c1")]
+    assert [line.split(" ")[2] for line in written(LogConfig(), *bodies)] == ["event=CallStarted", "event=CallEnded"]
+    refused = OfferEnded(
+        offer=OfferId("o1"), queue=QueueName("q"), agent=AgentName("a"), outcome=OfferOutcome.REJECTED, rang_s=1.0
+    )
+    (line,) = written(LogConfig(), refused)
+    assert "level=info event=OfferEnded" in line
+
+
+@pytest.mark.usefixtures("_loggers")
 def test_a_call_that_ended_is_forgotten() -> None:
     stream = io.StringIO()
-    set_up_logs(LogConfig(), stream)
+    set_up_logs(LogConfig(level=LogLevel.DEBUG), stream)
     logger = RecordLogger()
     logger.observe(queue_call("c1"))
-    stream.truncate(0)
+    told = len(stream.getvalue())
     logger.observe([Record(99, 1, CallId("c1"), 0.0, 0.0, CallRouted(destination="echo"))])
-    assert "leg=" not in stream.getvalue()
+    assert stream.getvalue()[told:].endswith("event=CallRouted seq=99 call=c1 destination=echo\n")
 
 
 def test_another_process_says_who_it_is_in_the_same_form() -> None:
-    entry = logging.makeLogRecord({"msg": "port_taken", "levelname": "WARNING", **pairs(port=20002, reason="in use")})
+    entry = logging.makeLogRecord(
+        {"msg": "port_taken", "levelno": logging.WARNING, **pairs(port=20002, reason="in use")}
+    )
     told = formatter(LogFormat.KEY_VALUE, process="media").format(entry)
     assert told.endswith('Z level=warning process=media event=port_taken port=20002 reason="in use"')
     said = json.loads(formatter(LogFormat.JSON, process="media").format(entry))
