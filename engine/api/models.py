@@ -8,7 +8,7 @@ from typing import Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from engine.api.views import AgentView
-from engine.calls.directory import StrategyName
+from engine.calls.directory import AgentStatus, StrategyName
 
 T = TypeVar("T")
 
@@ -88,7 +88,7 @@ class NewTrunk(TrunkSettings):
 
 
 class StatusChange(Body):
-    status: Literal["available", "break"]
+    status: AgentStatus = Field(strict=False)
     reason: str = Field("", max_length=128)
     """A person's word, such as "lunch"."""
 

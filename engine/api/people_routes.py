@@ -66,8 +66,8 @@ def agents_router(centre: Centre) -> APIRouter:
 
     @router.put("/{name}/status", response_model=AgentView)
     async def set_status(name: str, body: StatusChange, request: Request) -> Response:
-        """Say that the agent is available or on a break."""
-        await centre.set_status(name, body.status == "available", body.reason, who(request))
+        """Say that the agent is available, on a break, or logged out: gone home."""
+        await centre.set_status(name, body.status, body.reason, who(request))
         return show(centre.agent(name))
 
     @router.post("/{name}/secret", response_model=Secret)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
 from engine.api.views import AgentView, CallView, EngineView, MediaView, MemberView, QueueView, TrunkView
+from engine.calls.directory import AgentStatus
 
 Kind = Literal["agent", "queue", "member", "trunk"]
 """As in `DirectoryChanged.kind`; a member's name is "QUEUE/AGENT"."""
@@ -79,7 +80,7 @@ class Centre(Protocol):
         """Make a new SIP secret; the old one is void at once. What is returned is shown once and kept nowhere."""
         ...
 
-    async def set_status(self, agent: str, available: bool, reason: str, by: str) -> None: ...
+    async def set_status(self, agent: str, status: AgentStatus, reason: str, by: str) -> None: ...
 
     async def hang_up(self, call: str, by: str) -> None:
         """End a call with Reason.OPERATOR. Returns once it was told to; the legs end a round trip later."""

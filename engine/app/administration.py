@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from engine.api.client import ApiClient
 from engine.app.config import Config
 from engine.app.state import StateDir
+from engine.calls.directory import AgentStatus
 from engine.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Administration(Protocol):
         """Make a new SIP secret; what comes back is shown once and kept nowhere."""
         ...
 
-    def set_status(self, agent: str, *, available: bool, reason: str) -> None: ...
+    def set_status(self, agent: str, status: AgentStatus, reason: str) -> None: ...
 
 
 @contextmanager
@@ -88,6 +89,5 @@ class OverApi:
     def rotate_secret(self, agent: str) -> str:
         return str(self._client.post(f"/api/v1/agents/{agent}/secret")["secret"])
 
-    def set_status(self, agent: str, *, available: bool, reason: str) -> None:
-        status = "available" if available else "break"
-        self._client.put(f"/api/v1/agents/{agent}/status", {"status": status, "reason": reason})
+    def set_status(self, agent: str, status: AgentStatus, reason: str) -> None:
+        self._client.put(f"/api/v1/agents/{agent}/status", {"status": status.value, "reason": reason})

@@ -19,7 +19,7 @@ from engine.app import views
 from engine.app.core import Core
 from engine.app.queue_log_file import QueueLogFile
 from engine.app.version import VERSION
-from engine.calls.directory import Change
+from engine.calls.directory import AgentStatus, Change
 from engine.clock import Clock
 from engine.errors import InvalidRequest, NotFound
 from engine.ids import AgentName, CallId
@@ -127,13 +127,17 @@ class RunningCentre:
         self._change(made.change, by)
         return made.secret
 
-    async def set_status(self, agent: str, available: bool, reason: str, by: str) -> None:
+    async def set_status(self, agent: str, status: AgentStatus, reason: str, by: str) -> None:
         name = AgentName(agent)
         if name not in self.core.directory.agents:
             raise NotFound(f"no agent {agent!r}")
         if len(reason) > 128 or not reason.isprintable():
             raise InvalidRequest("reason: at most 128 printable characters are allowed")
-        self._run(lambda now: self.core.acd.set_status(name, available, reason, by, now))
+        if status is AgentStatus.LOGGED_OUT:
+            self._run(lambda now: self.core.acd.log_out(name, reason, by, now))
+        else:
+            available = status is AgentStatus.AVAILABLE
+            self._run(lambda now: self.core.acd.set_status(name, available, reason, by, now))
 
     async def hang_up(self, call: str, by: str) -> None:
         self._run(lambda now: self.core.calls.hang_up(CallId(call), now, by))

@@ -11,6 +11,7 @@ import typer
 from engine.app.administration import Administration, administration
 from engine.app.cli_common import ConfigOption, JsonOption, given, show
 from engine.app.config import load_config
+from engine.calls.directory import AgentStatus
 from engine.errors import EngineError, InvalidRequest
 
 app = typer.Typer(help="Add, change, list and remove agents, and change their status.", no_args_is_help=True)
@@ -97,15 +98,17 @@ def secret(name: NameArgument, config: ConfigOption = None, as_json: JsonOption 
 @app.command("status")
 def status(
     name: NameArgument,
-    wanted: Annotated[str, typer.Argument(metavar="available|break", help="The new status.")],
+    wanted: Annotated[str, typer.Argument(metavar="available|break|logged_out", help="The new status.")],
     reason: Annotated[str, typer.Argument(help="Why, for a break: lunch, training ...")] = "",
     config: ConfigOption = None,
 ) -> None:
     """Change an agent's status."""
-    if wanted not in {"available", "break"}:
-        raise InvalidRequest(f"status {wanted!r} is not known; allowed is available or break")
+    try:
+        chosen = AgentStatus(wanted)
+    except ValueError:
+        raise InvalidRequest(f"status {wanted!r} is not known; allowed is {', '.join(AgentStatus)}") from None
     with administration(load_config(config)) as admin:
-        admin.set_status(name, available=wanted == "available", reason=reason)
+        admin.set_status(name, chosen, reason)
     print(f"agent {name} is now {wanted}" + (f": {reason}" if reason else ""))
 
 

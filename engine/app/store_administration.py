@@ -63,6 +63,5 @@ class OverStore:
     def rotate_secret(self, agent: str) -> str:
         return self._store.rotate_secret(agent, self._realm).secret
 
-    def set_status(self, agent: str, *, available: bool, reason: str) -> None:
-        status = AgentStatus.AVAILABLE if available else AgentStatus.BREAK
+    def set_status(self, agent: str, status: AgentStatus, reason: str) -> None:
         self._store.set_status(agent, status, reason, time.time())

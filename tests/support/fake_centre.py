@@ -18,6 +18,7 @@ from engine.api.views import (
     TrunkView,
     View,
 )
+from engine.calls.directory import AgentStatus
 from engine.errors import AlreadyExists, EngineError, NotFound
 
 V = TypeVar("V", bound=View)
@@ -216,10 +217,9 @@ class FakeCentre:
         self.agent(agent)
         return f"secret-of-{agent}"
 
-    async def set_status(self, agent: str, available: bool, reason: str, by: str) -> None:
-        self._note("set_status", agent, available, reason, by)
-        status = "available" if available else "break"
-        self.things["agent", agent] = replace(self.agent(agent), status=status, status_reason=reason)
+    async def set_status(self, agent: str, status: AgentStatus, reason: str, by: str) -> None:
+        self._note("set_status", agent, status, reason, by)
+        self.things["agent", agent] = replace(self.agent(agent), status=status.value, status_reason=reason)
 
     async def hang_up(self, call: str, by: str) -> None:
         self._note("hang_up", self.call(call).call, by)

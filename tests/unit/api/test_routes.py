@@ -108,9 +108,12 @@ def test_status_is_set_with_its_reason(rig: Rig) -> None:
     away = rig.ask("PUT", "/api/v1/agents/anna/status", json={"status": "break", "reason": "lunch"})
     assert (away.json()["status"], away.json()["status_reason"]) == ("break", "lunch")
     rig.ask("PUT", "/api/v1/agents/anna/status", json={"status": "available"})
+    gone = rig.ask("PUT", "/api/v1/agents/anna/status", json={"status": "logged_out"})
+    assert gone.json()["status"] == "logged_out"
     assert rig.centre.done == [
-        ("set_status", "anna", False, "lunch", "api"),
-        ("set_status", "anna", True, "", "api"),
+        ("set_status", "anna", "break", "lunch", "api"),
+        ("set_status", "anna", "available", "", "api"),
+        ("set_status", "anna", "logged_out", "", "api"),
     ]
 
 
@@ -155,10 +158,10 @@ def test_a_body_that_is_no_json(rig: Rig) -> None:
     assert "JSON" in answer[2]
 
 
-def test_status_takes_two_words_only(rig: Rig) -> None:
+def test_status_takes_three_words_only(rig: Rig) -> None:
     status, _, message = rig.error("PUT", "/api/v1/agents/anna/status", json={"status": "asleep"})
     assert status == 400
-    assert "'available' or 'break'" in message
+    assert "'available', 'break' or 'logged_out'" in message
     too_long = {"status": "break", "reason": "x" * 129}
     assert rig.error("PUT", "/api/v1/agents/anna/status", json=too_long)[0] == 400
 

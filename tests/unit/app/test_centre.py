@@ -16,6 +16,7 @@ from engine.calls.log import AgentStatusChanged, AgentUnreachable, CallEnded, Di
 from engine.errors import AlreadyExists, InvalidRequest, NotFound
 from engine.ids import AgentName, QueueName
 from engine.sip.auth import ha1
+from engine.sip.events import InviteReceived
 from engine.store.sink import SqlSink
 from engine.store.writer import WriterHealth
 from tests.support.centre_rig import REALM
@@ -147,9 +148,21 @@ def test_a_new_secret_is_good_at_once_and_the_old_one_void(bench: CentreBench) -
         bench.run(bench.centre.rotate_secret("x", "test"))
 
 
+def test_who_goes_home_is_logged_out_until_back(bench: CentreBench) -> None:
+    bench.rig.register(bench.rig.alice)
+    bench.run(bench.centre.set_status("alice", AgentStatus.LOGGED_OUT, "home", "cli"))
+    view = bench.centre.agent("alice")
+    assert (view.status, view.status_reason) == ("logged_out", "home")
+    bench.rig.call()
+    assert bench.rig.alice.told(InviteReceived) == []
+    bench.run(bench.centre.set_status("alice", AgentStatus.AVAILABLE, "", "cli"))
+    bench.rig.wire.run(0.5)
+    assert len(bench.rig.alice.told(InviteReceived)) == 1
+
+
 def test_a_status_is_set_with_who_did_it(bench: CentreBench) -> None:
-    bench.run(bench.centre.set_status("alice", False, "lunch", "token:crm"))
-    bench.run(bench.centre.set_status("alice", True, "", "token:crm"))
+    bench.run(bench.centre.set_status("alice", AgentStatus.BREAK, "lunch", "token:crm"))
+    bench.run(bench.centre.set_status("alice", AgentStatus.AVAILABLE, "", "token:crm"))
     told = [body for body in logged(bench, AgentStatusChanged) if isinstance(body, AgentStatusChanged)]
     assert [(body.agent, body.status, body.reason, body.by) for body in told] == [
         ("alice", AgentStatus.BREAK, "lunch", "token:crm"),
@@ -167,7 +180,7 @@ def test_a_status_is_set_with_who_did_it(bench: CentreBench) -> None:
 )
 def test_a_status_that_cannot_be_is_refused(bench: CentreBench, agent: str, reason: str, error: str) -> None:
     with pytest.raises((NotFound, InvalidRequest)) as caught:
-        bench.run(bench.centre.set_status(agent, False, reason, "test"))
+        bench.run(bench.centre.set_status(agent, AgentStatus.BREAK, reason, "test"))
     assert str(caught.value) == error
     assert logged(bench, AgentStatusChanged) == []
 

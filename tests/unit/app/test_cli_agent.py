@@ -83,6 +83,8 @@ def test_a_status_is_kept_until_it_is_changed(hearthline: CommandLine, database:
     hearthline("agent", "status", "anna", "break", "lunch")
     since = stored(database).agents[ANNA].status_since
     assert since > 1.7e9
+    assert hearthline("agent", "status", "anna", "logged_out", "home") == "agent anna is now logged_out: home\n"
+    assert "logged_out" in hearthline("agent", "list")
     assert hearthline("agent", "status", "anna", "available") == "agent anna is now available\n"
     agent = stored(database).agents[ANNA]
     assert (agent.status, agent.status_reason) == ("available", "")
@@ -104,7 +106,10 @@ def test_remove_takes_the_memberships_with_it(hearthline: CommandLine, database:
         (["remove", "bert"], "not_found: no agent 'bert'"),
         (["secret", "bert"], "not_found: no agent 'bert'"),
         (["status", "bert", "break"], "not_found: no agent 'bert'"),
-        (["status", "bert", "lunch"], "invalid_request: status 'lunch' is not known; allowed is available or break"),
+        (
+            ["status", "bert", "lunch"],
+            "invalid_request: status 'lunch' is not known; allowed is available, break, logged_out",
+        ),
         (["set", "bert", "--queue", "a:x"], "invalid_request: --queue 'a:x': the penalty 'x' is not a whole number"),
     ],
 )

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from engine.api.views import CallerView, MediaView, MemberView, TrunkView
 from engine.app.views import trunk_view
-from engine.calls.directory import Drop, Put, Trunk
+from engine.calls.directory import AgentStatus, Drop, Put, Trunk
 from engine.calls.trunk_watch import TrunkHealth
 from engine.ids import TrunkName
 from engine.media.commands import Welcome
@@ -80,7 +80,7 @@ def test_an_agent_without_a_secret_is_seen_to_have_none(bench: CentreBench) -> N
 
 
 def test_a_break_is_shown_with_its_reason_and_since_when(bench: CentreBench) -> None:
-    bench.run(bench.centre.set_status("alice", False, "lunch", "test"))
+    bench.run(bench.centre.set_status("alice", AgentStatus.BREAK, "lunch", "test"))
     agent = bench.centre.agent("alice")
     assert (agent.status, agent.status_reason) == ("break", "lunch")
     assert agent.status_since == bench.rig.clock.wall()
