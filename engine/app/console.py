@@ -81,8 +81,9 @@ _NOTICES: Final[dict[type[LogBody], Callable[..., str]]] = {
 class CallConsole:
     """Follows the records and writes; a line that another call interrupts is begun again, whole."""
 
-    def __init__(self, stream: TextIO = sys.stdout) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO | None = None) -> None:
+        """Without a stream it is standard output."""
+        self._stream = sys.stdout if stream is None else stream
         self._lines: dict[CallId, str] = {}
         self._open: CallId | None = None
 

@@ -1,0 +1,221 @@
+"""The life of the process, on an asyncio loop of the test's own and with parts that only note what they are told."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from engine.app.config import Config
+from engine.app.service import Service
+from engine.calls.log import EngineStopped, Record
+from tests.support.records import queue_call
+
+
+class LoopReactor:
+    """Twisted's reactor as far as the service sees it."""
+
+    def __init__(self) -> None:
+        self._first: list[Callable[[], object]] = []
+        self._stopped: asyncio.Event
+        self.handles_signals = True
+
+    def callLater(self, delay: float, callable: Callable[..., object], *args: object) -> Any:
+        self._first.append(callable)
+
+    def run(self, installSignalHandlers: bool = True) -> None:
+        self.handles_signals = installSignalHandlers
+        asyncio.run(self._run())
+
+    async def _run(self) -> None:
+        self._stopped = asyncio.Event()
+        for first in self._first:
+            first()
+        await asyncio.wait_for(self._stopped.wait(), 5.0)
+        # As Twisted, it lets go of the loop a turn later.
+        await asyncio.sleep(0)
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+
+@dataclass
+class Parts:
+    """Everything that is started and stopped, in the order in which it was."""
+
+    told: list[str] = field(default_factory=list)
+    live_calls: int = 0
+    fails: frozenset[str] = frozenset()
+    readers: list[Callable[[Sequence[Record]], None]] = field(default_factory=list)
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def note(self, what: str) -> None:
+        self.told.append(what)
+        if what in self.fails:
+            raise ZeroDivisionError(what)
+
+    def does(self, what: str) -> Callable[..., None]:
+        return lambda *_, **__: self.note(what)
+
+    def awaits(self, what: str) -> Callable[[], Awaitable[None]]:
+        async def wait() -> None:
+            self.note(what)
+
+        return wait
+
+    async def serve(self) -> None:
+        self.note("api serves")
+        await self.closing.wait()
+        self.told.append("api's last answer")
+
+    def stop_api(self) -> None:
+        self.note("api stops")
+        self.closing.set()
+
+    def live(self) -> Any:
+        class Live(SimpleNamespace):
+            def __iter__(self) -> Any:
+                return iter((self.calls,))
+
+        return Live(calls=self.live_calls)
+
+    def shut_down(self, now: float) -> None:
+        self.note("calls end")
+        self.live_calls = 0
+
+    def until(self, condition: Callable[[], bool]) -> asyncio.Future[None]:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if condition():
+            future.set_result(None)
+        return future
+
+    def engine(self) -> Any:
+        calls = SimpleNamespace(live=self.live, drain=self.does("drain"), shut_down=self.shut_down)
+        journal = SimpleNamespace(append=lambda body, now: self.note(repr(body)))
+        return SimpleNamespace(
+            config=Config(),
+            storage=SimpleNamespace(writer=SimpleNamespace(start=self.does("writer starts"))),
+            core=SimpleNamespace(
+                calls=calls,
+                journal=journal,
+                media=SimpleNamespace(ready=lambda: True),
+                command=lambda carry_out, now: carry_out(now),
+            ),
+            driver=SimpleNamespace(
+                command=lambda carry_out: carry_out(0.0), until=self.until, stop=self.does("driver stops")
+            ),
+            media=SimpleNamespace(start=self.does("media starts"), stop=self.awaits("media stops")),
+            transports=SimpleNamespace(stop=self.awaits("transports stop")),
+            heartbeat=SimpleNamespace(start=self.does("heartbeat starts"), stop=self.does("heartbeat stops")),
+            api=SimpleNamespace(serve=self.serve, stop=self.stop_api, address=("127.0.0.1", 8080)),
+            centre=SimpleNamespace(draining=False),
+            keeper=SimpleNamespace(add_reader=self.readers.append, keep=self.does("records kept")),
+        )
+
+
+class ShownDemo:
+    """`Demo` whose phones are words."""
+
+    config_file = None
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def run(self, ready: Awaitable[None], *, say: Callable[[str], None]) -> None:
+        await ready
+        say("demo runs")
+
+    async def stop(self) -> None:
+        self._parts.note("demo stops")
+
+
+def lived(parts: Parts, *, demo: bool = False, signals: Sequence[signal.Signals] = (signal.SIGINT,)) -> Service:
+    """Run a service, send it signals once it has started, and return it when it is over."""
+    reactor: Any = LoopReactor()
+    shown: Any = ShownDemo(parts) if demo else None
+    service = Service(parts.engine(), reactor, demo=shown)
+
+    def send() -> None:
+        for number in signals:
+            os.kill(os.getpid(), number)
+
+    reactor.callLater(0, lambda: asyncio.get_running_loop().call_later(0.05, send))
+    service.run()
+    assert reactor.handles_signals is False, "signals are ours alone"
+    return service
+
+
+STARTED = ["writer starts", "media starts", "heartbeat starts", "api serves"]
+STOPPED = [
+    "calls end",
+    "heartbeat stops",
+    repr(EngineStopped(clean=True)),
+    "driver stops",
+    "api stops",
+    "media stops",
+    "transports stop",
+    "api's last answer",
+]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_without_calls_either_signal_ends_it_in_good_order(number: signal.Signals) -> None:
+    parts = Parts()
+    service = lived(parts, signals=[number])
+    assert [what for what in parts.told if what in STARTED + STOPPED] == STARTED + STOPPED
+    assert service.exit_status == 0
+
+
+def test_further_signals_while_it_stops_change_nothing() -> None:
+    parts = Parts()
+    assert lived(parts, signals=[signal.SIGINT, signal.SIGINT, signal.SIGTERM]).exit_status == 0
+    assert parts.told.count("media stops") == 1
+
+
+@pytest.mark.parametrize("part", ["writer starts", "api serves"])
+def test_a_part_that_fails_ends_the_engine_with_status_1(part: str, caplog: pytest.LogCaptureFixture) -> None:
+    parts = Parts(fails=frozenset({part}))
+    assert lived(parts, signals=[]).exit_status == 1
+    (told,) = [entry for entry in caplog.records if entry.getMessage() == "task_failed"]
+    assert told.exc_info is not None, "with its traceback"
+    assert "transports stop" in parts.told, "and in good order"
+
+
+@pytest.mark.parametrize("part", ["calls end", "media stops", "transports stop"])
+def test_a_part_that_cannot_be_stopped_keeps_nobody_waiting(part: str, caplog: pytest.LogCaptureFixture) -> None:
+    parts = Parts(fails=frozenset({part}))
+    assert lived(parts).exit_status == 1
+    assert [entry.getMessage() for entry in caplog.records if entry.getMessage() == "task_failed"] == ["task_failed"]
+
+
+def test_calls_that_do_not_end_are_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.app.service._GOODBYE_S", 0.01)
+    parts = Parts(live_calls=2)
+    parts.shut_down = parts.does("calls end")  # type: ignore[method-assign]
+    lived(parts)
+    assert "transports stop" in parts.told
+
+
+def test_the_demo_greets_runs_and_is_stopped_before_its_calls_are(capsys: pytest.CaptureFixture[str]) -> None:
+    parts = Parts()
+    lived(parts, demo=True)
+    shown = capsys.readouterr().out
+    assert "http://127.0.0.1:8080/metrics" in shown
+    assert shown.endswith("demo runs\n")
+    assert parts.told.index("demo stops") < parts.told.index("calls end")
+    (reader,) = parts.readers
+    reader(queue_call("c1")[:1])
+    assert "+4930123 calls 4000" in capsys.readouterr().out
+
+
+def test_without_the_demo_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    parts = Parts()
+    lived(parts)
+    assert parts.readers == []
+    assert capsys.readouterr().out == ""
