@@ -14,8 +14,8 @@ _PERIOD_S: Final = 1.0
 
 
 class Heartbeat:
-    """Samples the loop's lag, the store, the media process and SIP's counters into the metrics, and tells the calls
-    layer when the log has no room."""
+    """Samples the loop's lag, the store, the media process and SIP's counters into the metrics, and lets the store
+    know that calls live."""
 
     def __init__(self, reactor: Reactor, clock: Clock, core: Core, writer: EventWriter, gauges: EngineGauges) -> None:
         self._reactor = reactor
@@ -41,7 +41,8 @@ class Heartbeat:
         self._gauges.loop_lag(max(0.0, now - self._due), now)
         state = self._writer.state()
         self._gauges.store(pending=state.pending, degraded=state.health is WriterHealth.DEGRADED)
-        self._core.calls.store_full(self._writer.full)
+        if self._core.calls.live().calls:
+            self._writer.alive(self._clock.wall())
         self._gauges.media(self._core.plane)
         endpoint = self._core.endpoint
         self._gauges.sip(endpoint.counters, endpoint.retransmissions.total())

@@ -73,6 +73,11 @@ class RecordLogger:
         self._peers: dict[CallId, LegId] = {}
         """The leg of whom the caller talks to."""
 
+    def recall(self, records: Sequence[Record]) -> None:
+        """Know the legs of calls that began in an earlier process."""
+        for record in records:
+            self._remember(record)
+
     def observe(self, records: Sequence[Record]) -> None:
         """Log these records, in order."""
         least = self._logger.getEffectiveLevel()

@@ -35,6 +35,11 @@ class QueueLogFile:
             self._last.extend(lines)
             self._thread.submit(self._append, "".join(f"{line}\n" for line in lines))
 
+    def recall(self, records: Sequence[Record]) -> None:
+        """Know calls of an earlier process, whose lines are written already, by what the log has of them."""
+        for record in records:
+            self._fold.lines(record)
+
     def last(self, limit: int) -> list[str]:
         """The last lines, oldest first."""
         return list(self._last)[-limit:]

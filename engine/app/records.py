@@ -25,11 +25,14 @@ class RecordKeeper:
         metrics: MetricsObserver,
         readers: Sequence[Reader],
         *,
+        refuse: Callable[[bool], None],
         on_defect: Callable[[Exception], None],
     ) -> None:
+        """`refuse` is told whether the log has no room for the records of new calls."""
         self._writer = writer
         self._metrics = metrics
         self._readers = list(readers)
+        self._refuse = refuse
         self._on_defect = on_defect
         self._fold = CdrFold()
 
@@ -37,15 +40,21 @@ class RecordKeeper:
         """Tell this one too from now on."""
         self._readers.append(reader)
 
-    def keep(self, records: Sequence[Record]) -> None:
-        """Take a batch from the core."""
-        rows: list[Cdr] = []
+    def keep(self, records: Sequence[Record], completed: Sequence[Cdr] = ()) -> None:
+        """Take a batch from the core, with the CDRs that it completes of calls which began before this process."""
+        rows = list(completed)
         for record in records:
             rows += self._fold.apply(record)
             self._metrics.observe(record)
         self._writer.append(records, rows)
+        if self._writer.full:
+            self._refuse(True)
         for reader in self._readers:
             try:
                 reader(records)
             except Exception as defect:
                 self._on_defect(defect)
+
+    def room(self) -> None:
+        """The writer has got something to the disk: say whether there is room again. On the loop, like `keep`."""
+        self._refuse(self._writer.full)

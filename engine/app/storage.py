@@ -18,7 +18,7 @@ from engine.store import schema
 from engine.store.database import open_database
 from engine.store.directory_store import DirectoryStore
 from engine.store.reader import next_seq
-from engine.store.recovery import recover
+from engine.store.recovery import Recovered, recover
 from engine.store.sink import SqlSink
 from engine.store.writer import EventWriter
 
@@ -34,6 +34,8 @@ class Storage:
     directory: Directory
     journal: Journal
     writer: EventWriter
+    recovered: Recovered
+    """The calls that a crash cut off; their ends wait in the journal with the record of this start."""
 
     def close(self) -> None:
         """Bring everything to the disk and let go of it; what could not be stored is told."""
@@ -44,7 +46,7 @@ class Storage:
 
 
 def open_storage(config: Config, clock: Clock) -> Storage:
-    """Open the store, finish in its log the calls that a crash cut off, and note that the engine has started.
+    """Open the store, and note in the journal how calls ended that a crash cut off, and that the engine has started.
 
     Raises EngineError: a store of another version, one that cannot be opened.
     """
@@ -54,12 +56,16 @@ def open_storage(config: Config, clock: Clock) -> Storage:
     directory = directory_store.load()
     journal = Journal(clock, next_seq=next_seq(database))
     now = clock.monotonic()
-    cut_off = recover(database, journal, now=now)
-    if cut_off:
-        note("calls_cut_off", level=logging.WARNING, calls=len(cut_off), reason="the engine was not stopped cleanly")
+    recovered = recover(database, journal, now=now)
+    if recovered.cdrs:
+        calls = len(recovered.cdrs)
+        note("calls_cut_off", level=logging.WARNING, calls=calls, reason="the engine was not stopped cleanly")
     journal.append(EngineStarted(version=VERSION), now=now)
-    writer = EventWriter(SqlSink(database))
-    writer.append(journal.take(), cut_off)
     return Storage(
-        database=database, directory_store=directory_store, directory=directory, journal=journal, writer=writer
+        database=database,
+        directory_store=directory_store,
+        directory=directory,
+        journal=journal,
+        writer=EventWriter(SqlSink(database)),
+        recovered=recovered,
     )

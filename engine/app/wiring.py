@@ -86,6 +86,19 @@ class Engine:
         self.storage.close()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Books:
+    """Where everything that happens is written down."""
+
+    keeper: RecordKeeper
+    metrics: MetricSet
+    defects: Defects
+    queue_log: QueueLogFile
+    hub: FeedHub
+    thread: ThreadPoolExecutor
+    """Waits for the disk in place of the loop."""
+
+
 def build_engine(config: Config, state: StateDir, reactor: Reactor) -> Engine:
     """Open every part. Raises EngineError for whatever prevents the start: a port in use, a store of another version,
     a dialplan with faults."""
@@ -109,20 +122,63 @@ def build_engine(config: Config, state: StateDir, reactor: Reactor) -> Engine:
         listener_flow=transports.flow_to,
         now=clock.monotonic(),
     )
+    books = build_books(state, storage, core, clock, reactor)
+    media, driver = build_drive(config, state, core, books, transports, clock, reactor)
+    transports.listen(config.sip.host, config.sip.port, driver)
+    books.keeper.keep(storage.journal.take(), storage.recovered.cdrs)
+    centre = build_centre(config, storage, core, driver, books, clock)
+    tokens = TokenBook(partial(load_tokens, state, TokenStore(storage.database), books.thread))
+    return Engine(
+        config=config,
+        clock=clock,
+        storage=storage,
+        core=core,
+        driver=driver,
+        transports=transports,
+        media=media,
+        heartbeat=Heartbeat(reactor, clock, core, storage.writer, EngineGauges(books.metrics)),
+        keeper=books.keeper,
+        history=centre.history,
+        store_thread=books.thread,
+        centre=centre,
+        api=ApiServer(create_app(centre, tokens=tokens, hub=books.hub, version=VERSION), api_socket),
+    )
+
+
+def build_books(state: StateDir, storage: Storage, core: Core, clock: Clock, reactor: Reactor) -> Books:
+    """Everything that records go to. What a crash cut off is known to all who must understand its end."""
     metrics = MetricSet(version=VERSION)
     observer = MetricsObserver(metrics)
     observer.seed(storage.directory)
-    store_thread = ThreadPoolExecutor(1, thread_name_prefix="store")
-    queue_log = QueueLogFile(state.log_dir / "queue_log", storage.directory, store_thread)
-    statuses = StatusKeeper(storage.directory, storage.directory_store, store_thread)
+    thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+    logger = RecordLogger()
+    queue_log = QueueLogFile(state.log_dir / "queue_log", storage.directory, thread)
+    statuses = StatusKeeper(storage.directory, storage.directory_store, thread)
     hub = FeedHub(lambda record: feed_json(encode(record)), last_seq=storage.journal.last_seq)
+    for reader in (observer, logger, queue_log):
+        reader.recall(storage.recovered.earlier)
     defects = Defects(clock, metrics.defects.inc)
     keeper = RecordKeeper(
         storage.writer,
         observer,
-        [RecordLogger().observe, queue_log.observe, statuses.observe, hub.publish],
+        [logger.observe, queue_log.observe, statuses.observe, hub.publish],
+        refuse=core.calls.store_full,
         on_defect=defects.met,
     )
+    storage.writer.when_room(partial(reactor.callFromThread, keeper.room))
+    return Books(keeper=keeper, metrics=metrics, defects=defects, queue_log=queue_log, hub=hub, thread=thread)
+
+
+def build_drive(
+    config: Config,
+    state: StateDir,
+    core: Core,
+    books: Books,
+    transports: Transports,
+    clock: Clock,
+    reactor: Reactor,
+) -> tuple[MediaLink, Driver]:
+    """What joins the core to the network, the media process and the time."""
     media = MediaLink(
         reactor,
         path=state.media_socket,
@@ -136,40 +192,29 @@ def build_engine(config: Config, state: StateDir, reactor: Reactor) -> Engine:
         clock=clock,
         transmitter=transports,
         to_media=media.send,
-        on_records=keeper.keep,
-        on_defect=defects.met,
+        on_records=books.keeper.keep,
+        on_defect=books.defects.met,
     )
-    transports.listen(config.sip.host, config.sip.port, driver)
-    history = HistoryReader(storage.database)
-    centre = RunningCentre(
+    return media, driver
+
+
+def build_centre(
+    config: Config, storage: Storage, core: Core, driver: Driver, books: Books, clock: Clock
+) -> RunningCentre:
+    """What people see and change through the API."""
+    return RunningCentre(
         core=core,
         driver=driver,
         clock=clock,
         realm=config.sip.realm,
-        metrics=metrics,
+        metrics=books.metrics,
         writer=storage.writer,
-        history=history,
+        history=HistoryReader(storage.database),
         directory_store=storage.directory_store,
-        store_thread=store_thread,
-        queue_log_file=queue_log,
+        store_thread=books.thread,
+        queue_log_file=books.queue_log,
         last_seq=lambda: storage.journal.last_seq,
         started=clock.wall(),
-    )
-    tokens = TokenBook(partial(load_tokens, state, TokenStore(storage.database), store_thread))
-    return Engine(
-        config=config,
-        clock=clock,
-        storage=storage,
-        core=core,
-        driver=driver,
-        transports=transports,
-        media=media,
-        heartbeat=Heartbeat(reactor, clock, core, storage.writer, EngineGauges(metrics)),
-        keeper=keeper,
-        history=history,
-        store_thread=store_thread,
-        centre=centre,
-        api=ApiServer(create_app(centre, tokens=tokens, hub=hub, version=VERSION), api_socket),
     )
 
 
@@ -195,19 +240,9 @@ def build_core(
     """The pure core. The three callables say what the network layer knows: our address as a peer on a flow sees it,
     for signalling and for media, and the flow from our listener to a trunk."""
     peers = TrunkPeers(directory)
-    endpoint = Endpoint(
-        EndpointConfig(
-            realm=config.sip.realm,
-            advertise=sip_address,
-            nonce_secret=nonce_secret,
-            min_expires_s=config.sip.registration_min_s,
-            max_expires_s=config.sip.registration_max_s,
-            nonce_ttl_s=config.sip.nonce_ttl_s,
-        ),
-        ids=ids,
-        credentials=AgentCredentials(directory, config.sip.realm),
-        peers=peers,
-    )
+    credentials = AgentCredentials(directory, config.sip.realm)
+    sip = endpoint_config(config, sip_address, nonce_secret)
+    endpoint = Endpoint(sip, ids=ids, credentials=credentials, peers=peers)
     legs = SipLegs(endpoint, directory, ids=ids, listener_flow=listener_flow, media_address=media_address)
     acd = Acd(directory, journal, ids, now)
     media = MediaOutbox()
@@ -232,4 +267,16 @@ def build_core(
         media=media,
         orphans=Orphans(),
         peers=peers,
+    )
+
+
+def endpoint_config(config: Config, advertise: Callable[[Flow], Address], nonce_secret: bytes) -> EndpointConfig:
+    """The machine's configuration in the SIP stack's words."""
+    return EndpointConfig(
+        realm=config.sip.realm,
+        advertise=advertise,
+        nonce_secret=nonce_secret,
+        min_expires_s=config.sip.registration_min_s,
+        max_expires_s=config.sip.registration_max_s,
+        nonce_ttl_s=config.sip.nonce_ttl_s,
     )

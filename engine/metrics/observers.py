@@ -7,7 +7,7 @@ and keeps the children of labelled metrics at hand.
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from engine.acd.agent import AgentState
@@ -84,6 +84,13 @@ class MetricsObserver:
             self._child(self._metrics.queue_waiting, queue).set(0)
         for trunk in directory.trunks.values():
             self._child(self._metrics.trunk_up, trunk.name).set(trunk.ping_s == 0)
+
+    def recall(self, records: Sequence[Record]) -> None:
+        """Know calls that began in an earlier process and end in this one. What it has measured of them itself is not
+        counted again."""
+        for record in records:
+            if isinstance(record.body, CallStarted):
+                self.observe(record)
 
     def observe(self, record: Record) -> None:
         """Note one record."""

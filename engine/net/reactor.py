@@ -28,7 +28,7 @@ class Listener(Protocol):
 
 
 class Reactor(Protocol):
-    """IReactorTime, IReactorUDP, IReactorTCP, IReactorUNIX and IReactorCore, as far as we use them."""
+    """IReactorTime, IReactorUDP, IReactorTCP, IReactorUNIX, IReactorFromThreads and IReactorCore, as far as used here."""
 
     def callLater(self, delay: float, callable: Callable[..., object], *args: object) -> Timer: ...
 
@@ -37,6 +37,8 @@ class Reactor(Protocol):
     ) -> Listener: ...
 
     def listenTCP(self, port: int, factory: Factory, backlog: int = 50, interface: str = "") -> Listener: ...
+
+    def callFromThread(self, callable: Callable[..., object], *args: object) -> object: ...
 
     def callWhenRunning(self, callable: Callable[..., object], *args: object) -> object: ...
 

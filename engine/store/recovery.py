@@ -3,9 +3,9 @@
 On every start, before anything else is appended:
 
     journal = Journal(clock, next_seq=next_seq(engine))
-    rows = recover(engine, journal, now=now)
+    cut = recover(engine, journal, now=now)
     journal.append(EngineStarted(...), now=now)
-    writer.append(journal.take(), rows)
+    writer.append(journal.take(), cut.cdrs)
 
 All of it is one `append`, hence one transaction, so that only what was logged since the last EngineStarted needs to be
 looked at.
@@ -35,9 +35,20 @@ from engine.ids import AgentName, CallId, QueueName
 from engine.store.codec import decode
 from engine.store.database import reading
 from engine.store.errors import translated
-from engine.store.tables import cdrs, events
+from engine.store.sink import ALIVE_AT
+from engine.store.tables import cdrs, events, meta
 
 RESTART_CAUSE: Final = EndCause(outcome=Outcome.INDETERMINATE, reason=Reason.ENGINE_RESTART)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """What was done about the calls that the last run left open."""
+
+    earlier: Sequence[Record]
+    """What the log had of those that end only now, for readers that must know a call to understand its end."""
+    cdrs: Sequence[Cdr]
+    """Of all calls that had none, also of those that had ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,25 +58,29 @@ class CutOff:
     calls: dict[CallId, tuple[Record, ...]]
     """Everything that the log has of each call without a CDR, CallStarted first."""
     last: Record | None
-    """The last record of all: until then at least, the engine and with it the calls lived."""
+    """The last record of all, at the time of the last sign of life: until then at least, the calls lived. In a quiet
+    centre a long talk leaves no record, but the writer notes every second that there is one."""
 
 
-def recover(engine: Engine, journal: Journal, *, now: float) -> list[Cdr]:
+def recover(engine: Engine, journal: Journal, *, now: float) -> Recovered:
     """Append a CallEnded (indeterminate, engine_restart) for every call that has none, and return the CDRs of all
     calls that have none; in these, a call that was cut off ended at the last sign of life of the engine."""
     cut = cut_off(engine)
     if cut.last is None:
-        return []
+        return Recovered(earlier=(), cdrs=())
     fold = CdrFold()
+    earlier: list[Record] = []
     rows: list[Cdr] = []
     for call, records in cut.calls.items():
         for record in records:
             rows += fold.apply(record)
         if not any(isinstance(record.body, CallEnded) for record in records):
+            earlier += records
             end = journal.append(_end_of(records, cut.last), now=now, call=call)
             rows += fold.apply(replace(end, wall=cut.last.wall))
     # A restart completes whatever still waits for the quality of its legs.
-    return rows + fold.apply(replace(cut.last, call=None, body=EngineStarted(version="")))
+    rows += fold.apply(replace(cut.last, call=None, body=EngineStarted(version="")))
+    return Recovered(earlier=earlier, cdrs=rows)
 
 
 def cut_off(engine: Engine) -> CutOff:
@@ -82,11 +97,17 @@ def cut_off(engine: Engine) -> CutOff:
         if not calls:
             return CutOff(calls={}, last=None)
         last = connection.execute(select(events).order_by(events.c.seq.desc()).limit(1)).mappings().one()
+        alive_at = connection.execute(select(meta.c.value).where(meta.c.key == ALIVE_AT)).scalar()
         found: dict[CallId, tuple[Record, ...]] = {}
         for call in calls:
             rows = connection.execute(select(events).where(events.c.call == call).order_by(events.c.seq)).mappings()
             found[CallId(call)] = tuple(decode(dict(row)) for row in rows)
-    return CutOff(calls=found, last=decode(dict(last)))
+    return CutOff(calls=found, last=_until(decode(dict(last)), alive_at))
+
+
+def _until(last: Record, alive_at: str | None) -> Record:
+    longer_s = 0.0 if alive_at is None else max(0.0, float(alive_at) - last.wall)
+    return replace(last, wall=last.wall + longer_s, mono=last.mono + longer_s)
 
 
 def _end_of(records: Sequence[Record], last: Record) -> CallEnded:

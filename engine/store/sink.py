@@ -12,13 +12,17 @@ from sqlalchemy.dialects import postgresql, sqlite
 from engine.calls.cdr import Cdr
 from engine.calls.log import LegClosed, Record
 from engine.store.codec import body_json, encode
-from engine.store.tables import cdrs, events
+from engine.store.tables import cdrs, events, meta
+
+ALIVE_AT: Final = "alive_at"
+"""Key of `meta`: when live calls were seen last, seconds since the epoch."""
 
 
 class Sink(Protocol):
-    def write(self, records: Sequence[Record], finished: Sequence[Cdr]) -> None:
-        """Store all of these or none, durably, before returning. What is stored already is left as it is. Raises
-        whatever the database or the disk raises."""
+    def write(self, records: Sequence[Record], finished: Sequence[Cdr], alive_at: float | None = None) -> None:
+        """Store all of these or none, durably, before returning. What is stored already is left as it is; `alive_at`,
+        when calls were seen alive (seconds since the epoch), takes the place of the last one. Raises whatever the
+        database or the disk raises."""
         ...
 
     def close(self) -> None:
@@ -27,15 +31,20 @@ class Sink(Protocol):
 
 
 class SqlSink:
-    """Writes to the `events` and `cdrs` tables over one connection of its own, kept open for the writer thread."""
+    """Writes to the `events`, `cdrs` and `meta` tables over one connection of its own, kept open for the writer
+    thread."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._connection: Connection | None = None
         self._insert_event = _InsertNew(engine, events, "seq")
         self._insert_cdr = _InsertNew(engine, cdrs, "call")
+        insert = _dialect_insert(engine)(meta)
+        self._put_alive_at = insert.on_conflict_do_update(
+            index_elements=[meta.c.key], set_={"value": insert.excluded.value}
+        )
 
-    def write(self, records: Sequence[Record], finished: Sequence[Cdr]) -> None:
+    def write(self, records: Sequence[Record], finished: Sequence[Cdr], alive_at: float | None = None) -> None:
         rows = [encode(record) for record in records]
         cdr_rows = [cdr_row(cdr) for cdr in finished]
         try:
@@ -44,6 +53,8 @@ class SqlSink:
             with self._connection.begin():
                 self._insert_event.run(self._connection, rows)
                 self._insert_cdr.run(self._connection, cdr_rows)
+                if alive_at is not None:
+                    self._connection.execute(self._put_alive_at, {"key": ALIVE_AT, "value": repr(alive_at)})
         except Exception:
             # After an I/O error nobody knows what state the connection is in: the next try opens another.
             self.close()
@@ -56,14 +67,18 @@ class SqlSink:
             connection.close()
 
 
+def _dialect_insert(engine: Engine) -> Callable[[Table], Any]:
+    """INSERT with ON CONFLICT, which each database's dialect has for itself."""
+    return postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+
+
 class _InsertNew:
     """INSERT that passes over rows whose key is there, so that a batch whose commit got lost half-way can be sent
     again. Compiled once, and run with the driver's own parameters: SQLAlchemy's handling of a list of dicts takes as
     long as the insert itself."""
 
     def __init__(self, engine: Engine, table: Table, key: str) -> None:
-        insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
-        compiled = insert(table).on_conflict_do_nothing(index_elements=[key]).compile(engine)
+        compiled = _dialect_insert(engine)(table).on_conflict_do_nothing(index_elements=[key]).compile(engine)
         self._sql = str(compiled)
         self._positions: Sequence[str] | None = getattr(compiled, "positiontup", None)
 

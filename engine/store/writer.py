@@ -86,6 +86,7 @@ class _Entry(NamedTuple):
     records: Sequence[Record]
     cdrs: Sequence[Cdr]
     at: float
+    alive_at: float | None = None
 
 
 class EventWriter:
@@ -115,6 +116,7 @@ class EventWriter:
         self._give_up_at: float | None = None
         self._last_error = ""
         self._rejected = 0
+        self._tell_room: Callable[[], object] = lambda: None
         self.committed_through = 0
         """Number of the last append that is on the disk with all before it; for `Ticket`."""
         self._thread = threading.Thread(target=self._run, name="event-writer", daemon=True)
@@ -134,6 +136,19 @@ class EventWriter:
             if idle or self._pending >= self._batch_rows:
                 self._changed.notify_all()
             return Ticket(self, self._numbered)
+
+    def alive(self, wall: float) -> None:
+        """Note that calls live at this time (seconds since the epoch), so that one which is cut off later is known to
+        have lasted until then. Records that wait say the same when they are stored; then this does nothing."""
+        with self._changed:
+            if not self._entries:
+                self._numbered += 1
+                self._entries.append(_Entry(self._numbered, (), (), self._monotonic(), wall))
+                self._changed.notify_all()
+
+    def when_room(self, tell: Callable[[], object]) -> None:
+        """Let this be called, on the writer's thread, when `full` has ended. To be said before `start`."""
+        self._tell_room = tell
 
     @property
     def full(self) -> bool:
@@ -223,16 +238,20 @@ class EventWriter:
 
     def _write(self, batch: Sequence[_Entry]) -> None:
         records = [record for entry in batch for record in entry.records]
-        self._sink.write(records, [cdr for entry in batch for cdr in entry.cdrs])
+        alive_at = max((entry.alive_at for entry in batch if entry.alive_at is not None), default=None)
+        self._sink.write(records, [cdr for entry in batch for cdr in entry.cdrs], alive_at)
 
     def _stored(self, batch: Sequence[_Entry]) -> None:
         with self._changed:
+            was_full = self.full
             for entry in batch:
                 self._entries.popleft()
                 self._pending -= len(entry.records)
             self.committed_through = batch[-1].number
             recovered, self._last_error = self._last_error, ""
             self._changed.notify_all()
+        if was_full and not self.full:
+            self._tell_room()
         if recovered:
             _log.warning("store_recovered", extra={"pairs": {"pending": self._pending, "after": recovered}})
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.internet.task import Clock as TwistedClock
@@ -25,13 +25,16 @@ class Late:
         return float(self._reactor.seconds()) + self.late
 
     def wall(self) -> float:
-        return 0.0
+        return 1_000.0 + float(self._reactor.seconds())
 
 
 @dataclass
 class Writer:
-    full: bool = False
     degraded: bool = False
+    seen_alive: list[float] = field(default_factory=list)
+
+    def alive(self, wall: float) -> None:
+        self.seen_alive.append(wall)
 
     def state(self) -> WriterState:
         health = WriterHealth.DEGRADED if self.degraded else WriterHealth.OK
@@ -93,13 +96,10 @@ def test_it_samples_store_media_and_sip() -> None:
     assert rig.value("sip_retransmissions_total") == 1
 
 
-def test_a_log_without_room_refuses_new_calls_and_no_longer_once_it_has_room() -> None:
+def test_the_store_hears_every_second_that_calls_live_and_nothing_without_calls() -> None:
     rig = Rig()
-    rig.writer.full = True
     rig.reactor.advance(1.0)
+    assert rig.writer.seen_alive == []
     rig.centre.call()
-    assert rig.centre.core.calls.live().calls == 0
-    rig.writer.full = False
-    rig.reactor.advance(1.0)
-    rig.centre.call()
-    assert rig.centre.core.calls.live().calls == 1
+    rig.reactor.pump([1.0] * 2)
+    assert rig.writer.seen_alive == [1002.0, 1003.0]

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from engine.app.queue_log_file import QueueLogFile
 from engine.app.records import RecordKeeper
 from engine.calls.cdr import Cdr
-from engine.calls.log import Record
+from engine.calls.directory import Directory
+from engine.calls.log import EngineStarted, Record
 from engine.metrics.metrics import MetricSet
 from engine.metrics.observers import MetricsObserver
-from tests.support.records import cdrs_of, queue_call
+from engine.store.recovery import RESTART_CAUSE
+from engine.store.writer import EventWriter
+from tests.support.at_once import AtOnce
+from tests.support.records import call_ended, cdrs_of, queue_call, record
 
 
 class Writer:
@@ -17,10 +23,23 @@ class Writer:
     def __init__(self, told: list[str]) -> None:
         self.batches: list[tuple[list[Record], list[Cdr]]] = []
         self._told = told
+        self.full = False
 
     def append(self, records: Sequence[Record], cdrs: Sequence[Cdr] = ()) -> None:
         self._told.append("writer")
         self.batches.append((list(records), list(cdrs)))
+
+
+class Disk:
+    """Takes everything."""
+
+    def write(self, records: Sequence[Record], finished: Sequence[Cdr], alive_at: float | None = None) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def no(_anything: object) -> None:
+    raise AssertionError("nobody is to be told")
 
 
 def test_records_reach_the_disk_first_with_the_cdrs_that_they_complete_then_every_reader() -> None:
@@ -28,7 +47,9 @@ def test_records_reach_the_disk_first_with_the_cdrs_that_they_complete_then_ever
     writer: Any = Writer(told)
     metrics = MetricSet(version="1")
     readers = [lambda records: told.append(f"one {len(records)}")]
-    keeper = RecordKeeper(writer, MetricsObserver(metrics), readers, on_defect=lambda defect: told.append("defect"))
+    keeper = RecordKeeper(
+        writer, MetricsObserver(metrics), readers, refuse=no, on_defect=lambda defect: told.append("defect")
+    )
     keeper.add_reader(lambda records: told.append(f"two {len(records)}"))
     records = queue_call("c1")
     keeper.keep(records[:5])
@@ -47,8 +68,43 @@ def test_a_reader_that_fails_keeps_nothing_from_the_others() -> None:
         raise BrokenPipeError("the terminal is gone")
 
     readers = [fail, lambda records: told.append("reader")]
-    keeper = RecordKeeper(
-        writer, MetricsObserver(MetricSet(version="1")), readers, on_defect=lambda defect: told.append(str(defect))
-    )
+    observer = MetricsObserver(MetricSet(version="1"))
+    keeper = RecordKeeper(writer, observer, readers, refuse=no, on_defect=lambda defect: told.append(str(defect)))
     keeper.keep(queue_call("c1"))
     assert told == ["writer", "the terminal is gone", "reader"]
+
+
+def test_new_calls_are_refused_as_soon_as_the_log_has_no_room_and_no_longer_once_it_has() -> None:
+    disk = Disk()
+    writer = EventWriter(disk, linger_s=0.0, max_pending=20)
+    refused: list[bool] = []
+    keeper = RecordKeeper(writer, MetricsObserver(MetricSet(version="1")), [], refuse=refused.append, on_defect=no)
+    writer.when_room(keeper.room)
+    keeper.keep(queue_call("c1"))
+    assert refused == []
+    keeper.keep(queue_call("c2", first=20))
+    assert refused == [True]
+    writer.start()
+    assert writer.close(10.0) == 0
+    assert refused == [True, False]
+
+
+def test_the_ends_of_calls_that_a_crash_cut_off_reach_every_reader(tmp_path: Path) -> None:
+    talk = queue_call("c1")[:9]
+    writer: Any = Writer([])
+    metrics = MetricSet(version="1")
+    observer = MetricsObserver(metrics)
+    queue_log = QueueLogFile(tmp_path / "queue_log", Directory(), AtOnce())
+    for reader in (observer, queue_log):
+        reader.recall(talk)
+    keeper = RecordKeeper(writer, observer, [queue_log.observe], refuse=no, on_defect=no)
+    end = [record(50, call_ended(RESTART_CAUSE), call="c1"), record(51, EngineStarted(version="2"))]
+    cdrs = cdrs_of([*talk, *end])
+    keeper.keep(end, cdrs)
+    assert writer.batches == [(end, cdrs)]
+    shown = metrics.render()
+    assert b'hearthline_calls_total{direction="inbound",outcome="indeterminate"} 1.0' in shown
+    assert b"hearthline_calls_active 0.0" in shown
+    assert b"hearthline_queue_wait_seconds_count{" not in shown, "the last process has counted the wait"
+    lines = (tmp_path / "queue_log").read_text().splitlines()
+    assert [line.split("|")[4] for line in lines] == ["COMPLETECALLER", "QUEUESTART"]

@@ -9,6 +9,7 @@ from engine.calls.log import CallEnded, EngineStarted, Journal, Record
 from engine.store.reader import cdr, next_seq
 from engine.store.recovery import cut_off, recover
 from engine.store.sink import SqlSink
+from engine.store.writer import EventWriter
 from tests.support.records import ANNA, SALES, WALL, call_started, cdrs_of, queue_call, record
 
 
@@ -25,11 +26,11 @@ class Noon:
 def restart(database: Engine) -> list[Record]:
     """What an engine does on every start."""
     journal = Journal(Noon(), next_seq=next_seq(database))
-    rows = recover(database, journal, now=7.0)
+    cut = recover(database, journal, now=7.0)
     journal.append(EngineStarted(version="2"), now=7.0)
     records = journal.take()
     sink = SqlSink(database)
-    sink.write(records, rows)
+    sink.write(records, cut.cdrs)
     sink.close()
     return records
 
@@ -62,6 +63,33 @@ def test_a_talk_that_was_cut_off_gets_its_end_and_its_cdr(database: Engine) -> N
     assert (row["started"], row["connected"], row["ended"]) == (WALL + 2, WALL + 10, WALL + 20)
     assert row["peer"] == "agent:anna"
     assert row["caller_quality"] is None
+
+
+def test_a_talk_in_a_quiet_centre_lasts_as_long_as_it_was_seen_alive(database: Engine) -> None:
+    talk = queue_call("c1")[:9]
+    log(database, *talk)
+    writer = EventWriter(SqlSink(database), linger_s=0.0)
+    writer.start()
+    for number, minutes in ((1, 1), (2, 20)):
+        writer.alive(WALL + 9 + 60 * minutes)
+        assert writer.wait_committed(number, 10.0)
+    assert writer.close(10.0) == 0
+    end = restart(database)[0]
+    assert isinstance(end.body, CallEnded)
+    assert (end.body.waited_s, end.body.talked_s, end.body.total_s) == (3.0, 1200.0, 1208.0)
+    row = shown(database, "c1")
+    assert (row["ended"], row["talked_s"]) == (WALL + 1209, 1200.0)
+
+
+def test_a_sign_of_life_that_is_older_than_the_last_record_changes_nothing(database: Engine) -> None:
+    talk = queue_call("c1")[:9]
+    log(database, *talk)
+    sink = SqlSink(database)
+    sink.write([], [], WALL + 3)
+    sink.close()
+    end = restart(database)[0].body
+    assert isinstance(end, CallEnded)
+    assert end.talked_s == 0.0
 
 
 def test_a_caller_who_still_waited_is_said_to_have_waited(database: Engine) -> None:

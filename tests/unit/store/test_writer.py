@@ -29,6 +29,7 @@ class Disk:
         self.batches: list[list[int]] = []
         self.stored: dict[int, Record] = {}
         self.cdrs: list[Cdr] = []
+        self.alive_at: list[float] = []
         self.trouble: Exception | None = None
         self.poison: set[int] = set()
         self.gate = threading.Event()
@@ -36,7 +37,7 @@ class Disk:
         self.tried = threading.Semaphore(0)
         self.closed = 0
 
-    def write(self, records: Sequence[Record], finished: Sequence[Cdr]) -> None:
+    def write(self, records: Sequence[Record], finished: Sequence[Cdr], alive_at: float | None = None) -> None:
         self.tried.release()
         assert self.gate.wait(WAIT_S)
         if self.trouble is not None:
@@ -46,6 +47,8 @@ class Disk:
         self.batches.append([r.seq for r in records])
         self.stored.update((r.seq, r) for r in records if r.seq not in self.stored)
         self.cdrs += finished
+        if alive_at is not None:
+            self.alive_at.append(alive_at)
 
     def close(self) -> None:
         self.closed += 1
@@ -200,6 +203,39 @@ def test_at_the_bound_new_calls_are_refused_and_live_ones_are_kept() -> None:
         assert last.wait(WAIT_S)
         assert not writer.full
     assert sorted(disk.stored) == list(range(1, 151))
+
+
+def test_who_asked_is_told_once_that_there_is_room_again() -> None:
+    disk = Disk()
+    disk.trouble = full_disk()
+    writer = EventWriter(disk, linger_s=0.001, retry_s=0.001, batch_rows=20, max_pending=50)
+    told: list[bool] = []
+    writer.when_room(lambda: told.append(writer.full))
+    writer.start()
+    for first in range(1, 101, 10):
+        last = writer.append(some(first, 10))
+    assert disk.tried.acquire(timeout=WAIT_S)
+    assert told == []
+    disk.trouble = None
+    assert last.wait(WAIT_S)
+    assert writer.close(WAIT_S) == 0
+    assert told == [False]
+
+
+def test_a_sign_of_life_is_stored_by_itself_and_not_while_records_say_as_much() -> None:
+    disk = Disk()
+    with running(disk) as writer:
+        writer.alive(5.0)
+        assert writer.wait_committed(1, WAIT_S)
+        disk.gate.clear()
+        ticket = writer.append(some(1, 1))
+        for second in (6.0, 7.0):
+            writer.alive(second)
+        disk.gate.set()
+        assert ticket.wait(WAIT_S)
+        writer.alive(8.0)
+    assert disk.alive_at == [5.0, 8.0]
+    assert writer.state().pending == 0
 
 
 def test_what_can_never_be_stored_does_not_keep_the_rest_from_the_disk(caplog: pytest.LogCaptureFixture) -> None:
