@@ -28,7 +28,7 @@ class Listener(Protocol):
 
 
 class Reactor(Protocol):
-    """IReactorTime, IReactorUDP, IReactorTCP, IReactorUNIX, IReactorFromThreads and IReactorCore, as far as used here."""
+    """IReactorTime, -UDP, -TCP, -UNIX, -FromThreads and -Core of Twisted, as far as we use them."""
 
     def callLater(self, delay: float, callable: Callable[..., object], *args: object) -> Timer: ...
 
