@@ -94,7 +94,7 @@ class RunningCentre:
         return _one(self.queue(queue).members, lambda view: view.agent == agent, f"member {queue}/{agent}")
 
     def trunks(self) -> Sequence[TrunkView]:
-        return [views.trunk_view(health) for health in self.core.legs.trunks()]
+        return sorted((views.trunk_view(health) for health in self.core.legs.trunks()), key=lambda trunk: trunk.name)
 
     def trunk(self, name: str) -> TrunkView:
         return _one(self.trunks(), lambda view: view.name == name, f"trunk {name!r}")

@@ -75,7 +75,7 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         agents = admin.all("agent")
         members = admin.all("member")
     for agent in agents:
-        agent["queues"] = [m["queue"] for m in members if m["agent"] == agent["name"]]
+        agent["queues"] = sorted(m["queue"] for m in members if m["agent"] == agent["name"])
     show(agents, ["name", "display", "status", "status_reason", "context", "queues"], as_json=as_json)
 
 

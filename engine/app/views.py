@@ -13,10 +13,10 @@ from engine.calls.trunk_watch import TrunkHealth
 
 
 def queue_views(core: Core, now: float) -> Iterator[QueueView]:
-    """Every queue with its settings, callers and members."""
+    """Every queue by name, with its settings, callers and members."""
     floor = core.acd.snapshot(now)
     states = {agent.name: agent.state.value for agent in floor.agents}
-    for queue in floor.queues:
+    for queue in sorted(floor.queues, key=lambda queue: queue.name):
         settings = core.directory.queues[queue.name]
         yield QueueView(
             name=queue.name,
@@ -57,8 +57,8 @@ def _caller(caller: acd.CallerView) -> CallerView:
 
 
 def agent_views(core: Core, now: float) -> Iterator[AgentView]:
-    """Every agent: settings, status and state."""
-    for agent in core.acd.snapshot(now).agents:
+    """Every agent by name: settings, status and state."""
+    for agent in sorted(core.acd.snapshot(now).agents, key=lambda agent: agent.name):
         settings = core.directory.agents[agent.name]
         yield AgentView(
             name=agent.name,

@@ -80,6 +80,16 @@ def test_each_is_found_by_its_name(bench: CentreBench) -> None:
     assert [centre.member("demo", "alice"), centre.member("demo", "bob")] == centre.members()
 
 
+def test_all_are_listed_by_name_whenever_they_came(bench: CentreBench) -> None:
+    for kind, names in {"queue": ("a", "z"), "agent": ("aaron", "zoe"), "trunk": ("a", "z")}.items():
+        for name in reversed(names):
+            values = {"host": "192.0.2.1", "ping_s": 0.0} if kind == "trunk" else {}
+            bench.run(bench.centre.write(kind, name, values, "create", "test"))  # type: ignore[arg-type]
+    assert [queue.name for queue in bench.centre.queues()] == ["a", "demo", "z"]
+    assert [agent.name for agent in bench.centre.agents()] == ["aaron", "alice", "bob", "zoe"]
+    assert [trunk.name for trunk in bench.centre.trunks()] == ["a", "pbx", "z"]
+
+
 @pytest.mark.parametrize(
     ("ask", "message"),
     [
