@@ -14,6 +14,7 @@ from itertools import pairwise
 
 _HEADER = struct.Struct("!BBHII")
 _EVENT_TYPE = 101
+_KEYS = "0123456789*#ABCD"
 PTIME_S = 0.02
 _SAMPLES = 160
 
@@ -52,7 +53,7 @@ class Voice:
     def press(self, digits: str) -> None:
         """Send these digits, each for 100 ms, between the packets of speech."""
         for digit in digits:
-            code = "0123456789*#ABCD".index(digit)
+            code = _KEYS.index(digit)
             self._pressing += [(code, step) for step in range(5)] + [(code, 5)] * 3
 
     def due(self) -> float | None:
@@ -112,9 +113,9 @@ class Voice:
 
     def _hear_event(self, data: bytes) -> None:
         started = _HEADER.unpack_from(data)[3]
-        if data[13] & 0x80 and started != self._last_event:
+        if data[13] & 0x80 and data[12] < len(_KEYS) and started != self._last_event:
             self._last_event = started
-            self.digits.append("0123456789*#ABCD"[data[12]])
+            self.digits.append(_KEYS[data[12]])
 
     def heard_since(self, mark: int, at: float) -> int:
         """How many packets of that mark came after the time."""
