@@ -25,8 +25,10 @@ RonaOption = Annotated[
 ]
 
 
-@app.command("add")
-def add(
+@app.command("set", help="Change a queue; what is not given stays.")
+@app.command("add", help="Add a queue.")
+def write(
+    context: typer.Context,
     name: NameArgument,
     strategy: StrategyOption = None,
     ring_timeout: RingTimeoutOption = None,
@@ -38,7 +40,7 @@ def add(
     rona_break: RonaOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Add a queue."""
+    """Carry out both commands, which take the same settings."""
     values = given(
         strategy=strategy,
         ring_timeout_s=ring_timeout,
@@ -49,38 +51,10 @@ def add(
         music=music,
         rona_break=rona_break,
     )
+    adding = context.info_name == "add"
     with administration(load_config(config)) as admin:
-        admin.write("queue", name, values, "create")
-    print(f"queue {name} added")
-
-
-@app.command("set")
-def set_(
-    name: NameArgument,
-    strategy: StrategyOption = None,
-    ring_timeout: RingTimeoutOption = None,
-    retry: RetryOption = None,
-    wrap_up: WrapUpOption = None,
-    max_wait: MaxWaitOption = None,
-    max_callers: MaxCallersOption = None,
-    music: MusicOption = None,
-    rona_break: RonaOption = None,
-    config: ConfigOption = None,
-) -> None:
-    """Change a queue; what is not given stays."""
-    values = given(
-        strategy=strategy,
-        ring_timeout_s=ring_timeout,
-        retry_s=retry,
-        wrap_up_s=wrap_up,
-        max_wait_s=max_wait,
-        max_callers=max_callers,
-        music=music,
-        rona_break=rona_break,
-    )
-    with administration(load_config(config)) as admin:
-        admin.write("queue", name, values, "update")
-    print(f"queue {name} changed")
+        admin.write("queue", name, values, "create" if adding else "update")
+    print(f"queue {name} {'added' if adding else 'changed'}")
 
 
 @app.command("list")

@@ -13,6 +13,7 @@ from engine.app.config import load_config
 app = typer.Typer(help="Add, change, list and remove trunks.", no_args_is_help=True)
 
 NameArgument = Annotated[str, typer.Argument(help="The trunk's name.")]
+HostOption = Annotated[str | None, typer.Option(help="IP address that calls to it go to and come from.")]
 PortOption = Annotated[int | None, typer.Option(help="Port that calls to it go to.")]
 TransportOption = Annotated[str | None, typer.Option(help="udp or tcp.")]
 AddressOption = Annotated[
@@ -22,46 +23,40 @@ AddressOption = Annotated[
 MatchPortOption = Annotated[
     bool | None, typer.Option("--match-port/--any-port", help="Take only requests whose source port is --port.")
 ]
-ContextOption = Annotated[str | None, typer.Option(help="Dialplan context that its calls enter.")]
+ContextOption = Annotated[str | None, typer.Option("--context", help="Dialplan context that its calls enter.")]
 PingOption = Annotated[float | None, typer.Option(help="Seconds between OPTIONS; 0 sends none.")]
 
 
-@app.command("add")
-def add(
+@app.command("set", help="Change a trunk; what is not given stays. --address, when given, replaces them all.")
+@app.command("add", help="Add a trunk; it needs a --host. Calls from its addresses are taken without a password.")
+def write(
+    context: typer.Context,
     name: NameArgument,
-    host: Annotated[str, typer.Option(help="IP address that calls to it go to and come from.")],
+    host: HostOption = None,
     port: PortOption = None,
     transport: TransportOption = None,
     address: AddressOption = None,
     match_port: MatchPortOption = None,
-    context: ContextOption = None,
+    dialplan_context: ContextOption = None,
     ping: PingOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Add a trunk. Calls from its addresses are taken without a password."""
-    values = _values(host, port, transport, address, match_port, context, ping)
+    """Carry out both commands, which take the same settings."""
+    adding = context.info_name == "add"
+    if adding and host is None:
+        raise typer.BadParameter("a new trunk needs one", param_hint="--host")
+    values = given(
+        host=host,
+        port=port,
+        transport=transport,
+        addresses=address or None,
+        match_port=match_port,
+        context=dialplan_context,
+        ping_s=ping,
+    )
     with administration(load_config(config)) as admin:
-        admin.write("trunk", name, values, "create")
-    print(f"trunk {name} added")
-
-
-@app.command("set")
-def set_(
-    name: NameArgument,
-    host: Annotated[str | None, typer.Option(help="IP address that calls to it go to and come from.")] = None,
-    port: PortOption = None,
-    transport: TransportOption = None,
-    address: AddressOption = None,
-    match_port: MatchPortOption = None,
-    context: ContextOption = None,
-    ping: PingOption = None,
-    config: ConfigOption = None,
-) -> None:
-    """Change a trunk; what is not given stays. --address, when given, replaces them all."""
-    values = _values(host, port, transport, address, match_port, context, ping)
-    with administration(load_config(config)) as admin:
-        admin.write("trunk", name, values, "update")
-    print(f"trunk {name} changed")
+        admin.write("trunk", name, values, "create" if adding else "update")
+    print(f"trunk {name} {'added' if adding else 'changed'}")
 
 
 @app.command("list")
@@ -79,23 +74,3 @@ def remove(name: NameArgument, config: ConfigOption = None) -> None:
     with administration(load_config(config)) as admin:
         admin.drop("trunk", name)
     print(f"trunk {name} removed")
-
-
-def _values(
-    host: str | None,
-    port: int | None,
-    transport: str | None,
-    address: list[str] | None,
-    match_port: bool | None,
-    context: str | None,
-    ping: float | None,
-) -> dict[str, object]:
-    return given(
-        host=host,
-        port=port,
-        transport=transport,
-        addresses=address or None,
-        match_port=match_port,
-        context=context,
-        ping_s=ping,
-    )

@@ -39,6 +39,12 @@ def test_add_needs_only_the_host(hearthline: CommandLine, database: Engine) -> N
     assert stored(database) == Trunk(name=PBX, host="192.0.2.1")
 
 
+def test_add_without_a_host_says_what_is_missing(hearthline: CommandLine) -> None:
+    done = hearthline.run("trunk", "add", "pbx")
+    assert done.status == 2
+    assert "--host" in done.err
+
+
 def test_set_changes_what_is_given_and_leaves_the_rest(hearthline: CommandLine, database: Engine) -> None:
     hearthline("trunk", "add", "pbx", "--host", "192.0.2.1", "--address", "192.0.2.2", "--match-port")
     assert hearthline("trunk", "set", "pbx", "--port", "5070") == "trunk pbx changed\n"
