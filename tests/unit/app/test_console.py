@@ -8,10 +8,16 @@ from engine.calls.directory import AgentStatus
 from engine.calls.log import (
     AgentReachable,
     AgentStatusChanged,
+    AgentUnreachable,
+    CallAnswered,
+    CallConnected,
     CallDirection,
     CallEnded,
     CallerConnected,
     CallerQueued,
+    CallHeld,
+    CallResumed,
+    CallRouted,
     CallStarted,
     LogBody,
     OfferEnded,
@@ -102,3 +108,48 @@ def test_an_offer_that_failed_says_how() -> None:
 def test_a_status_that_was_dialled_is_a_line_of_its_own() -> None:
     changed = AgentStatusChanged(agent=ALICE, status=AgentStatus.BREAK, reason="lunch", by="phone")
     assert any("alice is now break: lunch" in line for line in shown(record("a", changed)))
+
+
+def test_other_destinations_are_named_and_what_happens_there() -> None:
+    bodies: list[LogBody] = [
+        started(""),
+        CallRouted(destination="trunk:pbx/0123"),
+        CallConnected(leg=LegId("l2"), peer="trunk:pbx"),
+        CallHeld(leg=LegId("l2")),
+        CallResumed(leg=LegId("l2")),
+    ]
+    assert shown(*(record("a", body) for body in bodies)) == [
+        "anonymous calls 600 · trunk:pbx/0123 · talks to trunk:pbx · held · resumed"
+    ]
+
+
+def test_what_another_phrase_says_already_is_left_out() -> None:
+    bodies: list[LogBody] = [
+        started("100"),
+        CallRouted(destination="queue:demo"),
+        OfferEnded(offer=ONE, queue=DEMO, agent=ALICE, outcome=OfferOutcome.ANSWERED, rang_s=1),
+        CallConnected(leg=LegId("l2"), peer="agent:alice"),
+        CallAnswered(leg=LegId("l")),
+    ]
+    assert shown(*(record("a", body) for body in bodies)) == ["100 calls 600"]
+
+
+def test_an_agent_who_cannot_be_reached_is_a_line_of_its_own() -> None:
+    gone = record(None, AgentUnreachable(agent=ALICE, reason="expired"))
+    assert shown(record("a", started("100")), gone) == ["100 calls 600", "alice cannot be reached (expired)"]
+
+
+def test_what_is_shown_is_seen_at_once() -> None:
+    class Buffered(io.StringIO):
+        flushed = 0
+
+        def flush(self) -> None:
+            self.flushed = len(self.getvalue())
+
+    out = Buffered()
+    console = CallConsole(out)
+    console.observe([record("a", started("100"))])
+    assert out.flushed == len(out.getvalue()) > 0
+    console.say("The demo is over")
+    assert out.flushed == len(out.getvalue())
+    assert out.getvalue().splitlines()[-1] == "The demo is over"
