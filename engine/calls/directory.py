@@ -6,7 +6,7 @@ whoever changes it writes there first and then hands the same `Change` to the ru
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -127,13 +127,6 @@ class Directory:
         for entity in sorted(entities, key=lambda e: isinstance(e, Member)):
             directory.apply(Put(entity=entity))
         return directory
-
-    def members_of(self, queue: QueueName) -> Iterator[Member]:
-        """Members of one queue, in the order in which they were added."""
-        return (m for m in self.members.values() if m.queue == queue)
-
-    def queues_of(self, agent: AgentName) -> Iterator[QueueName]:
-        return (m.queue for m in self.members.values() if m.agent == agent)
 
     def apply(self, change: Change) -> None:
         """Carry out one change. Raises NotFound where a membership names what is not there."""

@@ -4,7 +4,7 @@ RemoteSipError(400), and a `str()` that gives the field back."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from engine.sip.errors import LocalSipError
@@ -62,9 +62,6 @@ class NameAddr:
             return None
         seconds = read_number(text, MAX_DELTA_SECONDS)
         return DEFAULT_EXPIRES if seconds is None else seconds
-
-    def with_tag(self, tag: str) -> NameAddr:
-        return replace(self, params={**self.params, "tag": tag})
 
 
 class Via(NamedTuple):

@@ -82,13 +82,6 @@ class Headers:
         self._values.append(_one_line(key, value))
         self._typed.clear()
 
-    def prepend(self, name: str, value: str) -> None:
-        """Puts a field first (a Via, say). Raises LocalSipError as `add` does."""
-        key = _writable(name)
-        self._keys.insert(0, key)
-        self._values.insert(0, _one_line(key, value))
-        self._typed.clear()
-
     def set(self, name: str, value: str) -> None:
         """Replaces the first field of the name and removes the others, or appends it. Raises LocalSipError as `add`."""
         key = _writable(name)

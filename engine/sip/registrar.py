@@ -97,10 +97,6 @@ class Registrar:
         """The user's bindings, the one registered or refreshed last first."""
         return tuple(entry.binding for entry in reversed(self._users.get(user, ())))
 
-    def reachable_users(self) -> tuple[str, ...]:
-        """Everybody who has a binding."""
-        return tuple(self._users)
-
     def register(self, user: str, request: Request, flow: Flow, now: float) -> None:
         """Serve the REGISTER of a user whom digest has proved. Raises RemoteSipError to refuse it, with nothing
         changed."""

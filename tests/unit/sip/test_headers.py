@@ -90,10 +90,6 @@ def test_contact_without_expires() -> None:
     assert parse_name_addr("<sip:a@h>").expires is None
 
 
-def test_with_tag_replaces_the_tag() -> None:
-    assert str(parse_name_addr("<sip:a@h>;tag=1;x").with_tag("2")) == "<sip:a@h>;tag=2;x"
-
-
 @pytest.mark.parametrize(
     ("text", "via"),
     [

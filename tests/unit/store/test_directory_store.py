@@ -41,13 +41,13 @@ def fill(store: DirectoryStore) -> list[Entity]:
 def test_what_is_put_is_loaded(store: DirectoryStore) -> None:
     entities = fill(store)
     assert store.load() == Directory.of(entities)
-    assert [m.agent for m in store.load().members_of(SALES)] == [BERT, ANNA], "in the order of adding"
+    assert list(store.load().members) == [(SALES, BERT), (SALES, ANNA)], "in the order of adding"
 
 
 def test_members_keep_their_place_when_changed(store: DirectoryStore) -> None:
     fill(store)
     store.write("member", "sales/bert", {"penalty": 5}, "update")
-    assert [(m.agent, m.penalty) for m in store.load().members_of(SALES)] == [(BERT, 5), (ANNA, 0)]
+    assert [(m.agent, m.penalty) for m in store.load().members.values()] == [(BERT, 5), (ANNA, 0)]
 
 
 def test_dropping_takes_memberships_along(store: DirectoryStore) -> None:
