@@ -72,6 +72,11 @@ class DigitDetector:
         if flags & END:
             self._report()
 
+    @property
+    def pending(self) -> bool:
+        """A digit has begun and is not told yet."""
+        return not self._reported
+
     def silent(self, now: float) -> None:
         """Report an event whose end packets were all lost."""
         if not self._reported and now - self._heard_at >= SILENCE_S:

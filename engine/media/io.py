@@ -1,9 +1,9 @@
 """The loop: read what came, pass it on, run the tick on time.
 
 Every packet of the process comes through `Loop._packets`; nothing there makes an object. Under load the loop lets
-packets gather for `coalesce_s` between two looks at the sockets: waking up costs more than a packet, and a millisecond
-more of transit is nothing beside the 20 ms that a packet lasts. The garbage collector never runs by itself; the loop
-calls it when there is nothing to hear.
+packets gather for up to `coalesce_s` between two looks at the sockets: waking up costs more than a packet, and a
+millisecond or two of transit is little beside the 20 ms that a packet lasts. The garbage collector never runs by
+itself; the loop calls it when there is nothing to hear.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ CATCH_UP: Final = 5
 
 BUSY_RATE: Final = 1000
 """Packets a second from which on packets are gathered."""
+
+GATHERED: Final = 20
+"""Packets worth waking up for: the busier the process is, the shorter they are held up."""
 
 BACKLOG: Final = BATCH // 2
 """So many sockets ready at one look: the process was kept from running, and what has queued up is taken in without
@@ -57,7 +60,7 @@ class Loop:
         self._after = after
         self._legs = legs
         self._coalesce_s = coalesce_s
-        self._gathering = False
+        self._gather_s = 0.0
         self._ended = False
         self._start = time.monotonic()
         self._number = 0
@@ -84,7 +87,7 @@ class Loop:
                 self._run_tick(now, deadline)
             if now - counted_at >= 1.0:
                 rate = (self._events - counted) / (now - counted_at)
-                self._gathering = self._coalesce_s > 0 and rate >= BUSY_RATE
+                self._gather_s = min(self._coalesce_s, GATHERED / rate) if rate >= BUSY_RATE else 0.0
                 counted, counted_at = self._events, now
             self._after(now)
         gc.enable()
@@ -107,10 +110,10 @@ class Loop:
         """Wait for packets until the next tick at most, and deal with those that are there."""
         poll, clock = self._poller.poll, time.monotonic
         wait = self._start + self._number * TICK_S - clock()
-        if self._gathering or wait < 0.001:
+        if self._gather_s or wait < 0.001:
             # epoll counts in milliseconds; the last one before a tick, and the gathering, need a finer sleep.
             if wait > 0 and not self._behind:
-                time.sleep(min(wait, self._coalesce_s) if self._gathering else wait)
+                time.sleep(min(wait, self._gather_s) if self._gather_s else wait)
             ready = poll(0)
         else:
             ready = poll(int(wait * 1000) / 1000)

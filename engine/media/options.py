@@ -28,7 +28,7 @@ class PlaneOptions:
     """Without control, a leg on which nothing was heard for this long is closed."""
     rtp_timeout_s: float = 10.0
     """RtpTimeout after so much silence on a leg that should be heard."""
-    coalesce_s: float = 0.001
+    coalesce_s: float = 0.002
     """Under load, packets are gathered for this long between two looks at the sockets: it costs each packet half of it
     in delay and saves a third of the CPU. 0 turns it off."""
     log_level: str = "info"

@@ -234,7 +234,7 @@ def options_from(arguments: Sequence[str]) -> PlaneOptions:
     parser.add_argument("--idle-exit", type=float, default=30.0, metavar="S", dest="idle_exit_s")
     parser.add_argument("--orphan", type=float, default=300.0, metavar="S", dest="orphan_s")
     parser.add_argument("--rtp-timeout", type=float, default=10.0, metavar="S", dest="rtp_timeout_s")
-    parser.add_argument("--coalesce", type=float, default=0.001, metavar="S", dest="coalesce_s")
+    parser.add_argument("--coalesce", type=float, default=0.002, metavar="S", dest="coalesce_s")
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     parser.add_argument("--log-format", default=LogFormat.KEY_VALUE, type=LogFormat, choices=list(LogFormat))
     return PlaneOptions(**vars(parser.parse_args(arguments)))

@@ -123,7 +123,7 @@ class Reception:
         self.seq_shift = 0
         self.stamp_shift = 0
         self.lane_since = 0
-        """`received` at the last `settle`."""
+        """`next` at the last `settle`; what came since then is not in `received` yet."""
         self.lane_failed = 0
         """Packets since then that the kernel would not take."""
 
@@ -133,17 +133,17 @@ class Reception:
         """Promise that the next packet needs no second look; `highest`, `ssrc` and the `out_` fields are set."""
         self.head = head
         self.size = size
-        self.lane_since = self.received
         self.lane_failed = 0
-        self.next = self.highest + 1
+        self.lane_since = self.next = self.highest + 1
 
     def settle(self) -> None:
         """Bring into line what the fast lane has left behind."""
-        count = self.received - self.lane_since
+        count = self.next - self.lane_since
         if self.next < 0 or not count:
             return
-        self.lane_since = self.received
+        self.lane_since = self.next
         self.highest = self.next - 1
+        self.received += count
         octets = self.size - HEADER_SIZE
         self.octets += count * octets
         tx = self.out_tx

@@ -27,7 +27,6 @@ _HEAD: Final = struct.Struct("!HHII")
 _unpack: Final = _HEAD.unpack_from
 _pack: Final = _HEAD.pack_into
 _MAX_STEP: Final = MAX_TRANSIT_STEP
-
 _PLAIN_HEAD: Final = PLAIN << 8
 
 
@@ -54,7 +53,7 @@ class Forwarder:
     """Takes each received packet to the legs that hear its sender."""
 
     def __init__(self, table: Table, pressed: Callable[[Leg], None]) -> None:
-        """`pressed` is called when a leg's peer has finished a digit."""
+        """`pressed` is called for every packet of a digit that a leg's peer sends."""
         self.buffer = bytearray(2048)
         """The socket reads into this; one packet is dealt with before the next is read."""
         whole = memoryview(self.buffer)
@@ -70,10 +69,9 @@ class Forwarder:
             self._look(rx, size, now, arrival)
             return
         rx.next = seq + 1
-        rx.received += 1
         rx.heard_at = now
         transit = arrival - stamp
-        delta = transit - rx.transit
+        delta: int = transit - rx.transit
         rx.transit = transit
         if delta < 0:
             delta = -delta
@@ -163,8 +161,7 @@ class Forwarder:
         """A telephone-event: to whoever takes digits, and through to the legs that can hear it."""
         if leg.listening:
             leg.digits_in.packet(self._views[size][HEADER_SIZE:], stamp, now)
-            if leg.digits_in.found:
-                self._pressed(leg)
+            self._pressed(leg)
         for relay in leg.relays:
             if relay.tx.dtmf_type is None:
                 # The far end has no telephone-event: leave the packet out, and the number it would have had.

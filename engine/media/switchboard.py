@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from engine.errors import Unavailable
-from engine.media.codecs import INDEX
+from engine.media.codecs import FRAME, INDEX, SILENCE
 from engine.media.commands import (
     CloseLeg,
     Command,
@@ -47,6 +47,8 @@ from engine.media.wire import Files, Wire
 Draw = Callable[[int], int]
 """A random number of so many bits."""
 
+_QUIET: Final = {codec: bytes([SILENCE[index]]) * FRAME for codec, index in INDEX.items()}
+
 MAX_GAIN_DB: Final = 40.0
 
 MAX_PASSED_ON: Final = 10
@@ -69,6 +71,8 @@ class Switchboard:
         self.table = Table()
         self.matrix = Matrix()
         self.step = Step(self.table, self.matrix)
+        self.pressing: dict[Leg, None] = {}
+        """Legs whose peer is in the middle of a digit."""
         self.draining = False
         self.ended = False
         """Shutdown was asked for; every leg is closed."""
@@ -161,6 +165,14 @@ class Switchboard:
             for sink in self.matrix.sinks(leg):
                 self.refresh(sink)
             self._fit_row(leg)
+        self.greet(leg, now)
+
+    def greet(self, leg: Leg, now: float) -> None:
+        """Send a frame of silence to a peer that has not spoken and for which there is no sound: it opens the way
+        through a NAT of ours, and shows a peer that latches itself where we are (RFC 4961)."""
+        if leg.latched is None and leg.route is Route.SILENT:
+            leg.tx.restart = True
+            leg.tx.frame(_QUIET[leg.codec], now)
 
     def _connect(self, command: Connect, now: float) -> None:
         source, sink = self._leg(command.source), self._leg(command.sink)
@@ -229,6 +241,7 @@ class Switchboard:
         sources = [edge.source for edge in self.matrix.edges(leg)]
         del self.legs[leg.name]
         self.matrix.remove(leg)
+        self.pressing.pop(leg, None)
         leg.pending = None
         leg.settle()
         self._leave(leg)
@@ -275,6 +288,10 @@ class Switchboard:
     def pressed(self, leg: Leg) -> None:
         """Tell of the digits that were found on a leg, and send them anew to who hears it but not by pass-through,
         where the events themselves were forwarded."""
+        if leg.digits_in.pending:
+            self.pressing[leg] = None
+        else:
+            self.pressing.pop(leg, None)
         while leg.digits_in.found:
             digit: Digit = leg.digits_in.found.popleft()
             self._emit(DtmfDigit(leg=leg.name, digit=digit.digit, duration_ms=digit.duration_ms))

@@ -163,9 +163,9 @@ class Bench:
     def leg(self, name: str, *, codec: Codec = Codec.PCMU, **changes: object) -> Leg:
         """An open leg with a remote that is latched."""
         self.do(OpenLeg(leg=name, tag=f"tag {name}"))
-        self.do(remote(name, codec=codec, **changes))
         leg = self.board.legs[name]
         leg.latched = ("192.0.2.1", 4000)
+        self.do(remote(name, codec=codec, **changes))
         return leg
 
     def bridge(self, one: str, other: str, *, gain_db: float = 0.0) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.media.commands import CloseLeg, Direction, DtmfDigit, ListLegs, Quality, RtpResumed, RtpTimeout
+from engine.media.commands import CloseLeg, Direction, DtmfDigit, ListLegs, OpenLeg, Quality, RtpResumed, RtpTimeout
 from engine.media.rtcp import parse
 from tests.support.media_fakes import HEADER, Bench, Speaker, remote
 
@@ -29,13 +29,13 @@ def test_silence_is_told_once_and_its_end_too(bench: Bench) -> None:
     pass_seconds(bench, 20)
     (timeout,) = of(bench, RtpTimeout)
     assert isinstance(timeout, RtpTimeout)
-    assert timeout.silent_s == pytest.approx(10, abs=0.5)
+    assert timeout.silent_s == pytest.approx(10, abs=0.6)
 
     bench.speak(speaker)
-    pass_seconds(bench, 0.5)
+    pass_seconds(bench, 0.7)
     (resumed,) = of(bench, RtpResumed)
     assert isinstance(resumed, RtpResumed)
-    assert resumed.silent_s == pytest.approx(29.5, abs=0.5)
+    assert resumed.silent_s == pytest.approx(29.5, abs=0.6)
 
     pass_seconds(bench, 11)
     assert len(of(bench, RtpTimeout)) == 1
@@ -43,7 +43,7 @@ def test_silence_is_told_once_and_its_end_too(bench: Bench) -> None:
 
 def test_a_leg_that_was_never_heard_is_silent_from_its_first_offer(bench: Bench) -> None:
     bench.leg("a")
-    pass_seconds(bench, 10.5)
+    pass_seconds(bench, 10.7)
 
     assert len(of(bench, RtpTimeout)) == 1
 
@@ -69,10 +69,10 @@ def test_silence_that_nobody_heard_of_is_told_to_who_comes(bench: Bench) -> None
     assert of(bench, RtpTimeout) == []
 
     bench.rounds.told = True
-    pass_seconds(bench, 0.5)
+    pass_seconds(bench, 0.7)
     assert len(of(bench, RtpTimeout)) == 1
     bench.do(ListLegs())
-    pass_seconds(bench, 0.5)
+    pass_seconds(bench, 0.7)
     assert len(of(bench, RtpTimeout)) == 1
 
 
@@ -117,23 +117,24 @@ def test_a_digit_whose_end_was_lost_is_told_in_the_rounds(bench: Bench) -> None:
 
 
 def test_a_peer_that_has_not_spoken_gets_silence_until_it_does(bench: Bench) -> None:
-    a = bench.leg("a")
-    a.latched = None
-    pass_seconds(bench, 1)
+    bench.do(OpenLeg(leg="a", tag=""), remote("a"))
+    a = bench.board.legs["a"]
+    assert len(bench.heard(a)) == 1
+    pass_seconds(bench, 5)
     sent = bench.heard(a)
-    assert 2 <= len(sent) <= 3
+    assert 10 <= len(sent) <= 11
     assert {packet.payload for packet in sent} == {b"\xff" * 160}
-    assert sent[1].stamp - sent[0].stamp & 0xFFFFFFFF == pytest.approx(3200, abs=170)
+    assert sent[2].stamp - sent[1].stamp & 0xFFFFFFFF == pytest.approx(4000, abs=170)
 
     a.latched = ("192.0.2.1", 4000)
-    pass_seconds(bench, 1)
+    pass_seconds(bench, 2)
     assert bench.heard(a) == []
 
 
-def test_every_leg_is_visited_every_twenty_ticks(bench: Bench) -> None:
+def test_every_leg_is_visited_twice_a_second(bench: Bench) -> None:
     legs = [bench.leg(str(number)) for number in range(19)]
     for leg in legs:
         leg.latched = None
     pass_seconds(bench, 10)
 
-    assert {len(bench.heard(leg)) for leg in legs} <= set(range(24, 27))
+    assert {len(bench.heard(leg)) for leg in legs} <= {19, 20, 21}
