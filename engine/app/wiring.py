@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from engine.acd.centre import Acd
 from engine.api.application import create_app
@@ -41,6 +42,7 @@ from engine.calls.routing import Router
 from engine.calls.sip_leg import SipLegs
 from engine.clock import Clock
 from engine.dialplan.check import name_warnings
+from engine.dialplan.model import Dialplan
 from engine.dialplan.router import DialplanRouter
 from engine.ids import IdSource
 from engine.metrics.gauges import EngineGauges
@@ -59,6 +61,9 @@ from engine.store.codec import encode, feed_json
 from engine.store.reader import HistoryReader
 from engine.store.secrets import token_digest
 from engine.store.token_store import TokenStore
+
+_NAMED: Final = 10
+"""Names in one log line; more are only counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +111,7 @@ def build_engine(config: Config, state: StateDir, reactor: Reactor) -> Engine:
     dialplan = configured_dialplan(config)
     api_socket = bind(config.api.host, config.api.port)
     storage = open_storage(config, clock)
-    for warning in name_warnings(dialplan, storage.directory):
-        note("dialplan_warning", level=logging.WARNING, warning=warning)
+    tell_doubts(config, dialplan, storage)
     transports = Transports(reactor)
     addresses = LocalAddresses(port=config.sip.port, advertise=config.sip.advertise)
     core = build_core(
@@ -143,6 +147,16 @@ def build_engine(config: Config, state: StateDir, reactor: Reactor) -> Engine:
         centre=centre,
         api=ApiServer(create_app(centre, tokens=tokens, hub=books.hub, version=VERSION), api_socket),
     )
+
+
+def tell_doubts(config: Config, dialplan: Dialplan, storage: Storage) -> None:
+    """Log what prevents no start and is hardly meant."""
+    for warning in name_warnings(dialplan, storage.directory):
+        note("dialplan_warning", level=logging.WARNING, warning=warning)
+    shut_out = storage.directory_store.agents_without_secret(config.sip.realm)
+    if shut_out:
+        shown = " ".join([*shut_out[:_NAMED], *(["..."] if len(shut_out) > _NAMED else [])])
+        note("agents_without_secret", level=logging.WARNING, realm=config.sip.realm, agents=len(shut_out), names=shown)
 
 
 def build_books(state: StateDir, storage: Storage, core: Core, clock: Clock, reactor: Reactor) -> Books:
