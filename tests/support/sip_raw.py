@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 
 from engine.sip.endpoint import Limits
-from engine.sip.events import InviteReceived, SipEvent
+from engine.sip.events import InviteReceived, SessionId, SipEvent
 from engine.sip.flow import Address, Flow, Transmission, Transport
 from engine.sip.message import Request, Response
 from engine.sip.parser import ParseError, parse_datagram
-from tests.support.sip_phone import SDP, SDP_ANSWER, make_station
+from tests.support.sip_phone import SDP, SDP_ANSWER, make_station, target
 from tests.support.wire import EndpointStation, Station, Wire
 
 Fields = Sequence[tuple[str, str]]
@@ -145,3 +145,18 @@ def answering(station: EndpointStation, event: SipEvent, now: float) -> None:
     """A reaction that takes every call and leaves re-INVITEs to the test."""
     if isinstance(event, InviteReceived):
         station.endpoint.accept(event.session, SDP_ANSWER, now=now)
+
+
+def session_of(station: EndpointStation) -> SessionId:
+    """The first call that came in at this station."""
+    received = station.told(InviteReceived)[0]
+    assert isinstance(received, InviteReceived)
+    return received.session
+
+
+def calling() -> tuple[EndpointStation, RawPeer, Wire, SessionId, Request]:
+    """A call of ours that the peer has heard of: with the INVITE."""
+    station, raw, wire = pair()
+    session = station.endpoint.invite(target(station, raw), from_user="x", sdp=SDP, now=wire.now)
+    wire.run(0.1)
+    return station, raw, wire, session, raw.requests("INVITE")[0]

@@ -26,6 +26,7 @@ from tests.support.plain_message import sdp, write
 from tests.support.plain_phone import PlainPhone, Talk
 from tests.support.ports import PortPool
 from tests.torture.mutate import mutated, rtcp, rtp
+from tests.torture.rfc4475_odd import ODD
 from tests.torture.rfc4475_refused import REFUSED
 from tests.torture.rfc4475_valid import VALID
 
@@ -62,7 +63,7 @@ class Outcome:
 def requests(host: str, port: int, live: list[Talk]) -> list[bytes]:
     """Good messages to make bad ones of: RFC 4475's, and those that an engine sees, some with the Call-ID of a call
     that stands. None of those has the call's tags as well: who knows both may end it."""
-    found = [case.data for case in (*VALID, *REFUSED)]
+    found = [case.data for case in (*VALID, *ODD, *REFUSED)]
     for number, method in enumerate(("INVITE", "REGISTER", "OPTIONS", "ACK", "BYE", "CANCEL", "UPDATE", "INFO")):
         for call_id in (f"fuzz{number}", *(talk.call_id for talk in live)):
             fields = [

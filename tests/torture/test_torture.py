@@ -12,11 +12,12 @@ from engine.sip.message import Request, Response
 from engine.sip.parser import KeepAlive, StreamFramer, parse_datagram
 from engine.sip.sdp import parse_sdp
 from tests.torture.cases import Case, outcome
+from tests.torture.rfc4475_odd import ODD
 from tests.torture.rfc4475_refused import REFUSED
 from tests.torture.rfc4475_valid import VALID
 from tests.torture.rfc5118_cases import CASES as RFC5118
 
-_RFC4475 = (*VALID, *REFUSED)
+_RFC4475 = (*VALID, *ODD, *REFUSED)
 _DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 _BY_NAME = {case.name: case for case in (*_RFC4475, *RFC5118)}
 _OCTETS = sorted((*_DATA.glob("rfc4475/*.dat"), *_DATA.glob("rfc5118/*.dat")))
