@@ -1,11 +1,14 @@
 """Media legs that a control process before this one has left behind.
 
 After a crash the media process goes on, so that people who talk keep talking. The new control process does not know
-their calls; it lets them be until nothing is heard any more, then closes them. The leg's tag says whose they were, for
-the ledger that will take such calls back.
+their calls; it lets them be until nothing is heard any more, then closes them. Who is alone in his call is not talking:
+he waited, and would hear music for ever, for nobody knows of him. The leg's tag says whose they were, for the ledger
+that will take such calls back.
 """
 
 from __future__ import annotations
+
+from collections import Counter
 
 from engine.media.commands import CloseLeg, LegClosed, LegInfo, Legs, MediaEvent, RtpTimeout
 
@@ -15,6 +18,7 @@ class Orphans:
 
     def __init__(self) -> None:
         self._legs: dict[str, LegInfo] = {}
+        self._closing: set[str] = set()
         self._connected_before = False
 
     def __len__(self) -> int:
@@ -35,14 +39,31 @@ class Orphans:
             case Legs(legs=legs):
                 return self._listed({info.leg: info for info in legs})
             case RtpTimeout(leg=leg) if leg in self._legs:
-                return [CloseLeg(leg=leg)]
-            case LegClosed(leg=leg):
-                self._legs.pop(leg, None)
+                return self._close([leg])
+            case LegClosed(leg=leg) if leg in self._legs:
+                del self._legs[leg]
+                self._closing.discard(leg)
+                return self._close_lonely()
         return []
 
     def _listed(self, legs: dict[str, LegInfo]) -> list[CloseLeg]:
         if not self._connected_before:
             self._legs = legs
-            return []
+            return self._close_lonely()
         self._legs = {leg: info for leg, info in self._legs.items() if leg in legs}
         return [CloseLeg(leg=leg) for leg in legs if leg not in self._legs]
+
+    def _close_lonely(self) -> list[CloseLeg]:
+        """Close every leg that is the last of its call."""
+        legs_of = Counter(_call(info) for info in self._legs.values())
+        return self._close([leg for leg, info in self._legs.items() if legs_of[_call(info)] == 1])
+
+    def _close(self, legs: list[str]) -> list[CloseLeg]:
+        fresh = [leg for leg in legs if leg not in self._closing]
+        self._closing.update(fresh)
+        return [CloseLeg(leg=leg) for leg in fresh]
+
+
+def _call(info: LegInfo) -> str:
+    """The call in a leg's tag, `CALL:ROLE:STARTED`."""
+    return info.tag.partition(":")[0]
