@@ -62,3 +62,17 @@ def test_both_units_share_the_state_directory_and_the_user() -> None:
     assert {key: control[key] for key in shared} == {key: media[key] for key in shared}
     state_dir = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))["service"]["state_dir"]
     assert control["WorkingDirectory"] == state_dir == f"/var/lib/{control['StateDirectory']}"
+
+
+def test_what_the_units_point_to_is_there_after_the_install() -> None:
+    """The words at the head of the unit copy files of this repository; nothing else is promised."""
+    words = [
+        line.lstrip("# ") for line in (UNITS / CONTROL).read_text(encoding="utf-8").splitlines() if "install" in line
+    ]
+    assert any("/opt/hearthline/bin/pip install ." in line for line in words)
+    assert "`pip install .`" in (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    sources = [word for line in words for word in line.split() if word.startswith("config/")]
+    assert sources
+    assert all(list(REPOSITORY.glob(source)) for source in sources)
+    for name in (CONTROL, MEDIA):
+        assert "Documentation" not in unit(name)["Unit"], "no page is installed"
