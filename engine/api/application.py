@@ -20,8 +20,9 @@ from engine.api.ports import Centre
 from engine.api.system_routes import system_router
 
 DESCRIPTION = """\
-Watch and run a Hearthline engine. Every request but health needs `Authorization: Bearer TOKEN`; `hearthline token add
-NAME` makes one. Every error has the form `{"error": {"code": "...", "message": "..."}}`; codes stay the same for ever.
+Watch and run a Hearthline engine. Every request but health needs `Authorization: Bearer TOKEN`, which
+`hearthline token create NAME` makes. Every error has the form `{"error": {"code": "...", "message": "..."}}`; codes
+stay the same for ever.
 """
 
 
