@@ -54,10 +54,6 @@ def open_storage(config: Config, clock: Clock) -> Storage:
     database = open_database(config.store_url)
     directory_store = DirectoryStore(database)
     directory = directory_store.load()
-    unable = directory_store.agents_without_secret(config.sip.realm)
-    if unable:
-        reason = f"no secret for realm {config.sip.realm}; `hearthline agent secret NAME` makes one"
-        note("agents_without_secret", level=logging.WARNING, agents=",".join(unable), reason=reason)
     journal = Journal(clock, next_seq=next_seq(database))
     now = clock.monotonic()
     recovered = recover(database, journal, now=now)

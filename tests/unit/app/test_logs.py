@@ -139,6 +139,16 @@ def test_a_call_that_ended_is_forgotten() -> None:
     assert stream.getvalue()[told:].endswith("event=CallRouted seq=99 call=c1 destination=echo\n")
 
 
+@pytest.mark.usefixtures("_loggers")
+def test_the_end_of_a_call_that_a_crash_cut_off_names_its_legs_too() -> None:
+    stream = io.StringIO()
+    set_up_logs(LogConfig(), stream)
+    logger = RecordLogger()
+    logger.recall(queue_call("c1")[:9])
+    logger.observe(queue_call("c1")[9:10])
+    assert "call=c1 leg=c1-a peer_leg=c1-b" in stream.getvalue()
+
+
 def test_another_process_says_who_it_is_in_the_same_form() -> None:
     entry = logging.makeLogRecord(
         {"msg": "port_taken", "levelno": logging.WARNING, **pairs(port=20002, reason="in use")}

@@ -87,19 +87,6 @@ def test_a_store_of_another_version_prevents_the_start(config: Config, database:
         open_storage(config, SetClock())
 
 
-def test_agents_who_cannot_register_since_the_realm_was_changed_are_named(
-    config: Config, database: Engine, opened: list[Storage], caplog: pytest.LogCaptureFixture
-) -> None:
-    store = DirectoryStore(database)
-    for name, realm in (("anna", config.sip.realm), ("bert", "before"), ("cleo", "before")):
-        store.write("agent", name, {}, "create")
-        store.rotate_secret(name, realm)
-    opened.append(open_storage(config, SetClock()))
-    (told,) = [entry for entry in caplog.records if entry.getMessage() == "agents_without_secret"]
-    assert told.levelno == logging.WARNING
-    assert told.pairs["agents"] == "bert,cleo"  # type: ignore[attr-defined]
-
-
 class FullDisk(SqlSink):
     def write(self, records: Sequence[Record], finished: Sequence[Cdr], alive_at: float | None = None) -> None:
         raise OSError(28, "No space left on device")
