@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -24,18 +25,49 @@ from tests.support.ports import PortPool
 from tests.support.procs import Processes, wait_until
 from tests.support.small_disk import SmallDisk, small_disk
 from tests.support.softphone_process import Phone, start_phone
-from tests.support.tones import gaps, read_wav, tone_dbfs
+from tests.support.tones import Audio, gaps, read_wav, sine, tone_dbfs, write_wav
 
 pytestmark = pytest.mark.integration
 
 AUDIO_LIVES_S = 10.0
 
 
+DIALPLAN = """
+[context.from-trunk]
+[[context.from-trunk.extension]]
+number = "600"
+queue = "demo"
+[[context.from-trunk.extension]]
+number = "601"
+echo = true
+[[context.from-trunk.extension]]
+number = "602"
+announcement = "announcement.wav"
+[context.agents]
+include = ["from-trunk"]
+"""
+
+
 @pytest.fixture(scope="module")
-def shared(session_ports: PortPool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCentre]:
+def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the dialplan, the music for callers who wait and an announcement stand."""
+    directory = tmp_path_factory.mktemp("sounds")
+    (directory / "dialplan.toml").write_text(DIALPLAN)
+    write_sounds(directory)
+    return directory
+
+
+def write_sounds(directory: Path) -> None:
+    for name in ("music", "announcement"):
+        write_wav(directory / f"{name}.wav", Audio(rate=8000, samples=sine(440, seconds=0.5)))
+
+
+@pytest.fixture(scope="module")
+def shared(session_ports: PortPool, tmp_path_factory: pytest.TempPathFactory, sounds: Path) -> Iterator[LiveCentre]:
     """Silence of two seconds ends a call, a phone rings for two seconds."""
-    directory = tmp_path_factory.mktemp("failures")
-    with running_centre(session_ports, directory, media={"rtp_timeout_s": 2.0}) as centre:
+    media = {"rtp_timeout_s": 2.0, "music": str(sounds / "music.wav")}
+    plan = {"file": str(sounds / "dialplan.toml")}
+    with running_centre(session_ports, tmp_path_factory.mktemp("failures"), media=media, dialplan=plan) as centre:
         centre.queue(ring_timeout_s=2)
         yield centre
 
@@ -280,6 +312,32 @@ def test_ctrl_c_hangs_up_on_everybody_and_keeps_every_record(centres: Callable[.
     assert types.count("CallEnded") == types.count("CallStarted") == 2
 
 
+# --- files ---
+
+
+def test_a_sound_file_that_is_gone_costs_no_call(centre: LiveCentre, sounds: Path) -> None:
+    write_sounds(sounds)
+    caller, alice = centre.caller(), centre.agent("alice", "demo")
+    before = caller.call("602")
+    before.wait(200)
+    before.wait_bye()
+    assert how(centre.cdr(before)) == ("success", "completed", "engine")
+    (sounds / "announcement.wav").unlink()
+    (sounds / "music.wav").write_bytes(b"RIFF\0\0\0\0WAVEnoise")
+    gone = caller.call("602")
+    gone.wait(200)
+    gone.wait_bye()
+    assert how(centre.cdr(gone)) == ("server", "completed", "engine")
+    alice.behaviour = "ring"
+    talk = caller.call("600")
+    talk.wait(200)
+    packets = caller.voice.packets
+    wait_until(lambda: caller.voice.packets > packets + 20, timeout=5, what="another sound in place of the music")
+    alice.pick_up(alice.talk())
+    centre.hear_each_other(caller, alice)
+    assert talk.hang_up().status == 200
+
+
 # --- the disk ---
 
 
@@ -305,7 +363,9 @@ def until_nothing_can_be_stored(centre: LiveCentre, disk: SmallDisk) -> int:
     raise AssertionError("the disk does not become full")
 
 
-def test_a_full_disk_costs_no_call_and_no_record(disk: SmallDisk, centres: Callable[..., LiveCentre]) -> None:
+def test_a_full_disk_costs_no_call_and_no_record(
+    disk: SmallDisk, centres: Callable[..., LiveCentre], procs: Processes
+) -> None:
     centre = centres()
     engine = centre.engine
     alice = centre.agent("alice", "demo")
@@ -341,3 +401,9 @@ def test_a_full_disk_costs_no_call_and_no_record(disk: SmallDisk, centres: Calla
     assert sorted(started) == sorted(ended)
     assert cdrs <= set(started)
     assert engine.stop() == 0
+
+    disk.fill()
+    process = procs.start("on-a-full-disk", [sys.executable, "-m", "engine", "run", "--config", str(engine.config)])
+    assert process.wait(timeout=30) == 1
+    process.wait_for_line("^hearthline: unavailable: the store cannot be used now: ")
+    assert "Traceback" not in process.text()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.support.live_centre import LiveCentre, running_centre
 from tests.support.parts import require
 from tests.support.ports import PortPool
 from tests.support.procs import Processes, wait_until
+from tests.support.sipp import Sipps
 from tests.support.softphone_process import start_phone
 
 pytestmark = pytest.mark.integration
@@ -137,3 +139,25 @@ def test_several_calls_share_a_connection(centre: LiveCentre) -> None:
     for talk in talks:
         assert talk.hang_up().status == 200
     assert {centre.cdr(talk)["reason"] for talk in talks} == {"caller_hangup"}
+
+
+def test_a_trunk_over_tcp_is_called_and_called_again_after_it_was_away(centre: LiveCentre, sipps: Sipps) -> None:
+    """The engine opens the connection, keeps it, and makes another when the trunk was restarted."""
+    place = ("127.0.0.8", centre.port())
+    centre.trunk("asterisk", place[0], port=place[1], transport="tcp")
+    alice = centre.agent("alice")
+    for _ in range(2):
+        pbx = sipps.start("uas_answer", local=place, transport="t1")
+        wait_until(lambda: listens(place), timeout=5, what="SIPp to listen")
+        talk = alice.call("9112")
+        talk.wait(200)
+        assert talk.hang_up().status == 200
+        assert pbx.wait().successful == 1
+        refused = alice.call("9112")
+        wait_until(lambda refused=refused: refused.status >= 300, timeout=5, what="a refusal while the trunk is away")
+        assert refused.status in {480, 502, 503}
+        assert centre.cdr(refused)["reason"] == "unreachable"
+
+
+def listens(place: tuple[str, int]) -> bool:
+    return any(each.laddr == place and each.status == psutil.CONN_LISTEN for each in psutil.net_connections("tcp4"))

@@ -33,6 +33,10 @@ class LiveCentre:
     def sip(self) -> tuple[str, int]:
         return "127.0.0.1", self.engine.sip_port
 
+    def port(self) -> int:
+        """A free port."""
+        return self._ports.one()
+
     def queue(self, name: str = "demo", **settings: object) -> None:
         """Make or change a queue; agents are free again at once unless `settings` say otherwise."""
         self.engine.api.put(f"/api/v1/queues/{name}", {"wrap_up_s": 0, **settings})
