@@ -138,21 +138,24 @@ def test_the_legs_of_a_media_process_that_has_some_are_asked_for() -> None:
     assert core.take_media_commands() == [ListLegs()]
 
 
-def test_an_orphan_is_closed_when_nothing_is_heard_on_it() -> None:
+TALK = Legs(legs=(LegInfo(leg="a", tag="c1:caller:1", port=20002), LegInfo(leg="b", tag="c1:agent:2", port=20004)))
+
+
+def test_people_who_talk_are_left_until_nothing_is_heard() -> None:
     core = CentreRig().core
-    core.media_event(Legs(legs=(LegInfo(leg="old", tag="call", port=20002),)), 1000.0)
-    assert len(core.orphans) == 1
-    core.media_event(RtpTimeout(leg="old", silent_s=30.0), 1030.0)
-    assert core.take_media_commands() == [CloseLeg(leg="old")]
+    core.media_event(TALK, 1000.0)
+    assert (len(core.orphans), core.take_media_commands()) == (2, [])
+    core.media_event(RtpTimeout(leg="a", silent_s=30.0), 1030.0)
+    assert core.take_media_commands() == [CloseLeg(leg="a")]
 
 
-def test_after_a_lost_connection_our_own_legs_are_closed_as_well() -> None:
+def test_after_a_lost_connection_our_own_legs_are_closed() -> None:
     core = CentreRig().core
     core.media_lost("gone", 1000.0)
-    core.media_event(welcome(legs=1), 1000.0)
+    core.media_event(welcome(legs=2), 1000.0)
     core.take_media_commands()
-    core.media_event(Legs(legs=(LegInfo(leg="ours", tag="call", port=20002),)), 1000.0)
-    assert core.take_media_commands() == [CloseLeg(leg="ours")]
+    core.media_event(TALK, 1000.0)
+    assert core.take_media_commands() == [CloseLeg(leg="a"), CloseLeg(leg="b")]
 
 
 def test_what_the_media_process_says_of_itself_is_kept_while_it_lives() -> None:

@@ -13,7 +13,7 @@ from engine.api.views import CallerView, MediaView, MemberView, TrunkView
 from engine.app.views import trunk_view
 from engine.calls.directory import AgentStatus, Drop, Put, Trunk
 from engine.calls.trunk_watch import TrunkHealth
-from engine.ids import TrunkName
+from engine.ids import AgentName, TrunkName
 from engine.media.commands import Welcome
 from tests.support.centre_rig import ringing
 from tests.support.plane_stats import STATS
@@ -73,10 +73,13 @@ def test_an_agent_before_and_after_the_phone_registers(bench: CentreBench) -> No
     assert agent.contact.startswith("sip:alice@192.0.2.3")
 
 
-def test_an_agent_without_a_secret_is_seen_to_have_none(bench: CentreBench) -> None:
-    alice = bench.rig.core.directory.agents[next(iter(bench.rig.core.directory.agents))]
-    bench.rig.core.change_directory(Put(entity=replace(alice, ha1_sha256="")), "test", bench.rig.wire.now)
-    assert bench.centre.agent("alice").has_secret is False
+def test_an_agents_own_settings_are_shown(bench: CentreBench) -> None:
+    bob = bench.rig.core.directory.agents[AgentName("bob")]
+    other = replace(bob, ha1_sha256="", context="office", display="Bob B.")
+    bench.rig.core.change_directory(Put(entity=other), "test", bench.rig.wire.now)
+    seen = bench.centre.agent("bob")
+    assert (seen.has_secret, seen.context, seen.display) == (False, "office", "Bob B.")
+    assert bench.centre.agent("alice").context == "agents"
 
 
 def test_a_break_is_shown_with_its_reason_and_since_when(bench: CentreBench) -> None:
