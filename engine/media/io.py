@@ -33,6 +33,9 @@ BACKLOG: Final = BATCH // 2
 """So many sockets ready at one look: the process was kept from running, and what has queued up is taken in without
 rest."""
 
+MUCH_GARBAGE: Final = 500_000
+"""Objects since the last collection that mean a leak; then a pause is better than to grow for ever."""
+
 IDLE_S: Final = 0.25
 """Longest sleep without legs."""
 
@@ -89,6 +92,8 @@ class Loop:
                 rate = (self._events - counted) / (now - counted_at)
                 self._gather_s = min(self._coalesce_s, GATHERED / rate) if rate >= BUSY_RATE else 0.0
                 counted, counted_at = self._events, now
+                if gc.get_count()[0] > MUCH_GARBAGE:
+                    gc.collect()
             self._after(now)
         gc.enable()
         gc.unfreeze()

@@ -107,6 +107,11 @@ class Leg:
         """`relays`, `row` or something that they depend on is another now: the fast lane's promise is off."""
         self.rx.shut()
 
+    def dismantle(self) -> None:
+        """Closed for good: take the cycle between leg and reception apart, since the garbage collector is kept out of
+        the loop."""
+        del self.rx.leg
+
     def point(self, send: Send | None) -> None:
         """Where this leg's packets go from now on."""
         if self.relayed_from is not None:

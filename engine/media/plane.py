@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import random
@@ -219,8 +220,17 @@ def run(options: PlaneOptions) -> int:
         return 1
     ports = f"{options.port_min}-{options.port_max}"
     log.info("listening", extra=pairs(pid=os.getpid(), socket=options.socket, ports=ports))
+    _allow_many_sockets()
     plane.run()
     return 0
+
+
+def _allow_many_sockets() -> None:
+    """Two sockets a leg: the usual soft limit of 1,024 descriptors would end at 500 legs."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(OSError, ValueError):  # macOS has a lower limit of its own
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def options_from(arguments: Sequence[str]) -> PlaneOptions:

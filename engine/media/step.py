@@ -86,6 +86,8 @@ class Step:
                 ended.digits.append(leg)
         if self.mixed:
             self._mix(now, advance, skipped, ended)
+        else:
+            self._plan = None
         self._table.tick = tick + 1
         return ended
 

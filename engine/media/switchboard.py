@@ -258,6 +258,7 @@ class Switchboard:
         self.sent_closed += figures.packets_sent
         self.received_closed += figures.packets_received
         self._emit(LegClosed(leg=leg.name, quality=figures))
+        leg.dismantle()
 
     def _list(self, command: ListLegs, now: float) -> None:
         """Who asks is new here: what it should know of silent legs is told again."""

@@ -18,15 +18,19 @@ from tests.support.ports import PortPool
 from tests.support.procs import Processes
 
 Side = Literal["hearthline", "asterisk"]
-Path_ = Literal["relayed", "mixed"]
+Path_ = Literal["relayed", "mixed", "rooms"]
 
 CALLS_IN_ASTERISK = """
 [from-tester](+)
 exten => bridge,1,Dial(PJSIP/tester)
+exten => hooked,1,Set(VOLUME(TX)=1)
+ same => n,Set(VOLUME(RX)=1)
+ same => n,Dial(PJSIP/tester)
 exten => _room.,1,Answer()
  same => n,ConfBridge(${EXTEN:4},bare,bare_user)
 """
-"""Relayed: Dial without any option, so that bridge_native_rtp takes it. Mixed: a room for two in bridge_softmix."""
+"""Relayed: Dial without any option, so that bridge_native_rtp takes it. Mixed: the same with a volume hook of factor 1,
+so that every frame is decoded and encoded, though nothing is added up. Rooms: a conference for two, which adds up."""
 
 CONFBRIDGE = """
 [general]
@@ -65,7 +69,8 @@ class Bridged:
 
 @contextmanager
 def hearthline(procs: Processes, ports: PortPool, directory: Path, *, calls: int, path: Path_) -> Iterator[Bridged]:
-    """Our media process. Mixed: every leg also hears a third one that is silent, so nothing can be passed through."""
+    """Our media process. Mixed (and rooms): every leg also hears a third one, which is silent, so that
+    nothing can be passed through."""
     block = ports.block(4 * calls + 8, even=True)
     plane = start_plane(procs, directory, port_min=block[0], port_max=block[-2])
     control = plane.control()
@@ -76,13 +81,13 @@ def hearthline(procs: Processes, ports: PortPool, directory: Path, *, calls: int
         port = ports.one()
         ends.append([port, "127.0.0.1", open_leg(control, str(number))])
         control.send(_remote(str(number), port))
-    if path == "mixed":
+    if path != "relayed":
         open_leg(control, "silent")
         control.send(_remote("silent", ports.one()))
     for number in range(0, 2 * calls, 2):
         one, other = str(number), str(number + 1)
         control.send(Connect(source=one, sink=other), Connect(source=other, sink=one))
-        if path == "mixed":
+        if path != "relayed":
             control.send(Connect(source="silent", sink=one), Connect(source="silent", sink=other))
     control.collect(0.3)
     try:
@@ -131,8 +136,9 @@ def asterisk(procs: Processes, ports: PortPool, directory: Path, *, calls: int, 
         ends: list[list[object]] = []
         try:
             for number in range(calls):
-                if path == "relayed":
-                    legs = phone.call("bridge", ports.one(), answer_on=ports.one())
+                if path != "rooms":
+                    extension = "bridge" if path == "relayed" else "hooked"
+                    legs = phone.call(extension, ports.one(), answer_on=ports.one())
                 else:
                     legs = [leg for _ in range(2) for leg in phone.call(f"room{number}", ports.one())]
                 ends += [[leg.port, "127.0.0.1", leg.peer_port] for leg in legs]

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 import random
-import select
 import socket
 import struct
 import sys
@@ -62,10 +61,6 @@ class Traffic:
 
     def __init__(self, plan: dict[str, Any]) -> None:
         self.ends = [End(port, (peer, peer_port), plan["address"]) for port, peer, peer_port in plan["ends"]]
-        self.by_descriptor = {end.socket.fileno(): end for end in self.ends}
-        self.poller = select.epoll()
-        for descriptor in self.by_descriptor:
-            self.poller.register(descriptor, select.EPOLLIN)
         self.transits: list[int] = []
         self.from_ns = self.to_ns = 0
         """Packets sent within these times count."""
@@ -88,26 +83,25 @@ class Traffic:
                 sent_at = time.time_ns()
                 end.send(sent_at)
                 end.counted += self.from_ns <= sent_at < self.to_ns
+                self.read(end)
                 due[at] = (moment + PTIME_NS, end)
                 at = (at + 1) % len(due)
-            self.read()
             time.sleep(max(0.0, min(LOOK_S, (due[at][0] - time.time_ns()) / 1e9)) or 0.0001)
         print("done", flush=True)
-        for _ in range(30):
-            time.sleep(0.01)
-            self.read()
+        time.sleep(0.3)
+        for end in self.ends:
+            self.read(end)
 
-    def read(self) -> None:
-        for descriptor, _ in self.poller.poll(0):
-            end = self.by_descriptor[descriptor]
-            for _ in range(4):
-                try:
-                    data, control, _, _ = end.socket.recvmsg(2048, 64)
-                except BlockingIOError:
-                    break
-                except ConnectionRefusedError:
-                    continue
-                self.count(end, data, control)
+    def read(self, end: End) -> None:
+        """Take in what has come to one end."""
+        for _ in range(16):
+            try:
+                data, control, _, _ = end.socket.recvmsg(2048, 64)
+            except BlockingIOError:
+                return
+            except ConnectionRefusedError:
+                continue
+            self.count(end, data, control)
 
     def count(self, end: End, data: bytes, control: list[tuple[int, int, bytes]]) -> None:
         try:

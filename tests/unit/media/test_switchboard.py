@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from engine.media.commands import (
@@ -24,6 +26,7 @@ from engine.media.commands import (
     StopPlay,
     Tone,
 )
+from engine.media.leg import Leg
 from engine.media.matrix import Route
 from engine.media.prompts import Clip
 from engine.media.tones import render
@@ -321,3 +324,23 @@ def test_digits_need_a_peer_that_can_hear_them(bench: Bench) -> None:
     assert "telephone-event" in failure(bench, SendDtmf(leg="a", digits="1")).reason
     assert "sent" in failure(bench, SendDtmf(leg="b", digits="1")).reason
     assert "'1p2'" in failure(bench, SendDtmf(leg="c", digits="1p2")).reason
+
+
+def test_a_closed_leg_is_freed_without_the_garbage_collector(bench: Bench) -> None:
+    """The loop runs without it, so a cycle would be a leak."""
+    gc.collect()
+    gc.disable()
+    try:
+        for name in ("a", "b", "c"):
+            bench.leg(name, codec=Codec.PCMA if name == "c" else Codec.PCMU)
+        bench.bridge("a", "b")
+        bench.bridge("a", "c")
+        bench.speak(Speaker(bench.board.legs["a"]))
+        bench.do(Play(leg="b", player="p", tone=Tone.BUSY), SendDtmf(leg="c", digits="1"))
+        bench.pass_tick(30)
+        bench.do(*[CloseLeg(leg=name) for name in "abc"])
+        bench.pass_tick(60)
+
+        assert [found for found in gc.get_objects() if isinstance(found, Leg)] == []
+    finally:
+        gc.enable()
