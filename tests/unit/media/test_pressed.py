@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.media.commands import Codec, Connect, Direction, DtmfDigit, RtpTimeout
+from engine.media.commands import CloseLeg, Codec, Connect, Direction, DtmfDigit, RtpTimeout
 from tests.support.media_fakes import Bench, Speaker, remote
 
 
@@ -88,3 +88,13 @@ def test_a_flood_of_keys_silences_the_other_side_for_a_moment_only(bench: Bench)
     kinds = [packet.payload_type for packet in bench.heard(z)]
     assert kinds.count(101) <= 7 * 11
     assert kinds[-1] == 8
+
+
+def test_a_key_that_is_down_when_the_leg_is_closed_is_not_told_afterwards(bench: Bench) -> None:
+    a = bench.leg("a")
+    bench.speak(Speaker(a, payload_type=101), bytes((7, 10, 0, 160)), marker=True)
+    bench.do(CloseLeg(leg="a"))
+    bench.told()
+    bench.pass_tick(50)
+
+    assert bench.told() == []

@@ -355,3 +355,18 @@ def test_the_other_law_is_not_passed_through(bench: Bench) -> None:
     bench.speak(Speaker(a))
 
     assert bench.heard(b) == []
+
+
+def test_a_new_stream_that_happens_to_have_the_next_number_is_seen_to_be_new(bench: Bench) -> None:
+    a, b = bench.leg("a"), bench.leg("b")
+    bench.bridge("a", "b")
+    speaker = Speaker(a)
+    for _ in range(3):
+        bench.speak(speaker)
+        bench.now += 0.02
+    speaker.ssrc, speaker.stamp = 0x77, 5
+    bench.speak(speaker)
+
+    sent = bench.heard(b)
+    assert steps(sent) == [(1, 160)] * 3
+    assert [packet.marker for packet in sent] == [True, False, False, True]
