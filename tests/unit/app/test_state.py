@@ -47,6 +47,7 @@ def test_secrets_differ_from_each_other_and_from_those_of_another_engine(tmp_pat
 def test_a_second_engine_is_told_who_has_the_directory(tmp_path: Path) -> None:
     state = StateDir(tmp_path)
     state.prepare()
+    (state.path / "engine.lock").write_text("99999999999\n")
     held = state.lock()
     with pytest.raises(ConfigError, match=f"in use by another engine \\(process {os.getpid()}\\)"):
         state.lock()
