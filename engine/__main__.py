@@ -9,11 +9,11 @@ def main() -> None:
     """Run the command line and leave with its exit status."""
     if sys.argv[1:2] == ["run"]:
         # Before anything can import twisted.internet.reactor, which would install another one.
-        import asyncio  # noqa: PLC0415 - only `run` pays for it
+        from twisted.internet import asyncioreactor  # noqa: PLC0415 - only `run` pays for it
 
-        from twisted.internet import asyncioreactor  # noqa: PLC0415
+        from engine.net.event_loop import LeanLoop  # noqa: PLC0415
 
-        asyncioreactor.install(asyncio.SelectorEventLoop())  # type: ignore[no-untyped-call]
+        asyncioreactor.install(LeanLoop())  # type: ignore[no-untyped-call]
     from engine.app.cli import run_command_line  # noqa: PLC0415 - after the reactor
 
     sys.exit(run_command_line())

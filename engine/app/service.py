@@ -8,6 +8,7 @@ drains (new calls are refused, live ones go on for at most `drain_s`), SIGINT or
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -27,6 +28,9 @@ from engine.app.version import VERSION
 from engine.app.wiring import Engine, build_engine
 from engine.calls.log import EngineStopped
 from engine.net.reactor import Reactor
+
+_GC_THRESHOLDS: Final = (10_000, 10, 20)
+"""Seldom: calls leave hardly any cycles behind. Python's own first one, 700, was reached with every call."""
 
 _GOODBYE_S: Final = 2.0
 """How long our BYEs may take to be answered when we end at once."""
@@ -50,8 +54,16 @@ def run_engine(config: Config, *, config_file: Path | None, demo: bool) -> int:
         engine = build_engine(config, state, reactor)
         held.callback(engine.close)
         service = Service(engine, reactor, demo=shown)
+        _leave_the_built_alone()
         service.run()
     return service.exit_status
+
+
+def _leave_the_built_alone() -> None:
+    """Keep the garbage collector from what stays until the end; looking through it would stop every call for long."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
 
 
 class Service:
@@ -141,6 +153,7 @@ class Service:
         engine.heartbeat.stop()
         driver.command(lambda now: core.journal.append(EngineStopped(clean=True), now=now))
         driver.stop()
+        engine.gatherer.flush()
         engine.api.stop()
         await engine.media.stop()
         await engine.transports.stop()

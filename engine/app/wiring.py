@@ -28,6 +28,7 @@ from engine.app.media_process import spawn_media
 from engine.app.orphans import Orphans
 from engine.app.peers import AgentCredentials, TrunkPeers
 from engine.app.queue_log_file import QueueLogFile
+from engine.app.record_gatherer import RecordGatherer
 from engine.app.records import RecordKeeper
 from engine.app.sounds import hold_music
 from engine.app.state import StateDir
@@ -78,6 +79,7 @@ class Engine:
     transports: Transports
     media: MediaLink
     heartbeat: Heartbeat
+    gatherer: RecordGatherer
     keeper: RecordKeeper
     history: HistoryReader
     store_thread: ThreadPoolExecutor
@@ -86,6 +88,7 @@ class Engine:
 
     def close(self) -> None:
         """Bring everything to the disk and let go of it."""
+        self.gatherer.flush()
         self.history.close()
         self.store_thread.shutdown()
         self.storage.close()
@@ -127,7 +130,8 @@ def build_engine(config: Config, state: StateDir, reactor: Reactor) -> Engine:
         now=clock.monotonic(),
     )
     books = build_books(state, storage, core, clock, reactor)
-    media, driver = build_drive(config, state, core, books, transports, clock, reactor)
+    gatherer = RecordGatherer(books.keeper.keep, later=reactor.callLater)
+    media, driver = build_drive(config, state, core, books, gatherer, transports, clock, reactor)
     transports.listen(config.sip.host, config.sip.port, driver)
     books.keeper.keep(storage.journal.take(), storage.recovered.cdrs)
     centre = build_centre(config, storage, core, driver, books, clock)
@@ -141,6 +145,7 @@ def build_engine(config: Config, state: StateDir, reactor: Reactor) -> Engine:
         transports=transports,
         media=media,
         heartbeat=Heartbeat(reactor, clock, core, storage.writer, EngineGauges(books.metrics)),
+        gatherer=gatherer,
         keeper=books.keeper,
         history=centre.history,
         store_thread=books.thread,
@@ -188,6 +193,7 @@ def build_drive(
     state: StateDir,
     core: Core,
     books: Books,
+    gatherer: RecordGatherer,
     transports: Transports,
     clock: Clock,
     reactor: Reactor,
@@ -206,7 +212,7 @@ def build_drive(
         clock=clock,
         transmitter=transports,
         to_media=media.send,
-        on_records=books.keeper.keep,
+        on_records=gatherer.gather,
         on_defect=books.defects.met,
     )
     return media, driver
@@ -227,7 +233,7 @@ def build_centre(
         directory_store=storage.directory_store,
         store_thread=books.thread,
         queue_log_file=books.queue_log,
-        last_seq=lambda: storage.journal.last_seq,
+        last_seq=lambda: books.hub.last_seq,
         started=clock.wall(),
     )
 

@@ -228,17 +228,33 @@ class _Line(protocol.Protocol):
         self.heard = False
         """Something came since it was last looked after."""
         self._stream: StreamTransport | None = None
+        self._behind = False
 
     def connectionMade(self) -> None:
         self._stream = stream_transport(self.transport)
         self._link.connected(self)
-        self._stream.write(self.connection.data_to_send())
+        self.send(())
 
     def send(self, commands: Sequence[Command]) -> None:
         for command in commands:
             self.connection.send(command)
         if self._stream is not None and (data := self.connection.data_to_send()):
-            self._stream.write(data)
+            self._write(self._stream, data)
+
+    def _write(self, stream: StreamTransport, data: bytes) -> None:
+        """Straight to the socket as long as it takes everything: by Twisted's buffer each command would cost a turn of
+        the loop. Once it did not, the buffer keeps the order, from then on for this connection."""
+        if not self._behind:
+            try:
+                data = data[stream.getHandle().send(data) :]
+            except BlockingIOError:
+                pass
+            except OSError:
+                return  # the reader finds out, and tells
+            if not data:
+                return
+            self._behind = True
+        stream.write(data)
 
     def hang_up(self) -> None:
         if self._stream is not None:

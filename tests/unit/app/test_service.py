@@ -115,6 +115,7 @@ class Parts:
             heartbeat=SimpleNamespace(start=self.does("heartbeat starts"), stop=self.does("heartbeat stops")),
             api=SimpleNamespace(serve=self.serve, stop=self.stop_api, address=("127.0.0.1", 8080)),
             centre=SimpleNamespace(draining=False),
+            gatherer=SimpleNamespace(flush=self.does("records are handed on")),
             keeper=SimpleNamespace(add_reader=self.readers.append, keep=self.does("records kept")),
         )
 
@@ -157,6 +158,7 @@ STOPPED = [
     "heartbeat stops",
     repr(EngineStopped(clean=True)),
     "driver stops",
+    "records are handed on",
     "api stops",
     "media stops",
     "transports stop",

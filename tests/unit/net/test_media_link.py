@@ -70,18 +70,50 @@ class Sink:
         self.losses.append(detail)
 
 
+class Kernel:
+    """A socket's buffer: takes as many octets as it has room for."""
+
+    def __init__(self) -> None:
+        self.room = 1 << 20
+        self.fault: OSError | None = None
+        self.taken = b""
+
+    def send(self, data: bytes) -> int:
+        if self.fault is not None:
+            raise self.fault
+        if not self.room:
+            raise BlockingIOError
+        part = data[: self.room]
+        self.room -= len(part)
+        self.taken += part
+        return len(part)
+
+
+class Transport(StringTransport):
+    """Keeps what is written to Twisted; what goes past it, to the socket, is the kernel's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kernel = Kernel()
+
+    def getHandle(self) -> Kernel:
+        return self.kernel
+
+
 class Line:
     """The media process's end of one connection."""
 
     def __init__(self, protocol: Any) -> None:
         self._protocol = protocol
         self._framer = Framer()
-        self.transport = StringTransport()
+        self.transport = Transport()
         protocol.makeConnection(self.transport)
 
     def heard(self) -> list[Command | MediaEvent]:
         """What the link has written since."""
-        data = self.transport.value()
+        kernel = self.transport.kernel
+        data = kernel.taken + self.transport.value()
+        kernel.taken = b""
         self.transport.clear()
         return list(self._framer.feed(data))
 
@@ -405,3 +437,33 @@ def test_a_process_that_does_not_end_when_asked_is_left_after_five_seconds(monke
     asyncio.run(rig.link.stop())
     assert rig.notes == ["the media process did not end when asked"]
     assert line.transport.disconnecting
+
+
+def test_commands_go_straight_to_the_socket() -> None:
+    rig = Rig()
+    line = rig.welcomed()
+    rig.link.send([ListLegs()])
+    assert line.transport.value() == b""
+    assert line.heard() == [ListLegs()]
+
+
+@pytest.mark.parametrize("room", [0, 3])
+def test_what_the_socket_has_no_room_for_follows_in_order(room: int) -> None:
+    rig = Rig()
+    line = rig.welcomed()
+    line.transport.kernel.room = room
+    rig.link.send([ListLegs()])
+    line.transport.kernel.room = 1 << 20
+    rig.link.send([Shutdown()])
+    assert len(line.transport.kernel.taken) == room
+    assert line.heard() == [ListLegs(), Shutdown()]
+
+
+def test_a_socket_that_broke_is_told_of_by_its_end() -> None:
+    rig = Rig()
+    line = rig.welcomed()
+    line.transport.kernel.fault = BrokenPipeError()
+    rig.link.send([ListLegs()])
+    assert rig.sink.losses == []
+    line.hang_up()
+    assert len(rig.sink.losses) == 1

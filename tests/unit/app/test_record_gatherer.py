@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine.app.record_gatherer import GATHER_S, RecordGatherer
+from engine.calls.log import Record
+from tests.support.records import queue_call
+
+
+class Desk:
+    """A gatherer with what it hands on, and its timer."""
+
+    def __init__(self) -> None:
+        self.kept: list[list[Record]] = []
+        self.due: list[tuple[float, Callable[[], None]]] = []
+        self.gatherer = RecordGatherer(
+            lambda records: self.kept.append(list(records)), later=lambda delay, call: self.due.append((delay, call))
+        )
+
+    def ring(self) -> None:
+        _, call = self.due.pop()
+        call()
+
+
+def test_a_burst_is_handed_on_in_order_and_in_one_piece_by_one_timer() -> None:
+    desk, records = Desk(), queue_call("c1")
+    desk.gatherer.gather(records[:3])
+    desk.gatherer.gather(records[3:7])
+    assert desk.kept == []
+    assert [delay for delay, _ in desk.due] == [GATHER_S]
+    desk.ring()
+    assert desk.kept == [records[:7]]
+    desk.gatherer.gather(records[7:])
+    desk.ring()
+    assert desk.kept == [records[:7], records[7:]]
+
+
+def test_flush_hands_on_at_once_and_the_timer_finds_nothing() -> None:
+    desk, records = Desk(), queue_call("c1")
+    desk.gatherer.gather(records)
+    desk.gatherer.flush()
+    assert desk.kept == [records]
+    desk.ring()
+    assert desk.kept == [records]
