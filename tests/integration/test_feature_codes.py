@@ -13,7 +13,8 @@ import pytest
 
 from tests.support.live_centre import LiveCentre, running_centre
 from tests.support.plain_message import direction_of
-from tests.support.plain_phone import PlainPhone, Talk
+from tests.support.plain_phone import PlainPhone
+from tests.support.plain_talk import Talk
 from tests.support.ports import PortPool
 from tests.support.procs import wait_until
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from tests.support.engine import Engine
 from tests.support.leftovers import Leftovers
-from tests.support.plain_phone import PlainPhone, Talk
+from tests.support.plain_phone import PlainPhone
+from tests.support.plain_talk import Talk
 from tests.support.ports import PortPool
 from tests.support.procs import Processes, wait_until
 

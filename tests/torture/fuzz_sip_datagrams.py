@@ -23,7 +23,8 @@ import psutil
 
 from tests.support.live_centre import STRANGER_HOST, TRUNK_HOST, LiveCentre, running_centre
 from tests.support.plain_message import sdp, write
-from tests.support.plain_phone import PlainPhone, Talk
+from tests.support.plain_phone import PlainPhone
+from tests.support.plain_talk import Talk
 from tests.support.ports import PortPool
 from tests.torture.mutate import mutated, rtcp, rtp
 from tests.torture.rfc4475_odd import ODD
