@@ -61,7 +61,7 @@ class Outcome:
         )
 
 
-def requests(host: str, port: int, live: list[Talk]) -> list[bytes]:
+def requests(sender: tuple[str, int], live: list[Talk]) -> list[bytes]:
     """Good messages to make bad ones of: RFC 4475's, and those that an engine sees, some with the Call-ID of a call
     that stands. None of those has the call's tags as well: who knows both may end it."""
     found = [case.data for case in (*VALID, *ODD, *REFUSED)]
@@ -132,7 +132,7 @@ class Fuzz:
     def _send_sip(self) -> None:
         with ExitStack() as held:
             senders = [held.enter_context(self._socket(host)) for host in (STRANGER_HOST, TRUNK_HOST, "127.0.0.1")]
-            corpora = [requests(*each.getsockname(), self._talks) for each in senders]
+            corpora = [requests(each.getsockname(), self._talks) for each in senders]
             while self.outcome.sip < self._count:
                 for _ in range(min(ROUND, self._count - self.outcome.sip)):
                     # Mostly a stranger: what a trunk sends may begin a call, of which there are not so many ports.

@@ -22,24 +22,24 @@ def mutated(chance: random.Random, corpus: Sequence[bytes]) -> bytes:
     return data[:65000]
 
 
-def _flip(chance: random.Random, data: bytes, _: Sequence[bytes]) -> bytes:
+def _flip(chance: random.Random, data: bytes, corpus: Sequence[bytes]) -> bytes:
     out = bytearray(data or b"\0")
     for _ in range(chance.choice((1, 2, 16))):
         out[chance.randrange(len(out))] = chance.randrange(256)
     return bytes(out)
 
 
-def _insert(chance: random.Random, data: bytes, _: Sequence[bytes]) -> bytes:
+def _insert(chance: random.Random, data: bytes, corpus: Sequence[bytes]) -> bytes:
     at = chance.randrange(len(data) + 1)
     return data[:at] + chance.choice(_TOKENS) + data[at:]
 
 
-def _cut_out(chance: random.Random, data: bytes, _: Sequence[bytes]) -> bytes:
+def _cut_out(chance: random.Random, data: bytes, corpus: Sequence[bytes]) -> bytes:
     at = chance.randrange(len(data) + 1)
     return data[:at] + data[at + chance.choice((1, 2, 10, 60)) :]
 
 
-def _truncate(chance: random.Random, data: bytes, _: Sequence[bytes]) -> bytes:
+def _truncate(chance: random.Random, data: bytes, corpus: Sequence[bytes]) -> bytes:
     return data[: chance.randrange(len(data) + 1)]
 
 
@@ -48,7 +48,7 @@ def _splice(chance: random.Random, data: bytes, corpus: Sequence[bytes]) -> byte
     return data[: chance.randrange(len(data) + 1)] + other[chance.randrange(len(other) + 1) :]
 
 
-def _lines(chance: random.Random, data: bytes, _: Sequence[bytes]) -> bytes:
+def _lines(chance: random.Random, data: bytes, corpus: Sequence[bytes]) -> bytes:
     """Leave out, double, multiply or exchange header lines."""
     lines = data.split(b"\r\n")
     at, other = chance.randrange(len(lines)), chance.randrange(len(lines))
@@ -64,11 +64,11 @@ def _lines(chance: random.Random, data: bytes, _: Sequence[bytes]) -> bytes:
     return b"\r\n".join(lines)
 
 
-def _method(chance: random.Random, data: bytes, _: Sequence[bytes]) -> bytes:
+def _method(chance: random.Random, data: bytes, corpus: Sequence[bytes]) -> bytes:
     return chance.choice(_METHODS) + b" " + data.partition(b" ")[2]
 
 
-def _long(chance: random.Random, data: bytes, _: Sequence[bytes]) -> bytes:
+def _long(chance: random.Random, data: bytes, corpus: Sequence[bytes]) -> bytes:
     at = chance.randrange(len(data) + 1)
     return data[:at] + bytes([chance.choice(b"a1 ,;<\x80")]) * chance.choice((500, 5000, 40000)) + data[at:]
 
