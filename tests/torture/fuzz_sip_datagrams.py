@@ -65,6 +65,7 @@ def requests(sender: tuple[str, int], live: list[Talk]) -> list[bytes]:
     """Good messages to make bad ones of: RFC 4475's, and those that an engine sees, some with the Call-ID of a call
     that stands. None of those has the call's tags as well: who knows both may end it."""
     found = [case.data for case in (*VALID, *ODD, *REFUSED)]
+    host, port = sender
     for number, method in enumerate(("INVITE", "REGISTER", "OPTIONS", "ACK", "BYE", "CANCEL", "UPDATE", "INFO")):
         for call_id in (f"fuzz{number}", *(talk.call_id for talk in live)):
             fields = [
