@@ -21,17 +21,8 @@ from pathlib import Path
 from typing import IO, Final
 
 from engine.errors import Unavailable
-from engine.media.commands import (
-    PROTOCOL_VERSION,
-    Command,
-    Framer,
-    Hello,
-    MediaEvent,
-    Refused,
-    Welcome,
-    WireError,
-    encode,
-)
+from engine.media.commands import PROTOCOL_VERSION, Command, Hello, MediaEvent, Refused, Welcome
+from engine.media.framing import Framer, WireError, encode
 from engine.media.options import PlaneOptions
 
 MODULE: Final = ("-m", "engine", "media")

@@ -1,8 +1,7 @@
-"""What control says to the media process and what it hears back: plain values and their wire form, nothing else.
+"""What control says to the media process and what it hears back: plain values, nothing else.
 
 Control owns calls and decides who hears whom; the media process owns ports and sockets. The two speak over a Unix
-stream socket: one JSON array per frame, `["TypeName", {fields}]`, each frame preceded by its length as an unsigned
-32-bit big-endian integer (`encode`, `Framer`). Everything asynchronous is answered by an event that names the leg.
+stream socket (`framing`). Everything asynchronous is answered by an event that names the leg.
 
 The hearing matrix: a leg is a source and a sink. `Connect(source, sink, gain_db)` is one edge; a bridge is two edges.
 A leg that is given `Play` hears the player as well as its edges. This module imports no numpy, so that `engine.calls`
@@ -11,28 +10,12 @@ may use it.
 
 from __future__ import annotations
 
-import json
-import struct
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
-
-from engine.errors import EngineError
+from typing import Final
 
 PROTOCOL_VERSION: Final = 1
 """Raised when a command or event changes shape; a control process drains a media process of another version."""
-
-MAX_FRAME: Final = 1 << 20
-"""Bytes of one frame. A list of 1,000 legs takes about 200 KB."""
-
-_LENGTH: Final = struct.Struct("!I")
-
-
-class WireError(EngineError):
-    """The other process sent a frame that this version cannot read."""
-
-    code = "media_wire"
 
 
 class Codec(StrEnum):
@@ -347,94 +330,3 @@ MediaEvent = (
 )
 
 Message = Command | MediaEvent
-
-# --- wire ---
-
-_TYPES: Final[dict[str, type[Any]]] = {
-    cls.__name__: cls
-    for cls in (
-        *(
-            Hello,
-            OpenLeg,
-            SetRemote,
-            Connect,
-            Disconnect,
-            Play,
-            StopPlay,
-            SendDtmf,
-            CloseLeg,
-            ListLegs,
-            Drain,
-            Shutdown,
-        ),
-        *(
-            Welcome,
-            Refused,
-            LegOpened,
-            LegFailed,
-            Latched,
-            DtmfDigit,
-            PlayFinished,
-            RtpTimeout,
-            RtpResumed,
-            Quality,
-        ),
-        *(LegClosed, Legs, PlaneStats),
-    )
-}
-_NAMES: Final[dict[type[Any], tuple[str, ...]]] = {cls: tuple(f.name for f in fields(cls)) for cls in _TYPES.values()}
-
-
-def encode(message: Message) -> bytes:
-    """The frame for one message: length, then JSON."""
-    body = json.dumps([type(message).__name__, _plain(message)], separators=(",", ":")).encode()
-    return _LENGTH.pack(len(body)) + body
-
-
-def _plain(value: Any) -> dict[str, Any]:
-    out = {name: getattr(value, name) for name in _NAMES[type(value)]}
-    if type(value) is LegClosed:
-        out["quality"] = _plain(value.quality)
-    elif type(value) is Legs:
-        out["legs"] = [[info.leg, info.tag, info.port] for info in value.legs]
-    return out
-
-
-def decode(body: bytes) -> Message:
-    """The message in one frame's body. Raises WireError."""
-    try:
-        name, values = json.loads(body)
-        cls = _TYPES[name]
-        if cls is SetRemote:
-            values["codec"] = Codec(values["codec"])
-            values["direction"] = Direction(values["direction"])
-        elif cls is Play and values["tone"] is not None:
-            values["tone"] = Tone(values["tone"])
-        elif cls is LegClosed:
-            values["quality"] = Quality(**values["quality"])
-        elif cls is Legs:
-            values["legs"] = tuple(LegInfo(leg=leg, tag=tag, port=port) for leg, tag, port in values["legs"])
-        message: Message = cls(**values)
-    except (ValueError, KeyError, TypeError) as error:
-        raise WireError(f"unreadable frame {body[:80]!r}: {error}") from error
-    return message
-
-
-class Framer:
-    """Cuts a byte stream into messages; holds what is not yet whole."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-
-    def feed(self, data: bytes) -> Iterator[Message]:
-        """Yield every message that is now complete. Raises WireError on a frame that is too long or unreadable."""
-        self._buffer += data
-        while len(self._buffer) >= _LENGTH.size:
-            (length,) = _LENGTH.unpack_from(self._buffer)
-            if length > MAX_FRAME:
-                raise WireError(f"frame of {length} bytes; at most {MAX_FRAME} are allowed")
-            if len(self._buffer) < _LENGTH.size + length:
-                return
-            body = bytes(self._buffer[_LENGTH.size : _LENGTH.size + length])
-            del self._buffer[: _LENGTH.size + length]
-            yield decode(body)

@@ -19,18 +19,8 @@ from typing import Final
 from engine.errors import Unavailable
 from engine.log_format import pairs
 from engine.media.checks import fault
-from engine.media.commands import (
-    PROTOCOL_VERSION,
-    Command,
-    Framer,
-    Hello,
-    MediaEvent,
-    PlaneStats,
-    Quality,
-    Refused,
-    WireError,
-    encode,
-)
+from engine.media.commands import PROTOCOL_VERSION, Command, Hello, MediaEvent, PlaneStats, Quality, Refused
+from engine.media.framing import Framer, WireError, encode
 from engine.media.io_poll import READ, WRITE, Poller
 
 log = logging.getLogger(__name__)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv4Address, ip_address
 
 from engine.media.commands import SetRemote
 from engine.media.leg import SENDS, Address, Leg
 
 
+@lru_cache(maxsize=1024)
 def sendable(address: str, port: int) -> bool:
     """Whether a datagram may go there: not hold by RFC 2543 (0.0.0.0, or port 0), not broadcast, not multicast."""
     try:

@@ -32,8 +32,8 @@ from engine.media.commands import (
     Shutdown,
     Tone,
     Welcome,
-    encode,
 )
+from engine.media.framing import encode
 from engine.media.options import PlaneOptions
 from tests.support.media_plane import SECRET, Control, FarEnd, Plane, open_leg, start_plane, talk
 from tests.support.ports import PortPool

@@ -16,7 +16,6 @@ from twisted.python.failure import Failure
 from engine.media.commands import (
     PROTOCOL_VERSION,
     Command,
-    Framer,
     Hello,
     ListLegs,
     MediaEvent,
@@ -24,8 +23,8 @@ from engine.media.commands import (
     Refused,
     Shutdown,
     Welcome,
-    encode,
 )
+from engine.media.framing import Framer, encode
 from engine.net.media_link import MediaLink
 
 PATH = Path("/run/media.sock")
