@@ -16,7 +16,7 @@ from typing import Final
 from engine.media.io_legs import LegSockets
 from engine.media.io_poll import BATCH, Poller
 from engine.media.lateness import Lateness
-from engine.media.reception import samples_at
+from engine.media.reception import Reception, samples_at
 from engine.media.relay import Forwarder
 
 TICK_S: Final = 0.02
@@ -32,6 +32,12 @@ GATHERED: Final = 20
 BACKLOG: Final = BATCH // 2
 """So many sockets ready at one look: the process was kept from running, and what has queued up is taken in without
 rest."""
+
+LAG_S: Final = 0.01
+"""After so long without a look several packets may wait in any socket."""
+
+DRAIN: Final = 256
+"""Packets read from one socket at one look: more than the kernel keeps for it."""
 
 MUCH_GARBAGE: Final = 500_000
 """Objects since the last collection that mean a leak; then a pause is better than to grow for ever."""
@@ -69,6 +75,7 @@ class Loop:
         self._number = 0
         self._events = 0
         self._behind = False
+        self._looked_at = 0.0
 
     def end(self) -> None:
         """Return from `run` after this round."""
@@ -126,6 +133,8 @@ class Loop:
         arrival = samples_at(now)
         self._events += len(ready)
         self._behind = len(ready) >= BACKLOG
+        thorough = now - self._looked_at > LAG_S
+        self._looked_at = now
         latched, others = self._sockets.latched, self._sockets.others
         receive, buffer = self._forwarder.receive, self._forwarder.buffer
         for descriptor, _ in ready:
@@ -143,8 +152,22 @@ class Loop:
                 continue
             except OSError as error:
                 rx.leg.tx.failed(error)
+                self._drain(rx, now, arrival)
                 continue
-            receive(rx, size, now, arrival)
+            if receive(rx, size, now, arrival) or thorough:
+                self._drain(rx, now, arrival)
+
+    def _drain(self, rx: Reception, now: float, arrival: int) -> None:
+        """Read on. The poller tells of an arrival once; a second packet that came before this look would wait for the
+        third. Two packets in one look means that one of them was out of time, or that we were."""
+        receive, recv_into, buffer = self._forwarder.receive, rx.recv_into, self._forwarder.buffer
+        for _ in range(DRAIN):
+            try:
+                receive(rx, recv_into(buffer), now, arrival)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                rx.leg.tx.failed(error)
 
     def _run_tick(self, now: float, deadline: float) -> None:
         self.lateness.note(now - deadline)

@@ -196,6 +196,7 @@ class LegSockets:
         leg.latched = source
         leg.rx.recv_into = pair.rtp.recv_into
         self.latched[descriptor] = leg.rx
+        self._poller.edge(descriptor)
         self.aim(leg)
         self._emit(Latched(leg=leg.name, address=source[0], port=source[1]))
         self._forwarder.receive(leg.rx, size, now, samples_at(now))

@@ -14,13 +14,18 @@ BATCH: Final = 128
 
 
 class Poller(Protocol):
-    """Level-triggered readiness of file descriptors."""
+    """Readiness of file descriptors, level-triggered unless `edge` says otherwise."""
 
     def register(self, fd: int, events: int) -> None:
         """Watch for READ, WRITE or both."""
         ...
 
     def modify(self, fd: int, events: int) -> None: ...
+
+    def edge(self, fd: int) -> None:
+        """From now on, where the system can, report only that something new has arrived, which spares the kernel a
+        second look at every socket. Who asks for it reads on whenever more may be waiting."""
+        ...
 
     def unregister(self, fd: int) -> None: ...
 
@@ -43,6 +48,9 @@ class EpollPoller:
 
     def modify(self, fd: int, events: int) -> None:
         self._epoll.modify(fd, _epoll_mask(events))
+
+    def edge(self, fd: int) -> None:
+        self._epoll.modify(fd, select.EPOLLIN | select.EPOLLET)
 
     def unregister(self, fd: int) -> None:
         self._epoll.unregister(fd)
@@ -69,6 +77,9 @@ class SelectorPoller:
 
     def modify(self, fd: int, events: int) -> None:
         self._selector.modify(fd, events)
+
+    def edge(self, fd: int) -> None:
+        """Not with `selectors`."""
 
     def unregister(self, fd: int) -> None:
         self._selector.unregister(fd)

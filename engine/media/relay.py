@@ -27,6 +27,8 @@ _HEAD: Final = struct.Struct("!HHII")
 _unpack: Final = _HEAD.unpack_from
 _pack: Final = _HEAD.pack_into
 _MAX_STEP: Final = MAX_TRANSIT_STEP
+_UNTIMELY: Final = 80
+"""Samples (10 ms) by which the transit of a packet may differ from the last one's."""
 _PLAIN_HEAD: Final = PLAIN << 8
 
 
@@ -61,13 +63,16 @@ class Forwarder:
         self._table = table
         self._pressed = pressed
 
-    def receive(self, rx: Reception, size: int, now: float, arrival: int) -> None:
-        """Deal with `buffer[:size]`, heard at `now`, which is `arrival` in samples (`reception.samples_at`)."""
+    def receive(self, rx: Reception, size: int, now: float, arrival: int) -> bool:
+        """Deal with `buffer[:size]`, heard at `now`, which is `arrival` in samples (`reception.samples_at`).
+
+        True when the packet was out of turn or out of time, so that another may be waiting behind it.
+        """
         head, seq, stamp, ssrc = _unpack(self.buffer)
         if seq != rx.next or ssrc != rx.ssrc or head != rx.head or size != rx.size:
             rx.shut()
             self._look(rx, size, now, arrival)
-            return
+            return True
         rx.next = seq + 1
         rx.heard_at = now
         transit = arrival - stamp
@@ -80,7 +85,7 @@ class Forwarder:
         send = rx.out_send
         if send is None:
             self._spread(rx.leg, size, 0, seq, stamp, ssrc, now)
-            return
+            return delta > _UNTIMELY
         _pack(
             self.buffer, 0, rx.out_head, seq + rx.seq_shift & 0xFFFF, stamp + rx.stamp_shift & 0xFFFFFFFF, rx.out_ssrc
         )
@@ -89,6 +94,7 @@ class Forwarder:
         except OSError as error:
             rx.lane_failed += 1
             rx.leg.relays[0].tx.failed(error)
+        return delta > _UNTIMELY
 
     def _look(self, rx: Reception, size: int, now: float, arrival: int) -> None:
         """Any packet: check it, account for it, pass it on; then open the fast lane for the next one if it can be."""

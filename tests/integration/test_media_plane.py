@@ -144,6 +144,29 @@ def test_what_strangers_had_queued_before_the_latch_is_thrown_away(
     assert control.wait(LegClosed).quality.strangers == 10
 
 
+def test_packets_that_arrive_while_the_process_is_kept_from_running_all_leave(
+    plane: Plane, control: Control, ends: list[FarEnd]
+) -> None:
+    a, b = ends[:2]
+    open_leg(control, "a", a)
+    open_leg(control, "b", b)
+    control.send(Connect(source="a", sink="b"))
+    latch(control, a, "a")
+    latch(control, b, "b")
+    talk([a], seconds=0.1)
+    b.hear()
+    os.kill(plane.process.pid, signal.SIGSTOP)
+    try:
+        for number in range(8):
+            a.speak(bytes([number]) * 160)
+            time.sleep(0.02)
+    finally:
+        os.kill(plane.process.pid, signal.SIGCONT)
+    time.sleep(0.2)
+
+    assert [packet.payload[0] for packet in b.hear()] == list(range(8))
+
+
 def test_behind_nat_the_flows_address_may_speak_from_any_port(control: Control, ends: list[FarEnd]) -> None:
     natted = ends[3]
     open_leg(control, "a", natted, address="10.255.255.1", port=4000)

@@ -63,3 +63,18 @@ def test_forgets_what_is_unregistered(poller: Poller, pair: tuple[socket.socket,
     poller.unregister(one.fileno())
 
     assert ready(poller) == []
+
+
+def test_on_edge_epoll_tells_of_arrivals_only(pair: tuple[socket.socket, socket.socket]) -> None:
+    if not hasattr(select, "epoll"):
+        pytest.skip("no epoll on this system")
+    one, other = pair
+    poller = EpollPoller()
+    poller.register(one.fileno(), READ)
+    poller.edge(one.fileno())
+    other.send(b"1")
+    assert ready(poller) == [one.fileno()]
+    assert ready(poller) == []
+    other.send(b"2")
+    assert ready(poller) == [one.fileno()]
+    poller.close()

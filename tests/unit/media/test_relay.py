@@ -8,6 +8,7 @@ import pytest
 
 from engine.media.commands import Codec, Connect, Direction, Disconnect, DtmfDigit, Play, SendDtmf, StopPlay, Tone
 from engine.media.quality import quality
+from engine.media.reception import samples_at
 from tests.support.media_fakes import HEADER, Bench, Sent, Speaker, remote
 
 
@@ -370,3 +371,17 @@ def test_a_new_stream_that_happens_to_have_the_next_number_is_seen_to_be_new(ben
     sent = bench.heard(b)
     assert steps(sent) == [(1, 160)] * 3
     assert [packet.marker for packet in sent] == [True, False, False, True]
+
+
+def test_says_when_a_packet_is_out_of_time_or_turn(bench: Bench) -> None:
+    """The loop then reads on: another packet may be waiting behind this one."""
+    a, _ = bench.leg("a"), bench.leg("b")
+    bench.bridge("a", "b")
+    told = []
+    for seq, late in [(1, 0.0), (2, 0.0), (3, 0.004), (4, 0.0), (5, 0.015), (6, 0.0), (7, 0.0), (9, 0.0), (10, 0.0)]:
+        now = bench.now + seq * 0.02 + late
+        packet = HEADER.pack(0x80, 0, seq, seq * 160, 7) + b"\x80" * 160
+        bench.forwarder.buffer[: len(packet)] = packet
+        told.append(bench.forwarder.receive(a.rx, len(packet), now, samples_at(now)))
+
+    assert told == [True, False, False, False, True, True, False, True, False]
