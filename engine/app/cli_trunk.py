@@ -49,7 +49,7 @@ def write(
         host=host,
         port=port,
         transport=transport,
-        addresses=address or None,
+        addresses=address,
         match_port=match_port,
         context=dialplan_context,
         ping_s=ping,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from engine.app import cli
 from engine.app.config import Config
+from engine.app.state import StateDir
 from tests.support.command_line import CommandLine
 
 HEAVY = ("twisted", "fastapi", "uvicorn", "numpy", "sqlalchemy", "alembic", "cryptography")
@@ -142,3 +144,30 @@ def test_where_no_engine_ever_ran_that_is_said(hearthline: CommandLine, tmp_path
         "no engine has run here, or it belongs to another user"
     )
     assert not (tmp_path / "nothing").exists()
+
+
+def test_while_an_engine_has_the_state_directory_commands_go_to_it(hearthline: CommandLine, config: Config) -> None:
+    held = StateDir(config.state_dir).lock()
+    try:
+        assert "no engine is running at http://127.0.0.1:9" in hearthline.fails("agent", "list")
+    finally:
+        os.close(held)
+    assert hearthline("agent", "list") == "none\n"
+
+
+def test_the_first_command_makes_what_an_engine_needs(hearthline: CommandLine, tmp_path: Path) -> None:
+    fresh = tmp_path / "fresh.toml"
+    fresh.write_text('[service]\nstate_dir = "fresh"\n')
+    hearthline("queue", "add", "sales", "--config", str(fresh))
+    assert {file.name for file in (tmp_path / "fresh").iterdir()} >= {"secrets", "log", "hearthline.db"}
+    assert "sales" in hearthline("queue", "list", "--config", str(fresh))
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"), [("0.0.0.0", "http://127.0.0.1:9"), ("::1", "http://[::1]:9"), ("::", "http://127.0.0.1:9")]
+)
+def test_the_engine_is_asked_where_it_listens(
+    hearthline: CommandLine, config_file: Path, host: str, asked: str
+) -> None:
+    config_file.write_text(f'[service]\nstate_dir = "state"\n[api]\nport = 9\nhost = "{host}"\n')
+    assert f" {asked}" in hearthline.fails("status")

@@ -100,6 +100,11 @@ def test_a_line_that_another_interrupts_is_begun_again_whole() -> None:
     ]
 
 
+def test_a_call_that_ended_is_forgotten() -> None:
+    lines = shown(record("a", started("100")), record("a", ended()), record("a", started("100")))
+    assert lines[1] == "100 calls 600"
+
+
 def test_an_offer_that_failed_says_how() -> None:
     body = OfferEnded(offer=ONE, queue=DEMO, agent=ALICE, outcome=OfferOutcome.RING_TIMEOUT, rang_s=15)
     assert shown(record("a", started("100")), record("a", body)) == ["100 calls 600 · alice: ring timeout"]

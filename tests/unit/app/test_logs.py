@@ -157,3 +157,14 @@ def test_another_process_says_who_it_is_in_the_same_form() -> None:
     assert told.endswith('Z level=warning process=media event=port_taken port=20002 reason="in use"')
     said = json.loads(formatter(LogFormat.JSON, process="media").format(entry))
     assert (said["process"], said["event"], said["port"]) == ("media", "port_taken", 20002)
+
+
+@pytest.mark.usefixtures("_loggers")
+def test_libraries_are_heard_only_when_something_is_wrong() -> None:
+    stream = io.StringIO()
+    set_up_logs(LogConfig(level=LogLevel.DEBUG), stream)
+    for library in ("alembic", "asyncio", "uvicorn", "twisted"):
+        logging.getLogger(library).info("routine")
+        logging.getLogger(library).warning("trouble")
+    assert len(stream.getvalue().splitlines()) == 4
+    assert "routine" not in stream.getvalue()
