@@ -5,12 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.media.codecs import decode, encode
+from engine.media.commands import Codec
 from tests.support.tones import (
     SILENCE_DBFS,
     Audio,
     dominant_frequency,
     from_pcm16,
     gaps,
+    line_dbfs,
     onset_s,
     read_wav,
     rms_dbfs,
@@ -57,6 +60,80 @@ def test_one_tone_is_measured_beside_a_louder_one() -> None:
 
 def test_a_clock_off_by_100_ppm_costs_no_level() -> None:
     assert tone_dbfs(tone(1004 * 1.0001, seconds=20), 1004) == pytest.approx(-10, abs=0.05)
+
+
+def beside(loud: Audio, faint: Audio, *, start_s: float = 0.0) -> Audio:
+    """Both together, `faint` from `start_s` on."""
+    samples = loud.samples.copy()
+    begin = round(start_s * loud.rate)
+    samples[begin : begin + len(faint.samples)] += faint.samples
+    return Audio(rate=loud.rate, samples=samples)
+
+
+def as_telephones_send_it(audio: Audio) -> Audio:
+    """Through mu-law and back."""
+    pcm = np.rint(audio.samples * 32767).astype(np.int16)
+    return Audio(rate=audio.rate, samples=decode(encode(pcm, Codec.PCMU), Codec.PCMU).astype(np.float64) / 32768)
+
+
+def with_clicks(audio: Audio, count: int, *, seed: int) -> Audio:
+    """What stalls of a machine leave: packets that are missing, that were left out, that came twice."""
+    chance = np.random.default_rng(seed)
+    samples = audio.samples
+    for _ in range(count):
+        at = int(chance.integers(2000, len(samples) - 2000))
+        length = round(float(chance.choice([0.02, 0.04, 0.0487, 0.1])) * audio.rate)
+        before, after = samples[:at], samples[at:]
+        pieces = [
+            (before, np.zeros(length), after[length:]),
+            (before, after[length:]),
+            (before, before[-length:], after),
+        ]
+        samples = np.concatenate(pieces[int(chance.integers(3))])
+    return Audio(rate=audio.rate, samples=samples)
+
+
+def test_a_faint_tone_is_a_line_beside_a_loud_one_with_two_gaps() -> None:
+    talk = beside(tone(440, dbfs=-20, seconds=10), tone(700, dbfs=-75, seconds=10))
+    gapped = with_silence(with_silence(talk, start_s=3.0, length_s=0.02), start_s=7.1, length_s=0.02)
+    assert line_dbfs(gapped, 700) == pytest.approx(-75, abs=1)
+    assert line_dbfs(as_telephones_send_it(gapped), 700) > -80
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize(("loud", "absent"), [(440, 700), (1004, 700), (440, 2100)])
+def test_clicks_are_no_line(loud: int, absent: int, seed: int) -> None:
+    clean = tone(loud, dbfs=-20, seconds=10)
+    clicks = with_clicks(as_telephones_send_it(clean), 1 + seed, seed=seed)
+    assert line_dbfs(clicks, absent) < -80
+
+
+def test_a_click_that_another_measure_takes_for_a_tone_is_no_line() -> None:
+    stalled = with_silence(tone(440, dbfs=-20, seconds=10), start_s=4.23, length_s=0.0487)
+    assert tone_dbfs(stalled, 700) > -80
+    assert line_dbfs(stalled, 700) == SILENCE_DBFS
+
+
+@pytest.mark.parametrize("seconds", [3.0, 0.5, 0.1, 0.02])
+@pytest.mark.parametrize("start_s", [0.3, 4.91, 6.75])
+def test_a_tone_that_leaks_in_for_a_moment_is_a_line_in_spite_of_clicks(seconds: float, start_s: float) -> None:
+    leaking = beside(tone(440, dbfs=-20, seconds=10), tone(700, dbfs=-20, seconds=seconds), start_s=start_s)
+    talk = with_clicks(as_telephones_send_it(leaking), 2, seed=3)
+    assert line_dbfs(talk, 700) > -20 + min(0.0, 20 * np.log10(seconds / 0.5)) - 6
+
+
+def test_a_faint_tone_of_two_seconds_is_a_line_of_its_own_level_not_of_the_average() -> None:
+    leaking = beside(tone(440, dbfs=-20, seconds=10), tone(700, dbfs=-75, seconds=2), start_s=4)
+    assert line_dbfs(leaking, 700) == pytest.approx(-75, abs=0.5)
+    assert tone_dbfs(leaking, 700) < -80
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 48000])
+def test_a_line_has_the_level_of_its_tone_and_silence_has_none(rate: int) -> None:
+    assert line_dbfs(tone(1004, dbfs=-30, rate=rate), 1004) == pytest.approx(-30, abs=0.05)
+    assert line_dbfs(tone(1004, dbfs=0, rate=rate), 700) == SILENCE_DBFS
+    assert line_dbfs(Audio(rate=rate, samples=np.zeros(0)), 700) == SILENCE_DBFS
+    assert line_dbfs(Audio(rate=rate, samples=np.zeros(rate)), 700) == SILENCE_DBFS
 
 
 def test_silence_has_the_floor_level_and_no_frequency() -> None:
