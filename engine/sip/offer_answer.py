@@ -3,17 +3,26 @@ what was agreed out. Directions in `Agreed` are from our side."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, NamedTuple
 
-from engine.sip.errors import RemoteSipError
+from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.names import REASONS
-from engine.sip.sdp import Connection, Direction, MediaDescription, Origin, RtpMap, SessionDescription, parse_sdp
+from engine.sip.sdp import Attributes, Connection, Direction, MediaDescription, RtpMap, SessionDescription, parse_sdp
 
-__all__ = ["Agreed", "AudioCodec", "Direction", "Local", "NotAcceptable", "make_answer", "make_offer", "read_answer"]
+__all__ = [
+    "Agreed",
+    "AudioCodec",
+    "Direction",
+    "Local",
+    "NotAcceptable",
+    "answer_to",
+    "make_answer",
+    "make_offer",
+    "read_answer",
+]
 
 PTIME_MS: Final = 20
 DTMF_PAYLOAD_TYPE: Final = 101
@@ -21,6 +30,7 @@ DTMF_PAYLOAD_TYPE: Final = 101
 _DTMF_EVENTS: Final = "0-16"
 _CLOCK: Final = 8000
 _RTP: Final = "RTP/AVP"
+_REMEMBERED: Final = 256
 _NO_ADDRESS: Final = frozenset({"0.0.0.0", "::"})
 """RFC 2543's hold: "send me nothing" (RFC 3264 8.4)."""
 
@@ -41,8 +51,7 @@ _STATIC: Final = {codec.payload_type: codec for codec in AudioCodec}
 _BY_NAME: Final = {codec.value: codec for codec in AudioCodec}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Local:
+class Local(NamedTuple):
     """What we bring: where our media process listens and what it can do."""
 
     address: str
@@ -54,8 +63,7 @@ class Local:
     codecs: tuple[AudioCodec, ...] = (AudioCodec.PCMU, AudioCodec.PCMA)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agreed:
+class Agreed(NamedTuple):
     """The outcome of one offer and answer."""
 
     address: str
@@ -80,10 +88,7 @@ class NotAcceptable(RemoteSipError):
 def make_offer(local: Local, direction: Direction = Direction.SENDRECV) -> bytes:
     """An offer of one audio stream with all of the local codecs, in their order. Raises LocalSipError for an address
     that holds a line break."""
-    formats = [*(codec.payload_type for codec in local.codecs), DTMF_PAYLOAD_TYPE]
-    mappings = [(codec.payload_type, codec.value) for codec in local.codecs]
-    audio = _audio(local, formats, mappings, DTMF_PAYLOAD_TYPE, direction)
-    return _describe(local, (audio,), ("0 0",)).to_bytes()
+    return _describe(local, "t=0 0\r\n", f"m=audio {local.port}{_offered_audio(local.codecs, direction)}")
 
 
 def make_answer(offer: bytes, local: Local, want: Direction = Direction.SENDRECV) -> tuple[bytes, Agreed]:
@@ -92,20 +97,38 @@ def make_answer(offer: bytes, local: Local, want: Direction = Direction.SENDRECV
     offer."""
     session = parse_sdp(offer)
     chosen, agreed = _choose(session, local, want)
-    formats = [agreed.payload_type]
-    if agreed.dtmf_payload_type is not None:
-        formats.append(agreed.dtmf_payload_type)
-    mappings = [(agreed.payload_type, agreed.codec.value)]
-    audio = _audio(local, formats, mappings, agreed.dtmf_payload_type, agreed.direction)
-    media = tuple(audio if at == chosen else _refused(stream) for at, stream in enumerate(session.media))
-    return _describe(local, media, session.times).to_bytes(), agreed
+    audio = _agreed_audio(agreed.codec, agreed.payload_type, agreed.dtmf_payload_type, agreed.direction)
+    media = f"m=audio {local.port}{audio}"
+    if len(session.media) > 1:
+        media = "".join(media if at == chosen else _refused(stream) for at, stream in enumerate(session.media))
+    times = "".join([f"t={time}\r\n" for time in session.times])
+    return _describe(local, times, media), agreed
 
 
 def read_answer(offer: bytes, answer: bytes) -> Agreed:
     """What the peer's answer to our offer agreed to. Raises NotAcceptable where the stream was refused or nothing of
     ours is in it, RemoteSipError for a malformed answer."""
-    ours, theirs = parse_sdp(offer), parse_sdp(answer)
+    ours = parse_sdp(offer)
     at = next((n for n, stream in enumerate(ours.media) if stream.kind == "audio" and stream.port), 0)
+    stream = ours.media[at]
+    connection = ours.connection_of(stream)
+    local = Local(
+        address=connection.address if connection else "",
+        port=stream.port,
+        session_id=0,
+        version=0,
+        codecs=tuple([codec for _, codec in _audio(stream.formats, stream.attributes).codecs]),
+    )
+    return _read(parse_sdp(answer), at, local, ours.direction_of(stream))
+
+
+def answer_to(offered: Local, answer: bytes, direction: Direction = Direction.SENDRECV) -> Agreed:
+    """As `read_answer`, to the offer that `make_offer` made of the same `offered` and `direction`: for who still knows
+    what he offered, so that it need not be read."""
+    return _read(parse_sdp(answer), 0, offered, direction)
+
+
+def _read(theirs: SessionDescription, at: int, local: Local, direction: Direction) -> Agreed:
     if at >= len(theirs.media) or theirs.media[at].kind != "audio":
         raise NotAcceptable("the answer has no audio stream", warn_code=304)
     stream = theirs.media[at]
@@ -113,16 +136,7 @@ def read_answer(offer: bytes, answer: bytes) -> Agreed:
         raise NotAcceptable("the audio stream was refused", warn_code=304)
     if stream.proto != _RTP:
         raise NotAcceptable("the answer changed the transport protocol", warn_code=302)
-    offered = tuple(codec for _, codec in _codecs(ours.media[at], ours.media[at].rtpmap()))
-    connection = ours.connection_of(ours.media[at])
-    local = Local(
-        address=connection.address if connection else "",
-        port=ours.media[at].port,
-        session_id=0,
-        version=0,
-        codecs=offered,
-    )
-    return _agree(theirs, stream, local, ours.direction_of(ours.media[at]))
+    return _agree(theirs, stream, local, direction)
 
 
 def _choose(session: SessionDescription, local: Local, want: Direction) -> tuple[int, Agreed]:
@@ -141,20 +155,21 @@ def _agree(session: SessionDescription, stream: MediaDescription, local: Local, 
     if stream.proto != _RTP:
         raise NotAcceptable(f"transport protocol is not {_RTP}", warn_code=302)
     address = _address(session.connection_of(stream), local)
-    mappings = stream.rtpmap()
-    payload_type, codec = next(((n, c) for n, c in _codecs(stream, mappings) if c in local.codecs), (None, None))
-    if payload_type is None or codec is None:
+    audio = _audio(stream.formats, stream.attributes)
+    common = [each for each in audio.codecs if each[1] in local.codecs]
+    if not common:
         raise NotAcceptable("no common audio codec", warn_code=305)
-    theirs = session.direction_of(stream)
+    payload_type, codec = common[0]
+    theirs = audio.direction or session.direction_of(stream)
     if address in _NO_ADDRESS:
         theirs = theirs.narrowed(Direction.SENDONLY)
     return Agreed(
         address=address,
         port=stream.port,
-        rtcp_port=stream.rtcp_port or 0,
+        rtcp_port=audio.rtcp_port or (stream.port + 1 if stream.port < 65535 else 0),
         codec=codec,
         payload_type=payload_type,
-        dtmf_payload_type=_dtmf(stream, mappings),
+        dtmf_payload_type=audio.dtmf,
         direction=theirs.mirrored.narrowed(want),
     )
 
@@ -181,59 +196,77 @@ def _version(address: str) -> int | None:
     return None if parsed.is_multicast or address == "255.255.255.255" else parsed.version
 
 
-def _codecs(stream: MediaDescription, mappings: dict[int, RtpMap]) -> list[tuple[int, AudioCodec]]:
-    """Payload numbers of the stream that mean one of our codecs, in the stream's order."""
-    found: list[tuple[int, AudioCodec]] = []
-    for number in _numbers(stream):
-        mapping = mappings.get(number)
-        if mapping is None:
-            # RFC 3264 5.1: a static number needs no rtpmap.
-            codec = _STATIC.get(number)
-        elif mapping.clock_rate == _CLOCK and mapping.channels == 1:
-            codec = _BY_NAME.get(mapping.encoding.upper())
-        else:
-            codec = None
-        if codec is not None:
-            found.append((number, codec))
-    return found
+class _Audio(NamedTuple):
+    """What an audio stream says but for address and port."""
+
+    codecs: tuple[tuple[int, AudioCodec], ...]
+    """Payload numbers that mean one of our codecs, in the stream's order."""
+    dtmf: int | None
+    direction: Direction | None
+    rtcp_port: int | None
+    """Where a=rtcp names one."""
 
 
-def _dtmf(stream: MediaDescription, mappings: dict[int, RtpMap]) -> int | None:
-    for number in _numbers(stream):
-        mapping = mappings.get(number)
-        if mapping and mapping.encoding.lower() == "telephone-event" and mapping.clock_rate == _CLOCK:
-            return number
+@lru_cache(maxsize=_REMEMBERED)
+def _audio(formats: tuple[str, ...], attributes: Attributes) -> _Audio:
+    """Remembered, since it is the same in every call of one phone."""
+    stream = MediaDescription("audio", 0, 1, _RTP, formats, None, attributes)
+    mappings = stream.rtpmap()
+    numbers = [int(text) for text in formats if text.isascii() and text.isdigit() and len(text) <= 3]
+    codecs = [(number, _codec(number, mappings.get(number))) for number in numbers]
+    dtmf = [number for number in numbers if _is_dtmf(mappings.get(number))]
+    return _Audio(
+        codecs=tuple([(number, codec) for number, codec in codecs if codec is not None]),
+        dtmf=dtmf[0] if dtmf else None,
+        direction=stream.direction,
+        rtcp_port=stream.rtcp_port,
+    )
+
+
+def _codec(number: int, mapping: RtpMap | None) -> AudioCodec | None:
+    if mapping is None:
+        # RFC 3264 5.1: a static number needs no rtpmap.
+        return _STATIC.get(number)
+    if mapping.clock_rate == _CLOCK and mapping.channels == 1:
+        return _BY_NAME.get(mapping.encoding.upper())
     return None
 
 
-def _numbers(stream: MediaDescription) -> list[int]:
-    return [int(text) for text in stream.formats if text.isascii() and text.isdigit() and len(text) <= 3]
+def _is_dtmf(mapping: RtpMap | None) -> bool:
+    return mapping is not None and mapping.encoding.lower() == "telephone-event" and mapping.clock_rate == _CLOCK
 
 
-def _audio(
-    local: Local, formats: list[int], mappings: list[tuple[int, str]], dtmf: int | None, direction: Direction
-) -> MediaDescription:
-    attributes: list[tuple[str, str | None]] = [("rtpmap", f"{number} {name}/{_CLOCK}") for number, name in mappings]
+@lru_cache(maxsize=_REMEMBERED)
+def _offered_audio(codecs: tuple[AudioCodec, ...], direction: Direction) -> str:
+    return _media_lines([(codec.payload_type, codec) for codec in codecs], DTMF_PAYLOAD_TYPE, direction)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _agreed_audio(codec: AudioCodec, payload_type: int, dtmf: int | None, direction: Direction) -> str:
+    return _media_lines([(payload_type, codec)], dtmf, direction)
+
+
+def _media_lines(codecs: list[tuple[int, AudioCodec]], dtmf: int | None, direction: Direction) -> str:
+    """What follows the port in our m-line, and the lines below it."""
+    numbers = [number for number, _ in codecs]
+    lines = [f"a=rtpmap:{number} {codec}/{_CLOCK}" for number, codec in codecs]
     if dtmf is not None:
-        attributes += [("rtpmap", f"{dtmf} telephone-event/{_CLOCK}"), ("fmtp", f"{dtmf} {_DTMF_EVENTS}")]
-    attributes += [("ptime", str(PTIME_MS)), (direction.value, None)]
-    return MediaDescription(
-        kind="audio", port=local.port, formats=tuple(map(str, formats)), attributes=tuple(attributes)
-    )
+        numbers.append(dtmf)
+        lines += [f"a=rtpmap:{dtmf} telephone-event/{_CLOCK}", f"a=fmtp:{dtmf} {_DTMF_EVENTS}"]
+    lines += [f"a=ptime:{PTIME_MS}", f"a={direction}"]
+    return "\r\n".join([f" {_RTP} {' '.join(map(str, numbers))}", *lines, ""])
 
 
-def _refused(stream: MediaDescription) -> MediaDescription:
+def _refused(stream: MediaDescription) -> str:
     """The same stream with port 0 (RFC 3264 6)."""
-    return MediaDescription(kind=stream.kind, port=0, proto=stream.proto, formats=stream.formats)
+    return f"m={stream.kind} 0 {stream.proto} {' '.join(stream.formats)}\r\n"
 
 
-def _describe(local: Local, media: tuple[MediaDescription, ...], times: tuple[str, ...]) -> SessionDescription:
-    family = "IP6" if ":" in local.address else "IP4"
-    return SessionDescription(
-        origin=Origin(
-            session_id=str(local.session_id), version=str(local.version), family=family, address=local.address
-        ),
-        connection=Connection(family=family, address=local.address),
-        times=times,
-        media=media,
-    )
+def _describe(local: Local, times: str, media: str) -> bytes:
+    """A description of ours (RFC 8866 5 fixes the order): the only text in it that is not made here is the address, and
+    lines of the peer's offer."""
+    address = local.address
+    if "\n" in address or "\r" in address:
+        raise LocalSipError("line break inside the address of a session description")
+    net = f"IN IP6 {address}" if ":" in address else f"IN IP4 {address}"
+    return f"v=0\r\no=- {local.session_id} {local.version} {net}\r\ns=-\r\nc={net}\r\n{times}{media}".encode()

@@ -1,16 +1,15 @@
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
-from engine.sip.errors import RemoteSipError
+from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.offer_answer import (
     Agreed,
     AudioCodec,
     Direction,
     Local,
     NotAcceptable,
+    answer_to,
     make_answer,
     make_offer,
     read_answer,
@@ -49,12 +48,18 @@ def test_offer_text() -> None:
 
 
 def test_offer_of_one_codec_on_hold_over_ipv6() -> None:
-    local = dataclasses.replace(LOCAL, address="2001:db8::5", version=2, codecs=(PCMA,))
+    local = LOCAL._replace(address="2001:db8::5", version=2, codecs=(PCMA,))
     text = lines(make_offer(local, Direction.SENDONLY))
     assert text[1] == "o=- 77 2 IN IP6 2001:db8::5"
     assert text[3] == "c=IN IP6 2001:db8::5"
     assert text[5] == "m=audio 20002 RTP/AVP 8 101"
     assert text[-1] == "a=sendonly"
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1\r\na=evil", "192.0.2.1\n", "\r"])
+def test_no_line_break_gets_out(address: str) -> None:
+    with pytest.raises(LocalSipError):
+        make_offer(LOCAL._replace(address=address))
 
 
 def test_answer_text() -> None:
@@ -88,7 +93,7 @@ def test_the_offer_s_order_decides_among_our_codecs() -> None:
         ("8 0", (PCMU,), PCMU),
         ("18 9 8", (PCMU, PCMA), PCMA),
     ):
-        local = dataclasses.replace(LOCAL, codecs=codecs)
+        local = LOCAL._replace(codecs=codecs)
         assert make_answer(sdp(f"m=audio 4000 RTP/AVP {formats}"), local)[1].codec is chosen
 
 
@@ -209,6 +214,7 @@ def test_times_of_the_offer_are_repeated() -> None:
 def test_answer_is_read_from_our_side() -> None:
     offer = make_offer(LOCAL)
     answer = sdp("m=audio 4000 RTP/AVP 8 101", "a=rtpmap:101 telephone-event/8000", "a=rtcp:4009", "a=recvonly")
+    assert answer_to(LOCAL, answer) == read_answer(offer, answer)
     assert read_answer(offer, answer) == Agreed(
         address="192.0.2.1",
         port=4000,
@@ -224,6 +230,7 @@ def test_answer_to_a_hold_cannot_widen_it() -> None:
     offer = make_offer(LOCAL, Direction.SENDONLY)
     assert read_answer(offer, sdp("m=audio 4000 RTP/AVP 0")).direction is Direction.SENDONLY
     assert read_answer(offer, sdp("m=audio 4000 RTP/AVP 0", "a=inactive")).direction is Direction.INACTIVE
+    assert answer_to(LOCAL, sdp("m=audio 4000 RTP/AVP 0"), Direction.SENDONLY).direction is Direction.SENDONLY
 
 
 @pytest.mark.parametrize(
@@ -240,10 +247,12 @@ def test_answer_to_a_hold_cannot_widen_it() -> None:
 def test_answers_that_agree_to_nothing(answer: bytes) -> None:
     with pytest.raises(NotAcceptable):
         read_answer(make_offer(LOCAL), answer)
+    with pytest.raises(NotAcceptable):
+        answer_to(LOCAL, answer)
 
 
 def test_a_codec_that_was_not_offered_is_not_agreed() -> None:
-    offer = make_offer(dataclasses.replace(LOCAL, codecs=(PCMU,)))
+    offer = make_offer(LOCAL._replace(codecs=(PCMU,)))
     with pytest.raises(NotAcceptable):
         read_answer(offer, sdp("m=audio 4000 RTP/AVP 8"))
 

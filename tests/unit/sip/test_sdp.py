@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from engine.sip.errors import LocalSipError, RemoteSipError
+from engine.sip.errors import RemoteSipError
 from engine.sip.limits import MAX_SDP_BYTES, MAX_SDP_MEDIA
-from engine.sip.sdp import Connection, Direction, MediaDescription, Origin, SessionDescription, parse_sdp
+from engine.sip.sdp import Connection, Direction, Origin, parse_sdp
 
 FULL = b"""v=0\r
 o=ann 42 7 IN IP4 192.0.2.1\r
@@ -41,7 +41,7 @@ def sdp(*lines: str) -> bytes:
 
 def test_every_line_is_read() -> None:
     session = parse_sdp(FULL)
-    assert session.origin == Origin(username="ann", session_id="42", version="7", address="192.0.2.1")
+    assert session.origin == Origin("ann", "42", "7", "IP4", "192.0.2.1")
     assert (session.name, session.times) == ("A call", ("0 0",))
     audio, video = session.media
     assert (audio.kind, audio.port, audio.proto, audio.formats) == ("audio", 30000, "RTP/AVP", ("0", "96"))
@@ -60,10 +60,6 @@ def test_every_line_is_read() -> None:
     assert session.connection_of(video) == Connection(family="IP4", address="192.0.2.1")
     assert session.direction_of(audio) is Direction.SENDONLY
     assert session.direction_of(video) is Direction.RECVONLY
-
-
-def test_what_is_not_understood_is_kept_and_printed_in_order() -> None:
-    assert parse_sdp(FULL).to_bytes() == FULL
 
 
 def test_line_feeds_alone_and_missing_last_line_end_are_read() -> None:
@@ -102,6 +98,10 @@ def test_missing_s_and_t_are_forgiven() -> None:
         sdp("a"),
         sdp("1=x"),
         sdp("a=x\ry"),
+        sdp("a=x\r"),
+        sdp("m=audio 1 RTP/AVP 0", "", "a=x"),
+        sdp("m=audio 1 RTP/AVP 0", "a"),
+        sdp("m=audio 1/1000 RTP/AVP 0"),
         sdp(*["m=audio 0 RTP/AVP 0"] * (MAX_SDP_MEDIA + 1)),
         sdp("m=audio 1 RTP/AVP " + "0 " * 129),
     ],
@@ -144,17 +144,6 @@ def test_latin_1_names_are_read() -> None:
     assert parse_sdp(b"v=0\r\no=J\xf6rg 1 1 IN IP4 h\r\n").origin.username == "Jörg"
 
 
-def test_no_line_break_gets_out() -> None:
-    origin = Origin(session_id="1", version="1", address="h")
-    for session in (
-        SessionDescription(origin=origin, name="x\r\na=evil"),
-        SessionDescription(origin=origin, attributes=(("x", "y\na=evil"),)),
-        SessionDescription(origin=origin, media=(MediaDescription(kind="audio", port=1, formats=("0\r",)),)),
-    ):
-        with pytest.raises(LocalSipError):
-            session.to_bytes()
-
-
 @pytest.mark.parametrize(
     ("one", "mirrored"),
     [("sendrecv", "sendrecv"), ("sendonly", "recvonly"), ("recvonly", "sendonly"), ("inactive", "inactive")],
@@ -168,3 +157,15 @@ def test_directions_narrowed() -> None:
         assert one.narrowed(Direction.SENDRECV) is one
         assert one.narrowed(Direction.INACTIVE) is Direction.INACTIVE
     assert Direction.SENDONLY.narrowed(Direction.RECVONLY) is Direction.INACTIVE
+
+
+def test_a_section_that_was_read_before_is_read_alike_in_another_description() -> None:
+    one = parse_sdp(sdp("c=IN IP4 192.0.2.9", "m=audio 4000 RTP/AVP 0", "a=ptime:30"))
+    other = parse_sdp(sdp("c=IN IP4 192.0.2.9", "m=audio 5000 RTP/AVP 8", "a=ptime:30", "m=video 0 RTP/AVP 31"))
+    assert (one.media[0].ptime, other.media[0].ptime, other.media[1].ptime) == (30, 30, None)
+    assert (one.connection, other.media[0].port, other.media[0].formats) == (other.connection, 5000, ("8",))
+
+
+def test_a_section_longer_than_what_is_remembered_is_read() -> None:
+    media = parse_sdp(sdp("m=audio 4000 RTP/AVP 0", f"a=x:{'y' * 4000}", "a=ptime:30")).media[0]
+    assert media.ptime == 30
