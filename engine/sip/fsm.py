@@ -28,6 +28,9 @@ Entering terminated stops the timers and takes the transaction out of its table.
 | L | accepted | the server forgets an accepted INVITE (64*T1, RFC 6026) |
 | M | accepted | the client forgets an accepted INVITE (64*T1, RFC 6026) |
 
+D, H, I, J, K, L and M only free memory. The RFC says how long a transaction must stay at least, so these may ring late,
+and they do: at the next half second of the clock, many in one wake-up (`engine.sip.timers`).
+
 A and G run over unreliable transports only; D, I, J and K are zero over reliable ones, where nothing comes late (Timer
 C belongs to proxies). `abandon` and `forget` are the transaction user's: the first gives up on an INVITE whose CANCEL
 brought no final response in 64*T1 (9.1), the second is used where the endpoint stops.

@@ -1,13 +1,22 @@
-"""Time within the stack: the RFC's intervals, and one heap of deadlines for everything that waits."""
+"""Time within the stack: the RFC's intervals, and one heap of deadlines for everything that waits.
+
+Most deadlines are of two kinds. What somebody waits for (a repetition, a timeout that is told) rings at its time:
+`start`. What only frees memory may ring late, since the RFC gives the least time that a finished transaction is to
+stay: `start_late` puts it off to the next half second of the clock, so that one wake-up sees to all that is due.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
+from math import ceil
 from typing import Final, Protocol
 
 _COMPACT_FROM: Final = 1024
 """Cancelled entries that are tolerated before their share matters."""
+LATE_GRID_S: Final = 0.5
+"""A timer that may ring late rings at a multiple of this, so that many ring together. A binary fraction, so that the
+multiples are exact."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +81,10 @@ class TimerHeap:
         self._live += 1
         heappush(self._heap, (deadline, self._sequence, timer))
         return timer
+
+    def start_late(self, deadline: float, owner: TimerOwner, what: str) -> Timer:
+        """Arm a timer that rings at the first multiple of LATE_GRID_S from `deadline` on: for what nobody waits for."""
+        return self.start(ceil(deadline / LATE_GRID_S) * LATE_GRID_S, owner, what)
 
     def cancel(self, timer: Timer | None) -> None:
         """Disarm; None and one that rang already are fine."""

@@ -77,7 +77,7 @@ class _Transaction:
             self.handle(Input.TRANSPORT_ERROR, now)
 
     def timer_rang(self, what: str, now: float) -> None:
-        self.handle(Input(what), now)
+        self.handle(_INPUTS[what], now)
 
     def abandon(self, now: float) -> None:
         """Give up, if a final response is still to come."""
@@ -89,13 +89,21 @@ class _Transaction:
             self.start_lifetime(Input.ABANDON, delay, now)
 
     def start_lifetime(self, what: Input, delay: float, now: float) -> None:
+        """Be told in `delay`, unless it has ended by then."""
         heap = self._layer.heap
         if self._lifetime is not None:
             heap.cancel(self._lifetime)
-        if delay > 0:
-            self._lifetime = heap.start(now + delay, self, what)
-        else:
+        self._lifetime = heap.start(now + delay, self, what)
+
+    def start_cleanup(self, what: Input, delay: float, now: float) -> None:
+        """Stay for repetitions that come late, and end some time after `delay`; at once where it is 0."""
+        heap = self._layer.heap
+        if self._lifetime is not None:
+            heap.cancel(self._lifetime)
             self._lifetime = None
+        if delay > 0:
+            self._lifetime = heap.start_late(now + delay, self, what)
+        else:
             self.handle(what, now)
 
     def start_retransmit(self, what: Input, interval: float, now: float) -> None:
@@ -216,13 +224,13 @@ class ClientTransaction(_Transaction):
         self.start_retransmit(Input.TIMER_E, interval, now)
 
     def start_d(self, _: Response, now: float) -> None:
-        self.start_lifetime(Input.TIMER_D, 0 if self.flow.transport.reliable else self._layer.timers.completed, now)
+        self.start_cleanup(Input.TIMER_D, 0 if self.flow.transport.reliable else self._layer.timers.completed, now)
 
     def start_k(self, _: Response, now: float) -> None:
-        self.start_lifetime(Input.TIMER_K, 0 if self.flow.transport.reliable else self._layer.timers.t4, now)
+        self.start_cleanup(Input.TIMER_K, 0 if self.flow.transport.reliable else self._layer.timers.t4, now)
 
     def start_m(self, _: Response, now: float) -> None:
-        self.start_lifetime(Input.TIMER_M, self._layer.timers.transaction, now)
+        self.start_cleanup(Input.TIMER_M, self._layer.timers.transaction, now)
 
 
 class ServerTransaction(_Transaction):
@@ -307,20 +315,22 @@ class ServerTransaction(_Transaction):
         timers = self._layer.timers
         if not self.flow.transport.reliable:
             self.start_retransmit(Input.TIMER_G, timers.t1, now)
-        self.start_lifetime(Input.TIMER_H, timers.transaction, now)
+        self.start_cleanup(Input.TIMER_H, timers.transaction, now)
 
     def restart_g(self, _: None, now: float) -> None:
         self.start_retransmit(Input.TIMER_G, min(self._interval * 2, self._layer.timers.t2), now)
 
     def start_i(self, _: Request, now: float) -> None:
-        self.start_lifetime(Input.TIMER_I, 0 if self.flow.transport.reliable else self._layer.timers.t4, now)
+        self.start_cleanup(Input.TIMER_I, 0 if self.flow.transport.reliable else self._layer.timers.t4, now)
 
     def start_j(self, _: Response, now: float) -> None:
-        self.start_lifetime(Input.TIMER_J, 0 if self.flow.transport.reliable else self._layer.timers.transaction, now)
+        self.start_cleanup(Input.TIMER_J, 0 if self.flow.transport.reliable else self._layer.timers.transaction, now)
 
     def start_l(self, _: Response, now: float) -> None:
-        self.start_lifetime(Input.TIMER_L, self._layer.timers.transaction, now)
+        self.start_cleanup(Input.TIMER_L, self._layer.timers.transaction, now)
 
+
+_INPUTS: Final[dict[str, Input]] = {str(each): each for each in Input}
 
 _Compiled = dict[tuple[State, Input], tuple[State, tuple[Callable[..., None], ...]]]
 

@@ -157,7 +157,7 @@ SDP = (
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_no_description_has_another_effect_than_remote_sip_error(data: st.DataObject) -> None:
     body = bytearray(SDP)

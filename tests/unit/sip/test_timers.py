@@ -63,3 +63,17 @@ def test_intervals_follow_from_the_base_ones() -> None:
     assert (Timers().transaction, Timers().completed) == (32.0, 32.0)
     assert (Timers(t1=0.1).transaction, Timers(t1=0.1).completed) == (6.4, 32.0)
     assert Timers(t1=1.0).completed == 64.0
+
+
+def test_timers_that_may_ring_late_ring_together_and_never_early() -> None:
+    heap = TimerHeap()
+    log = Log(heap)
+    for deadline in (1.5, 1.01, 1.3):
+        heap.start_late(deadline, log, "late")
+    heap.start(1.49, log, "exact")
+    assert heap.next_deadline() == 1.49
+    heap.ring(1.49)
+    assert log.rang == [("exact", 1.49)]
+    assert heap.next_deadline() == 1.5
+    heap.ring(1.5)
+    assert log.rang[1:] == [("late", 1.5)] * 3

@@ -67,6 +67,21 @@ def test_options_is_repeated_by_timer_e_until_timer_f() -> None:
     assert station.endpoint.live() == NOTHING
 
 
+def test_finished_transactions_are_forgotten_together_at_the_next_half_second() -> None:
+    station, raw, wire = pair()
+    began = wire.now
+    for _ in range(3):
+        station.endpoint.ping(target(station, raw), now=wire.now)
+        wire.run(0.01)
+        raw.respond(raw.requests("OPTIONS")[-1], 200)
+        wire.run(0.07)
+    assert (station.endpoint.live().transactions, len(station.told())) == (3, 3)
+    # Timer K, 5 s from each response on.
+    assert station.endpoint.next_deadline() == began + 5.5
+    station.endpoint.handle_deadline(began + 5.5)
+    assert station.endpoint.live() == NOTHING
+
+
 def test_options_in_proceeding_is_repeated_every_t2() -> None:
     station, raw, wire = pair()
     station.endpoint.ping(target(station, raw), now=wire.now)
