@@ -25,7 +25,7 @@ from engine.calls.log import DirectoryChanged, Journal, Record
 from engine.calls.manager import CallManager
 from engine.calls.sip_leg import SipLegs
 from engine.ids import AgentName
-from engine.media.commands import Command, ListLegs, MediaEvent, PlaneStats, Welcome
+from engine.media.commands import Command, LegOpened, ListLegs, MediaEvent, PlaneStats, Spares, Welcome
 from engine.sip.endpoint import Endpoint
 from engine.sip.flow import Flow, Transmission
 
@@ -79,12 +79,17 @@ class Core:
         if isinstance(event, PlaneStats):
             self.plane = event
             return
+        if isinstance(event, Spares):
+            self.media.spares(event)
+            return
         if isinstance(event, Welcome):
             self.media.opened(event)
             self.calls.media_ready(event.pid, event.port_min, event.port_max, now)
             if event.legs:
                 self.media.send(ListLegs())
         else:
+            if isinstance(event, LegOpened):
+                self.media.leg_opened(event)
             for command in self.orphans.media_event(event):
                 self.media.send(command)
             self.calls.media_event(event, now)
@@ -193,6 +198,9 @@ class Core:
             for effect in self.acd.take_effects():
                 busy = True
                 self.calls.queue_effect(effect, now)
+            for opened in self.media.take_opened():
+                busy = True
+                self.calls.media_event(opened, now)
 
 
 def _secrets(agent: Agent) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-PROTOCOL_VERSION: Final = 1
+PROTOCOL_VERSION: Final = 2
 """Raised when a command or event changes shape; a control process drains a media process of another version."""
 
 
@@ -64,6 +64,8 @@ class OpenLeg:
     leg: str
     tag: str
     """Opaque to media, returned by Legs: call id, role and start, for a control process that was restarted."""
+    port: int | None = None
+    """A spare pair, which spares the wait for LegOpened: none follows. None for whichever pair is free."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +195,14 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spares:
+    """Pairs of ports that are bound already and wait for an OpenLeg that names them, besides those told before on this
+    connection. After Welcome, and whenever few are left."""
+
+    ports: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LegOpened:
     leg: str
     port: int
@@ -316,6 +326,7 @@ class PlaneStats:
 MediaEvent = (
     Welcome
     | Refused
+    | Spares
     | LegOpened
     | LegFailed
     | Latched

@@ -42,6 +42,7 @@ from engine.media.commands import (
     SendDtmf,
     SetRemote,
     Shutdown,
+    Spares,
     StopPlay,
     Tone,
     Welcome,
@@ -79,6 +80,7 @@ _TYPES: Final[dict[str, type[Any]]] = {
         *(
             Welcome,
             Refused,
+            Spares,
             LegOpened,
             LegFailed,
             Latched,
@@ -102,8 +104,8 @@ def _fields(value: Any) -> str:
     return _TEMPLATES[cls] % tuple([_WRITERS.get(type(v), _to_json)(v) for v in _VALUES[cls](value)])
 
 
-def _legs(legs: tuple[LegInfo, ...]) -> str:
-    return _to_json([[info.leg, info.tag, info.port] for info in legs])
+def _tuple(values: tuple[LegInfo, ...] | tuple[int, ...]) -> str:
+    return _to_json([[info.leg, info.tag, info.port] if isinstance(info, LegInfo) else info for info in values])
 
 
 def _values(names: tuple[str, ...]) -> Callable[[Any], Sequence[Any]]:
@@ -121,7 +123,7 @@ _WRITERS: Final[dict[type[Any], Callable[[Any], str]]] = {
     str: json.encoder.encode_basestring_ascii,
     int: repr,
     Quality: _fields,
-    tuple: _legs,
+    tuple: _tuple,
 }
 
 
@@ -162,6 +164,10 @@ def _read_closed(values: dict[str, Any]) -> None:
     values["quality"] = Quality(**values["quality"])
 
 
+def _read_spares(values: dict[str, Any]) -> None:
+    values["ports"] = tuple(values["ports"])
+
+
 def _read_legs(values: dict[str, Any]) -> None:
     values["legs"] = tuple(LegInfo(leg=leg, tag=tag, port=port) for leg, tag, port in values["legs"])
 
@@ -171,6 +177,7 @@ _READERS: Final[dict[type[Any], Callable[[dict[str, Any]], None]]] = {
     Play: _read_play,
     LegClosed: _read_closed,
     Legs: _read_legs,
+    Spares: _read_spares,
 }
 """What JSON has no word for, by the type in which it stands."""
 

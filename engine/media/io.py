@@ -4,6 +4,9 @@ Every packet of the process comes through `Loop._packets`; nothing there makes a
 packets gather for up to `coalesce_s` between two looks at the sockets: waking up costs more than a packet, and a
 millisecond or two of transit is little beside the 20 ms that a packet lasts. The garbage collector never runs by
 itself; the loop calls it when there is nothing to hear.
+
+Ticks are for legs that hear a player, a mix or digits. While all packets are passed on when they come, or nobody speaks
+at all, only every fifth tick runs, for the rounds; to wake up for the others would be most of what such calls cost.
 """
 
 from __future__ import annotations
@@ -42,6 +45,9 @@ DRAIN: Final = 256
 MUCH_GARBAGE: Final = 500_000
 """Objects since the last collection that mean a leak; then a pause is better than to grow for ever."""
 
+SELDOM: Final = 5
+"""Ticks between two while none is due."""
+
 IDLE_S: Final = 0.25
 """Longest sleep without legs."""
 
@@ -58,9 +64,11 @@ class Loop:
         tick: Callable[[int, float], None],
         after: Callable[[float], None],
         legs: Callable[[], int],
+        due: Callable[[], bool],
         coalesce_s: float,
     ) -> None:
-        """`tick(number, now)` runs every 20 ms while there are legs, `after(now)` after every look at the sockets."""
+        """`tick(number, now)` runs every 20 ms while there are legs and `due()`, else seldom; `after(now)` runs after
+        every look at the sockets."""
         self.lateness = Lateness()
         self._poller = poller
         self._sockets = sockets
@@ -68,11 +76,16 @@ class Loop:
         self._tick = tick
         self._after = after
         self._legs = legs
+        self._due = due
+        self._seldom = False
+        """Ticks are left out now."""
         self._coalesce_s = coalesce_s
         self._gather_s = 0.0
         self._ended = False
         self._start = time.monotonic()
         self._number = 0
+        self._ran = 0
+        """Number of the last tick that ran."""
         self._events = 0
         self._behind = False
         self._looked_at = 0.0
@@ -92,9 +105,7 @@ class Loop:
                 continue
             self._packets()
             now = time.monotonic()
-            deadline = self._start + self._number * TICK_S
-            if now >= deadline:
-                self._run_tick(now, deadline)
+            self._keep_time(now)
             if now - counted_at >= 1.0:
                 rate = (self._events - counted) / (now - counted_at)
                 self._gather_s = min(self._coalesce_s, GATHERED / rate) if rate >= BUSY_RATE else 0.0
@@ -114,9 +125,12 @@ class Loop:
             if other is not None:
                 other(time.monotonic())
         now = time.monotonic()
-        # The tick's number follows the clock, so that the play-out clock never runs backwards.
-        self._number = int((now - self._start) / TICK_S) + 1
+        self._number = self._next(now)
         self._after(now)
+
+    def _next(self, now: float) -> int:
+        """The tick after now. Its number follows the clock, so that the play-out clock never runs backwards."""
+        return int((now - self._start) / TICK_S) + 1
 
     def _packets(self) -> None:
         """Wait for packets until the next tick at most, and deal with those that are there."""
@@ -169,10 +183,29 @@ class Loop:
             except OSError as error:
                 rx.leg.tx.failed(error)
 
+    def _keep_time(self, now: float) -> None:
+        """Run the tick if its time has come, and say which is the next."""
+        due = self._due()
+        if due and self._seldom:
+            self._number = self._next(now)
+        elif not due and not self._seldom:
+            self._number = max(self._number, self._ran + SELDOM)
+        self._seldom = not due
+        deadline = self._start + self._number * TICK_S
+        if now < deadline:
+            return
+        if due:
+            self._run_tick(now, deadline)
+        else:
+            self._ran = self._next(now) - 1
+            self._tick(self._ran, now)
+            self._number = self._ran + SELDOM
+
     def _run_tick(self, now: float, deadline: float) -> None:
         self.lateness.note(now - deadline)
         behind = int((now - deadline) / TICK_S)
         if behind > CATCH_UP:
             self._number += behind
+        self._ran = self._number
         self._tick(self._number, now)
         self._number += 1

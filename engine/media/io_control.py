@@ -12,7 +12,7 @@ import logging
 import os
 import socket
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -58,7 +58,7 @@ class ControlServer:
         poller: Poller,
         others: dict[int, Callable[[float], None]],
         obey: Callable[[Command, float], None],
-        welcome: Callable[[], MediaEvent],
+        welcome: Callable[[], Sequence[MediaEvent]],
     ) -> None:
         """Raises Unavailable when the socket cannot be made, or another media process answers on it."""
         self._path = path
@@ -151,7 +151,8 @@ class ControlServer:
         if old is not None:
             log.info("control_replaced")
             self._drop(old)
-        self.emit(self._welcome())
+        for event in self._welcome():
+            self.emit(event)
 
     def _objection(self, message: object) -> str | None:
         if not isinstance(message, Hello) or fault(message) is not None:

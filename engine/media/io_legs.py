@@ -127,6 +127,8 @@ class LegSockets:
     def attach(self, leg: Leg) -> None:
         pair = self._pairs[leg.port]
         pair.leg = leg
+        for sock in (pair.rtp, pair.rtcp):
+            _forget_what_came(sock)
         self._watch_rtp(pair, leg)
         self.others[pair.rtcp.fileno()] = lambda now: self._rtcp_ready(pair, leg, now)
         self._poller.register(pair.rtcp.fileno(), READ)
@@ -267,3 +269,12 @@ class LegSockets:
         self.others.pop(descriptor, None)
         self.latched.pop(descriptor, None)
         pair.rtp.close()
+
+
+def _forget_what_came(sock: socket.socket) -> None:
+    """Empty a socket that was bound before it had a leg: late packets of an earlier call on the same port."""
+    for _ in range(RECEIVE_BUFFER // 64):
+        try:
+            sock.recv(1)
+        except OSError:
+            return

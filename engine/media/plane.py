@@ -31,6 +31,7 @@ from engine.media.ports import Ports
 from engine.media.relay import Forwarder
 from engine.media.rounds import Rounds
 from engine.media.rtcp import Report
+from engine.media.stock import Stock
 from engine.media.switchboard import Switchboard
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ class Plane:
             heard=self._heard,
         )
         self._board.wire = self._sockets
+        self._board.stock = Stock(self._ports.count, self._sockets.open, self._emit)
         self._rounds = Rounds(
             self._board,
             wire=self._sockets,
@@ -90,6 +92,7 @@ class Plane:
             tick=self._tick,
             after=self._after,
             legs=lambda: len(self._board.legs),
+            due=lambda: self._board.step.due or bool(self._board.pressing),
             coalesce_s=options.coalesce_s,
         )
         self._bell, self._ring = socket.socketpair()
@@ -131,15 +134,16 @@ class Plane:
         if self._board.ended:
             self._loop.end()
 
-    def _welcome(self) -> MediaEvent:
+    def _welcome(self) -> Sequence[MediaEvent]:
         options = self._options
-        return Welcome(
+        welcome = Welcome(
             version=PROTOCOL_VERSION,
             pid=os.getpid(),
             port_min=options.port_min,
             port_max=options.port_max,
             legs=len(self._board.legs),
         )
+        return [welcome, *self._board.stock.all()]
 
     def _signalled(self, now: float) -> None:
         numbers = self._bell.recv(64)
@@ -148,10 +152,12 @@ class Plane:
 
     def _tick(self, number: int, now: float) -> None:
         self._board.tick_ended(self._board.step.run(number, now))
-        self._rounds.tick(now)
+        self._rounds.tick(number, now)
 
     def _after(self, now: float) -> None:
         """After every look at the sockets: a few comparisons, mostly."""
+        if self._control.connected and not self._board.draining:
+            self._board.stock.top_up()
         self._control.flush()
         if now - self._stats_at >= STATS_S:
             self._stats_at = now
@@ -159,6 +165,7 @@ class Plane:
 
     def _every_second(self, now: float) -> None:
         self._control.expire(now)
+        self._board.stock.look_again()
         self._rounds.told = self._control.connected
         if self._control.connected:
             self._used_at = now

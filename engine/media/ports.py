@@ -19,6 +19,11 @@ class Ports:
         self.taken: set[int] = set()
         """Even ports of pairs that another program was seen to hold."""
 
+    @property
+    def count(self) -> int:
+        """Pairs in the range, whoever holds them."""
+        return len(self._pairs)
+
     def candidates(self) -> Iterator[int]:
         """Every pair that is not ours, from the one that has rested longest; take one by `use`."""
         for _ in range(len(self._pairs)):

@@ -45,19 +45,28 @@ class Rounds:
         self._rtp_timeout_s = rtp_timeout_s
         self._queue: deque[Leg] = deque()
         self._share = 0
-        self._ticks = 0
+        self._turn = 0
+        self._last = 0
+        """Number of the last tick."""
         self.told = False
         """Somebody listens to events; silence that nobody was told of is told when they do."""
 
-    def tick(self, now: float) -> None:
-        """Visit this tick's share of the legs, and every leg on which a digit is being pressed."""
+    def tick(self, number: int, now: float) -> None:
+        """Visit the share of the legs that belongs to this tick and to those left out since the last one, and every leg
+        on which a digit is being pressed."""
         for leg in list(self._board.pressing):
             leg.digits_in.silent(now)
             self._board.pressed(leg)
-        if self._ticks % TICKS_PER_ROUND == 0:
+        turns = min(max(1, number - self._last), TICKS_PER_ROUND)
+        self._last = number
+        for _ in range(turns):
+            self._take_turn(now)
+
+    def _take_turn(self, now: float) -> None:
+        if self._turn % TICKS_PER_ROUND == 0:
             self._queue.extend(self._board.legs.values())
             self._share = -(-len(self._queue) // TICKS_PER_ROUND)
-        self._ticks += 1
+        self._turn += 1
         for _ in range(min(self._share, len(self._queue))):
             leg = self._queue.popleft()
             if self._board.legs.get(leg.name) is leg and leg.remote is not None:

@@ -67,6 +67,11 @@ class Step:
         self.dirty = True
         self._plan: Plan | None = None
 
+    @property
+    def due(self) -> bool:
+        """Whether anybody is served by ticks. Packets that are passed on and legs that hear nobody need none."""
+        return bool(self.players or self.digits or self.mixed)
+
     def run(self, tick: int, now: float) -> Ended:
         """Send everything that is due at `tick`. Ticks left out since the last one are skipped, not caught up."""
         skipped = tick - self._table.tick

@@ -38,6 +38,7 @@ from engine.media.quality import quality
 from engine.media.relay import Relay
 from engine.media.rtcp import RtcpSession
 from engine.media.step import Ended, Step
+from engine.media.stock import Stock
 from engine.media.table import Table
 from engine.media.tones import render
 from engine.media.transmission import Transmission
@@ -84,6 +85,8 @@ class Switchboard:
         self._tones: dict[str, Clip] = {}
         self.wire: Wire
         """Set by who puts the parts together: sockets need the forwarder, which needs the table here."""
+        self.stock: Stock
+        """Set likewise."""
         self.sent_closed = 0
         self.received_closed = 0
         """Packets of legs that are closed."""
@@ -122,16 +125,28 @@ class Switchboard:
             raise CommandFailed(f"leg {command.leg!r} is open already")
         if self.draining:
             raise CommandFailed("the media process is draining and opens no more legs")
-        try:
-            port = self.wire.open()
-        except Unavailable as error:
-            raise CommandFailed(str(error)) from error
+        port = self._pair(command.port)
         draw = self._draw
         tx = Transmission(ssrc=draw(32), seq=draw(15), stamp=draw(32))
         leg = Leg(name=command.leg, tag=command.tag, port=port, tx=tx, rtcp=RtcpSession(self._cname), opened_at=now)
         self.legs[leg.name] = leg
         self.wire.attach(leg)
-        self._emit(LegOpened(leg=leg.name, port=port))
+        if command.port is None:
+            self._emit(LegOpened(leg=leg.name, port=port))
+
+    def _pair(self, wanted: int | None) -> int:
+        """The bound pair that was asked for, or a new one."""
+        if wanted is not None:
+            if not self.stock.take(wanted):
+                raise CommandFailed(f"port {wanted} is none of the spare ones")
+            return wanted
+        try:
+            return self.wire.open()
+        except Unavailable as error:
+            last = self.stock.give()
+            if last is None:
+                raise CommandFailed(str(error)) from error
+            return last
 
     def _set_remote(self, command: SetRemote, now: float) -> None:
         leg = self._leg(command.leg)

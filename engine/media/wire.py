@@ -18,7 +18,7 @@ class Wire(Protocol):
         ...
 
     def attach(self, leg: Leg) -> None:
-        """Hear and send for this leg on the pair at `leg.port`."""
+        """Hear and send for this leg on the pair at `leg.port`. What came there before is not heard."""
         ...
 
     def aim(self, leg: Leg) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from engine.media.client import MediaConnection, attach, spawn
 from engine.media.commands import (
+    PROTOCOL_VERSION,
     CloseLeg,
     Connect,
     Drain,
@@ -114,9 +115,9 @@ def test_a_new_connection_replaces_the_old_one(plane: Plane) -> None:
 
 
 BAD_GREETINGS = [
-    (encode(Hello(version=1, secret="wrong")), "wrong secret"),
-    (encode(Hello(version=1, secret="")), "wrong secret"),
-    (encode(Hello(version=99, secret=SECRET)), "version 99 is not 1"),
+    (encode(Hello(version=PROTOCOL_VERSION, secret="wrong")), "wrong secret"),
+    (encode(Hello(version=PROTOCOL_VERSION, secret="")), "wrong secret"),
+    (encode(Hello(version=99, secret=SECRET)), f"version 99 is not {PROTOCOL_VERSION}"),
     (encode(OpenLeg(leg="a", tag="")), "first frame must be a Hello"),
     (encode(Shutdown()), "first frame must be a Hello"),
     (struct.pack("!I", 15) + b'["Hello",{"a":1', ""),
@@ -157,8 +158,8 @@ BAD_FRAMES = [
     b'["SetRemote",{"leg":"a","address":"127.0.0.1","port":"5"}]',
     b'["Connect",{"source":"a","sink":"a","gain_db":NaN}]',
     b'["Connect",{"source":["a"],"sink":{"b":1}}]',
-    b'["Welcome",{"version":1,"pid":1,"port_min":1,"port_max":1,"legs":0}]',
-    b'["Hello",{"version":1,"secret":"x"}]',
+    b'["Welcome",{"version":2,"pid":1,"port_min":1,"port_max":1,"legs":0}]',
+    b'["Hello",{"version":2,"secret":"x"}]',
     b'["Play",{"leg":"a","player":"p","tone":"waltz"}]',
     b"[]",
     b"null",

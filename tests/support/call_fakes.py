@@ -56,6 +56,7 @@ from engine.media.commands import (
     Quality,
     RtpTimeout,
     SetRemote,
+    Spares,
     StopPlay,
 )
 
@@ -246,6 +247,8 @@ class FakeMedia:
     events: deque[MediaEvent] = field(default_factory=deque)
     sent: list[Command] = field(default_factory=list)
     bad_files: set[str] = field(default_factory=set)
+    spares: set[int] = field(default_factory=set)
+    """Pairs that control was told of and has not used."""
     free_ports: int = 1000
     alive: bool = True
     held: bool = False
@@ -260,8 +263,8 @@ class FakeMedia:
             return
         self.sent.append(command)
         match command:
-            case OpenLeg(leg=leg):
-                self._open(leg)
+            case OpenLeg(leg=leg, port=port):
+                self._open(leg, port)
             case SetRemote(leg=leg):
                 self._check(leg)
                 self.remotes[leg] = command
@@ -289,8 +292,12 @@ class FakeMedia:
     def _reply(self, event: MediaEvent) -> None:
         (self.waiting if self.held else self.events).append(event)
 
-    def _open(self, leg: str) -> None:
+    def _open(self, leg: str, port: int | None) -> None:
         assert leg not in self.ports, "a leg is opened once"
+        if port is not None:
+            self.spares.remove(port)
+            self.ports[leg] = port
+            return
         if len(self.ports) >= self.free_ports:
             self._reply(LegFailed(leg=leg, command="OpenLeg", reason="no port left"))
             return
@@ -331,8 +338,15 @@ class FakeMedia:
     def digit(self, leg: str, digit: str) -> None:
         self._reply(DtmfDigit(leg=leg, digit=digit, duration_ms=120))
 
+    def offer_spares(self, count: int) -> None:
+        """Tell of so many pairs that legs may be opened on without a question."""
+        ports = tuple(range(30000, 30000 + 2 * count, 2))
+        self.spares.update(ports)
+        self.events.append(Spares(ports=ports))
+
     def die(self) -> None:
         self.alive = False
+        self.spares.clear()
         for table in (self.ports, self.remotes, self.players, self.edges, self.events, self.waiting):
             table.clear()
 

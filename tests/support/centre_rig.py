@@ -104,6 +104,8 @@ class CentreRig:
         router: Router | None = None,
     ) -> None:
         self.clock = SetClock()
+        self.spares = 3
+        """Pairs of ports that the media process offers: enough for a call, so that later legs have to ask."""
         agents = [_agent(name) for name in ("alice", "bob")]
         queue = Queue(name=DEMO, strategy=strategy, ring_timeout_s=ring_timeout_s, retry_s=3.0, wrap_up_s=wrap_up_s)
         members = [Member(queue=DEMO, agent=agent.name) for agent in agents]
@@ -160,6 +162,7 @@ class CentreRig:
         self.centre.plane.alive = True
         welcome = Welcome(version=1, pid=1, port_min=20002, port_max=29998, legs=0)
         self.core.media_event(welcome, self.wire.now)
+        self.centre.plane.offer_spares(self.spares)
 
     def lose_media(self) -> None:
         """It dies; another comes a second later."""

@@ -18,6 +18,7 @@ from engine.media.prompts import Clip
 from engine.media.reception import samples_at
 from engine.media.relay import Forwarder
 from engine.media.rounds import Rounds
+from engine.media.stock import Stock
 from engine.media.switchboard import Switchboard
 from engine.media.wav import SoundError
 
@@ -145,6 +146,7 @@ class Bench:
             files=self.files, draw=lambda bits: next(numbers), cname=b"cname", epoch=1e9, emit=self.events.append
         )
         self.board.wire = self.wire
+        self.board.stock = Stock(len(self.wire.free), self.wire.open, self.events.append)
         self.forwarder = Forwarder(self.board.table, pressed=self.board.pressed)
         self.rounds = Rounds(
             self.board,
@@ -192,7 +194,7 @@ class Bench:
         """Let so many ticks of 20 ms go by."""
         for _ in range(count):
             self.board.tick_ended(self.board.step.run(self.tick, self.now))
-            self.rounds.tick(self.now)
+            self.rounds.tick(self.tick, self.now)
             self.tick += 1
             self.now += 0.02
 

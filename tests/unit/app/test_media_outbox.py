@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from engine.app.media_outbox import MediaOutbox
-from engine.media.commands import ListLegs, Shutdown, Welcome
+from engine.media.commands import CloseLeg, LegOpened, ListLegs, OpenLeg, Shutdown, Spares, Welcome
 
 WELCOME = Welcome(version=1, pid=2, port_min=20002, port_max=29998, legs=0)
 
@@ -24,3 +24,55 @@ def test_it_is_ready_while_there_is_a_process_and_forgets_what_was_meant_for_one
     outbox.send(ListLegs())
     outbox.closed()
     assert (outbox.ready(), outbox.welcome, outbox.take()) == (False, None, [])
+
+
+# --- legs on spare pairs ---
+
+
+def ready(*ports: int) -> MediaOutbox:
+    outbox = MediaOutbox()
+    outbox.opened(WELCOME)
+    outbox.spares(Spares(ports=ports))
+    return outbox
+
+
+def test_a_leg_is_opened_on_a_spare_pair_and_answered_at_once() -> None:
+    outbox = ready(30000, 30002)
+    outbox.send(OpenLeg(leg="a", tag="t"))
+    assert outbox.take_opened() == [LegOpened(leg="a", port=30000)]
+    assert outbox.take_opened() == []
+
+
+def test_to_open_it_waits_for_the_next_command_that_does_not_wait() -> None:
+    outbox = ready(30000, 30002)
+    outbox.send(OpenLeg(leg="a", tag="t"))
+    outbox.send(OpenLeg(leg="b", tag="u"))
+    assert outbox.take() == []
+    outbox.send(CloseLeg(leg="a"))
+    opened = [OpenLeg(leg="a", tag="t", port=30000), OpenLeg(leg="b", tag="u", port=30002)]
+    assert outbox.take() == [*opened, CloseLeg(leg="a")]
+    assert outbox.take() == []
+
+
+def test_when_no_spare_pair_is_left_it_asks() -> None:
+    outbox = ready()
+    outbox.send(OpenLeg(leg="a", tag="t"))
+    assert (outbox.take_opened(), outbox.take()) == ([], [OpenLeg(leg="a", tag="t")])
+
+
+def test_a_spare_pair_that_was_given_in_answer_is_spare_no_longer() -> None:
+    outbox = ready(30000, 30002)
+    outbox.leg_opened(LegOpened(leg="x", port=30000))
+    outbox.leg_opened(LegOpened(leg="y", port=40000))
+    outbox.send(OpenLeg(leg="a", tag="t"))
+    assert outbox.take_opened() == [LegOpened(leg="a", port=30002)]
+
+
+def test_spare_pairs_go_with_their_process() -> None:
+    outbox = ready(30000)
+    outbox.send(OpenLeg(leg="a", tag="t"))
+    outbox.closed()
+    outbox.opened(WELCOME)
+    assert outbox.take_opened() == []
+    outbox.send(OpenLeg(leg="b", tag="t"))
+    assert outbox.take() == [OpenLeg(leg="b", tag="t")]

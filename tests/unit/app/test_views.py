@@ -119,6 +119,9 @@ def test_a_call_from_the_queue_to_the_talk(bench: CentreBench) -> None:
 
 
 def test_a_call_that_is_not_answered_yet_says_so(bench: CentreBench) -> None:
+    bench.rig.spares = 0
+    bench.rig.lose_media()
+    bench.rig.wire.run(2.0)
     bench.rig.centre.plane.held = True
     bench.rig.call()
     (call,) = bench.centre.calls()

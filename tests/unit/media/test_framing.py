@@ -13,9 +13,11 @@ from engine.media.commands import (
     Legs,
     ListLegs,
     Message,
+    OpenLeg,
     Play,
     Quality,
     SetRemote,
+    Spares,
     Tone,
 )
 from engine.media.framing import Framer, WireError, decode, encode
@@ -53,6 +55,10 @@ MESSAGES: list[Message] = [
     LegClosed(leg="l1", quality=QUALITY),
     Legs(legs=(LegInfo(leg="l1", tag="call x", port=20002), LegInfo(leg="l2", tag="", port=20004))),
     Legs(legs=()),
+    Spares(ports=(20002, 20006)),
+    Spares(ports=()),
+    OpenLeg(leg="a", tag="t"),
+    OpenLeg(leg="a", tag="t", port=20002),
 ]
 
 
