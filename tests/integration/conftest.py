@@ -14,15 +14,13 @@ from tests.support.parts import require
 from tests.support.ports import PortPool
 from tests.support.procs import Processes
 from tests.support.pulse import Pulse
+from tests.support.repeat import Repeats
 from tests.support.sipp import Sipps
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One second chance for what runs against the clock of a machine that others use too (docs/decisions/0006). A
-    chance that was needed is shown as RERUN."""
-    for item in items:
-        if item.get_closest_marker("integration") is not None:
-            item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=2))
+def pytest_configure(config: pytest.Config) -> None:
+    """What is marked `timing` is repeated when the machine stalled, and nothing else (docs/decisions/0006)."""
+    config.pluginmanager.register(Repeats(), "hearthline-repeats")
 
 
 @pytest.fixture

@@ -56,6 +56,7 @@ def phone(engine: Engine, asterisk: Asterisk, procs: Processes, ports: PortPool,
     return phone
 
 
+@pytest.mark.timing
 def test_an_agent_calls_a_number_in_asterisk_and_hears_it(
     engine: Engine, asterisk: Asterisk, phone: Phone, tmp_path: Path
 ) -> None:

@@ -188,6 +188,7 @@ def test_a_call_that_comes_while_there_is_no_media_process_is_refused(centre: Li
 # --- the control process ---
 
 
+@pytest.mark.timing
 def test_people_go_on_talking_when_the_control_process_is_killed(
     centres: Callable[..., LiveCentre], softphones: Callable[..., Phone], tmp_path: Path
 ) -> None:

@@ -216,6 +216,7 @@ def test_a_new_address_is_followed_and_the_old_one_is_a_stranger_then(control: C
     assert b"\x55" * 160 not in [packet.payload for packet in a.hear()]
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("mixed", [False, True])
 def test_an_echo_keeps_level_and_has_no_gap(control: Control, ends: list[FarEnd], mixed: bool) -> None:
     a = ends[0]
@@ -238,6 +239,7 @@ def test_an_echo_keeps_level_and_has_no_gap(control: Control, ends: list[FarEnd]
     assert gaps(sound, 1004, longer_than_ms=40) == []
 
 
+@pytest.mark.timing
 def test_music_from_a_file_is_heard_before_and_after_the_peer_speaks(control: Control, ends: list[FarEnd]) -> None:
     a = ends[0]
     open_leg(control, "a", a)

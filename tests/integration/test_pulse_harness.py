@@ -12,6 +12,7 @@ from tests.support.tones import SILENCE_DBFS, dominant_frequency, gaps, onset_s,
 pytestmark = [pytest.mark.integration, pytest.mark.audio]
 
 
+@pytest.mark.timing
 def test_a_tone_played_into_a_sink_is_recorded_from_its_monitor(pulse: Pulse) -> None:
     ear, other = pulse.record("ear"), pulse.record("mouth")
     pulse.play("ear", sine(1004, seconds=2, rate=RATE, dbfs=-12)).wait()

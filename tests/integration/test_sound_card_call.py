@@ -19,7 +19,7 @@ from tests.support.ports import PortPool
 from tests.support.procs import Processes
 from tests.support.pulse import RATE, Pulse
 from tests.support.softphone_process import Phone, start_phone
-from tests.support.tones import Audio, envelope, gaps, onset_s, sine, to_dbfs, tone_dbfs
+from tests.support.tones import Audio, envelope, gaps, line_dbfs, onset_s, sine, to_dbfs, tone_dbfs
 
 pytestmark = [pytest.mark.integration, pytest.mark.audio]
 
@@ -50,7 +50,7 @@ def faults_of(audio: Audio, hz: float, dbfs: float, other: float) -> list[str]:
     level = to_dbfs(float(np.median(envelope(talk, hz))))
     if abs(level - dbfs) > 1.0:
         faults.append(f"{hz} Hz at {level:.1f} dBFS, not {dbfs:.1f}")
-    if (crosstalk := tone_dbfs(talk, other)) > dbfs - 40:
+    if (crosstalk := line_dbfs(talk, other)) > dbfs - 40:
         faults.append(f"{other} Hz is heard too, at {crosstalk:.1f} dBFS")
     missing = sum(gap.length_s for gap in gaps(talk, hz, longer_than_ms=20, expected_dbfs=dbfs))
     if missing > 0.05 * talk.seconds:
@@ -58,14 +58,14 @@ def faults_of(audio: Audio, hz: float, dbfs: float, other: float) -> list[str]:
     return faults
 
 
-def one_call(asterisk: Asterisk, pulse: Pulse, agent: Phone, number: int) -> list[str]:
+def one_call(asterisk: Asterisk, pulse: Pulse, agent: Phone) -> list[str]:
     """Call through dialplan and queue, talk, hang up; what was wrong with what each side heard."""
     at_agent = pulse.record("ear")
     call = asterisk.originate("Local/6000@to-hearthline/n")
-    agent.wait_for("answered", count=number)
+    agent.wait_for("answered")
     pulse.play("mouth", sine(AGENT_HZ, seconds=TALK_S, rate=RATE, dbfs=AGENT_DBFS)).wait()
     call.hang_up()
-    agent.wait_for("ended", count=number)
+    agent.wait_for("ended")
     said = call.said()
     caller_dbfs = tone_dbfs(said.between(said.seconds - 5, said.seconds - 1), CALLER_HZ)
     return [
@@ -74,6 +74,7 @@ def one_call(asterisk: Asterisk, pulse: Pulse, agent: Phone, number: int) -> lis
     ]
 
 
+@pytest.mark.timing
 def test_caller_and_agent_hear_each_other_through_sound_streams(
     asterisk: tuple[LiveCentre, Asterisk], pulse: Pulse, procs: Processes, ports: PortPool, tmp_path: Path
 ) -> None:
@@ -87,15 +88,11 @@ def test_caller_and_agent_hear_each_other_through_sound_streams(
         env=pulse.env_for(speaker="ear", microphone="mouth"),
     )
     alice.wait_for("registered")
-    # A machine that is busy with something else starves sound servers: one more call, both told if it fails too.
-    attempts: list[list[str]] = []
-    while len(attempts) < 2 and (not attempts or attempts[-1]):
-        attempts.append(one_call(pbx, pulse, alice, len(attempts) + 1))
-    assert not attempts[-1], attempts
+    assert one_call(pbx, pulse, alice) == []
     level = alice.events("level")[-1]
     assert 0 <= level["ring_fill_ms"] <= 120
     assert alice.events("error") == []
     assert alice.quit() == 0
-    cdr = centre.engine.wait_for_cdrs(len(attempts))[0]
+    (cdr,) = centre.engine.wait_for_cdrs(1)
     assert (cdr["queue"], cdr["agent"], cdr["reason"]) == ("demo", "alice", "caller_hangup")
     assert centre.engine.stop() == 0

@@ -232,15 +232,22 @@ def open_leg(control: Control, leg: str, end: FarEnd | None = None, **changes: o
 
 
 def talk(ends: list[FarEnd], *, seconds: float, payload: bytes = b"\x80" * 160) -> dict[FarEnd, list[Packet]]:
-    """Let every end send 20 ms packets on time; what each of them hears meanwhile."""
+    """Let every end send 20 ms packets on time; what each of them hears meanwhile and in the tenth of a second after.
+
+    An end that hears fewer than were sent to each is listened to for longer: a machine that stalls delivers late.
+    """
     heard: dict[FarEnd, list[Packet]] = {end: [] for end in ends}
     start = time.monotonic()
-    for index in range(round(seconds / 0.02)):
+    sent = round(seconds / 0.02)
+    for index in range(sent):
         time.sleep(max(0.0, start + index * 0.02 - time.monotonic()))
         for end in ends:
             end.speak(payload)
             heard[end] += end.hear()
-    time.sleep(0.1)
-    for end in ends:
-        heard[end] += end.hear()
-    return heard
+    deadline = time.monotonic() + 1.0
+    while True:
+        time.sleep(0.1)
+        for end in ends:
+            heard[end] += end.hear()
+        if time.monotonic() > deadline or not any(0 < len(packets) < sent for packets in heard.values()):
+            return heard
