@@ -8,8 +8,9 @@ from typing import Final, Protocol
 from engine.ids import IdSource
 from engine.sip.errors import LocalSipError
 from engine.sip.flow import Flow
-from engine.sip.headers import NameAddr
+from engine.sip.headers import NameAddr, parse_name_addr_list
 from engine.sip.identity import Identity
+from engine.sip.memory import remember
 from engine.sip.message import Headers, Request, Response
 from engine.sip.names import refuse
 from engine.sip.outbox import Outbox
@@ -222,9 +223,18 @@ def of_response(
 def contact_of(message: Request | Response) -> str | None:
     """The URI of the one Contact, or None where there is none. Raises RemoteSipError(400) for several, and for what no
     request could be sent to (RFC 3261 8.1.1.8)."""
-    contacts = message.contacts
-    if not contacts:
+    headers = message.headers
+    text = headers.first.get("Contact")
+    if text is None or (text == "*" and message.contact_star):
         return None
+    if headers.repeats and len(headers.get_all("Contact")) > 1:
+        raise refuse(400, "Contact must be one SIP URI")
+    return _read_contact(text)
+
+
+@remember(1024, 256)
+def _read_contact(text: str) -> str:
+    contacts = parse_name_addr_list(text)
     if len(contacts) > 1 or not contacts[0].uri.is_sip:
         raise refuse(400, "Contact must be one SIP URI")
     return _target(contacts[0])

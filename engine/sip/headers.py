@@ -26,6 +26,7 @@ from engine.sip.grammar import (
     unquote,
 )
 from engine.sip.limits import MAX_CSEQ, MAX_DELTA_SECONDS
+from engine.sip.memory import remember
 from engine.sip.names import METHODS, refuse
 from engine.sip.uri import NO_PARAMS, SipUri, is_host, parse_any_uri, read_reference
 
@@ -118,6 +119,27 @@ class Via(NamedTuple):
         return self._replace(params=params)
 
 
+class SentBy(NamedTuple):
+    """What a Via says but for its branch."""
+
+    host: str
+    port: int | None
+    text: str
+    """As `Via.sent_by`."""
+    asks_rport: bool
+    """Whether there is an rport, filled in or not."""
+    untouched: bool
+    """No `received` yet, and rport at most as an empty flag: the source can be added to the text as it stands."""
+
+
+class Hop(NamedTuple):
+    """What a look-up asks of the topmost Via."""
+
+    branch: str
+    """Empty where there is none."""
+    sent: SentBy
+
+
 class CSeq(NamedTuple):
     """Number and method of a transaction (RFC 3261 20.16). A tuple, since every message makes one."""
 
@@ -179,6 +201,27 @@ def parse_via(text: str) -> Via:
     if not is_host(host):
         raise refuse(400, f"{host[:80]!r} is neither a host name nor an address")
     return Via(transport.upper(), host, number, read(params) if params else NO_PARAMS)
+
+
+def read_hop(text: str) -> Hop:
+    """The hop that a Via field begins with. Only the branch changes from message to message, so that the rest is
+    remembered. Raises RemoteSipError(400)."""
+    before, found, after = text.partition(";branch=")
+    branch, semicolon, rest = after.partition(";")
+    if found and "," not in text and '"' not in text and VALUE.fullmatch(branch) is not None:
+        return Hop(branch, _read_sent_by(before + semicolon + rest))
+    via = parse_via(split_list(text)[0])
+    return Hop(via.branch or "", SentBy(via.host, via.port, via.sent_by, "rport" in via.params, untouched=False))
+
+
+@remember(1024, 256)
+def _read_sent_by(text: str) -> SentBy:
+    via = parse_via(text)
+    params = via.params
+    if "branch" in params:
+        raise refuse(400, f"a parameter is there twice: {text[:80]!r}")
+    untouched = "received" not in params and text.count(";rport") == ("rport" in params) and params.get("rport") is None
+    return SentBy(via.host, via.port, via.sent_by, "rport" in params, untouched)
 
 
 def parse_via_list(text: str) -> tuple[Via, ...]:

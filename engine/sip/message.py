@@ -9,6 +9,7 @@ from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.grammar import CALL_ID, TOKEN
 from engine.sip.headers import (
     CSeq,
+    Hop,
     NameAddr,
     Via,
     parse_cseq,
@@ -18,6 +19,7 @@ from engine.sip.headers import (
     parse_tokens,
     parse_via,
     parse_via_list,
+    read_hop,
     read_number,
     split_list,
 )
@@ -29,10 +31,7 @@ from engine.sip.uri import SipUri, parse_uri
 __all__ = ["Headers", "Message", "Request", "Response"]
 
 _FORMS_DIALOG: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
-_REPEATABLE: Final = frozenset({"Via", "Record-Route"})
-_ECHOED: Final = frozenset({"Via", "From", "To", "Call-ID", "CSeq"})
-_ECHOED_WITH_ROUTE: Final = _ECHOED | {"Record-Route"}
-_ECHOED_WITH_TIMESTAMP: Final = _ECHOED | {"Timestamp"}
+_ECHOED: Final = ("Via", "From", "To", "Call-ID", "CSeq")
 _SDP: Final = "application/sdp"
 
 
@@ -40,10 +39,11 @@ class Message:
     """What requests and responses share. The typed properties parse at first access and raise RemoteSipError, with the
     status that a request is answered with, where the field is malformed, or missing though the RFC demands it."""
 
-    __slots__ = ("body", "headers")
+    __slots__ = ("_hop", "body", "headers")
 
     headers: Headers
     body: bytes
+    _hop: Hop | None
 
     @property
     def start_line(self) -> str:
@@ -54,10 +54,8 @@ class Message:
         """The message as it goes out, Content-Length last and right. Raises LocalSipError where the start line or a
         value holds a line break or cannot be written in UTF-8."""
         headers = self.headers
-        lines = [self.start_line]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
-        text = "\r\n".join(lines)
+        between = "\r\n" if headers.first else ""
+        text = f"{self.start_line}\r\n{headers.written()}{between}Content-Length: {len(self.body)}\r\n\r\n"
         breaks = len(headers) + 3
         # One pass over the finished text, instead of one over each part, is what keeps line breaks out by construction.
         if text.count("\n") != breaks or text.count("\r") != breaks:
@@ -79,6 +77,13 @@ class Message:
     def via(self) -> Via:
         """The topmost Via: the hop that the message comes from, or that a response goes to."""
         return self.headers.top("Via", parse_via)
+
+    @property
+    def hop(self) -> Hop:
+        """What look-ups ask of the topmost Via; where the message came from makes no difference to it. Read once."""
+        if self._hop is None:
+            self._hop = read_hop(self.headers.one_text("Via"))
+        return self._hop
 
     @property
     def vias(self) -> tuple[Via, ...]:
@@ -103,16 +108,12 @@ class Message:
         return self._tag("To")
 
     def _tag(self, key: str) -> str | None:
-        text = self.headers.get(key)
-        if text is None:
-            raise refuse(400, f"{key} is missing")
-        _, bracket, tail = text.rpartition(">")
-        if bracket:
-            if not tail:
-                return None
-            tag = tail[5:]
-            if tail[:5] == ";tag=" and tag.isprintable() and ";" not in tag and " " not in tag and '"' not in tag:
-                return tag
+        text = self.headers.one_text(key)
+        if text[-1:] == ">":
+            return None
+        _, found, tag = text.rpartition(">;tag=")
+        if found and tag.isprintable() and ";" not in tag and " " not in tag and '"' not in tag and ">" not in tag:
+            return tag
         return self.headers.one(key, parse_name_addr).tag
 
     @property
@@ -203,6 +204,7 @@ class Request(Message):
         self.request_uri = str(uri)
         """As it came or goes out."""
         self._uri: SipUri | None = None
+        self._hop = None
         self.headers = headers if headers is not None else Headers()
         self.body = body
 
@@ -256,9 +258,17 @@ class Request(Message):
     def note_source(self, host: str, port: int) -> None:
         """Writes `received` and `rport` into the topmost Via, from which every response is copied (RFC 3261 18.2.1,
         RFC 3581 4). Raises RemoteSipError where the Via is malformed."""
+        sent = self.hop.sent
+        text = self.headers.one_text("Via")
+        if sent.untouched:
+            if sent.asks_rport:
+                text = text.replace(";rport", f";rport={port}", 1)
+            elif host == sent.host:
+                return
+            self.headers.set_first("Via", f"{text};received={host}")
+            return
         via = self.via.with_source(host, port)
         if via is not self.via:
-            text = self.headers.get("Via") or ""
             rest = split_list(text)[1:] if "," in text else []
             self.headers.set_first("Via", ", ".join([str(via), *rest]))
 
@@ -271,6 +281,7 @@ class Response(Message):
     def __init__(self, status: int, reason: str = "", headers: Headers | None = None, body: bytes = b"") -> None:
         self.status = status
         self.reason = reason
+        self._hop = None
         self.headers = headers if headers is not None else Headers()
         self.body = body
 
@@ -291,22 +302,9 @@ class Response(Message):
         `Headers.add` refuses."""
         if not 100 <= status <= 699:
             raise LocalSipError(f"status {status} is out of range")
-        echoed = _ECHOED
-        if 100 < status < 300 and request.method in _FORMS_DIALOG:
-            echoed = _ECHOED_WITH_ROUTE
-        elif status == 100:
-            echoed = _ECHOED_WITH_TIMESTAMP
-        keys: list[str] = []
-        values: list[str] = []
-        for key, value in request.headers.items():
-            # Of From, To, Call-ID and CSeq the first alone: a request with two is being refused.
-            if key in echoed and (key not in keys or key in _REPEATABLE):
-                keys.append(key)
-                values.append(value)
-        if to_tag is not None and status != 100 and "To" in keys:
-            at = keys.index("To")
-            if _may_lack_tag(request):
-                values[at] = f"{values[at]};tag={to_tag}"
+        keys, values = _echo(request, status)
+        if to_tag is not None and status != 100 and "To" in keys and _may_lack_tag(request):
+            values[keys.index("To")] += f";tag={to_tag}"
         fields = Headers.of(keys, values)
         for name, value in headers:
             fields.add(name, value)
@@ -328,6 +326,28 @@ class Response(Message):
     @property
     def start_line(self) -> str:
         return f"SIP/2.0 {self.status} {self.reason}"
+
+
+def _echo(request: Request, status: int) -> tuple[list[str], list[str]]:
+    """Names and values of what a response repeats. Of From, To, Call-ID and CSeq the first alone: a request with two is
+    being refused."""
+    headers = request.headers
+    first = headers.first
+    keys = [key for key in _ECHOED if key in first]
+    values = [first[key] for key in keys]
+    if headers.repeats:
+        vias = headers.get_all("Via")
+        keys[:1] = ["Via"] * len(vias)
+        values[:1] = vias
+    if 100 < status < 300 and "Record-Route" in first and request.method in _FORMS_DIALOG:
+        routes = headers.get_all("Record-Route")
+        at = keys.count("Via")
+        keys[at:at] = ["Record-Route"] * len(routes)
+        values[at:at] = routes
+    elif status == 100 and "Timestamp" in first:
+        keys.append("Timestamp")
+        values.append(first["Timestamp"])
+    return keys, values
 
 
 def _may_lack_tag(request: Request) -> bool:

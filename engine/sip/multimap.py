@@ -19,22 +19,28 @@ class Headers:
     cannot be wrong.
     """
 
-    __slots__ = ("_keys", "_typed", "_values")
+    __slots__ = ("_keys", "_typed", "_values", "first")
 
     def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
         self._keys: list[str] = []
         self._values: list[str] = []
         self._typed: dict[str | tuple[str, int], Any] = {}
+        self.first: dict[str, str] = {}
+        """The first field of each name by its canonical spelling, for look-ups; changed by the methods alone."""
         for name, value in fields:
             self.add(name, value)
 
     @classmethod
     def of(cls, keys: list[str], values: list[str]) -> Headers:
-        """Takes over lists whose names are canonical and whose values are stripped (the parser's way)."""
+        """Takes over lists whose names are canonical and whose values are stripped: the parser's, and what we compose
+        ourselves."""
         headers = cls.__new__(cls)
         headers._keys = keys
         headers._values = values
         headers._typed = {}
+        headers.first = first = dict(zip(keys, values, strict=True))
+        if len(first) != len(keys):
+            first.update(zip(reversed(keys), reversed(values), strict=True))
         return headers
 
     def __eq__(self, other: object) -> bool:
@@ -51,7 +57,12 @@ class Headers:
         return len(self._keys)
 
     def __contains__(self, name: str) -> bool:
-        return (CANONICAL.get(name) or canonical(name)) in self._keys
+        return (CANONICAL.get(name) or canonical(name)) in self.first
+
+    @property
+    def repeats(self) -> bool:
+        """Whether a name is there more than once."""
+        return len(self.first) != len(self._keys)
 
     def items(self) -> Iterator[tuple[str, str]]:
         """Name (canonical spelling) and raw value of every field, in order."""
@@ -59,13 +70,12 @@ class Headers:
 
     def get(self, name: str) -> str | None:
         """The first field's raw value, or None."""
-        key = CANONICAL.get(name) or canonical(name)
-        return self._values[self._keys.index(key)] if key in self._keys else None
+        return self.first.get(CANONICAL.get(name) or canonical(name))
 
     def get_all(self, name: str) -> list[str]:
         """The raw values of every field of the name, in order, lists not taken apart."""
         key = CANONICAL.get(name) or canonical(name)
-        if key not in self._keys:
+        if key not in self.first:
             return []
         return [value for found, value in zip(self._keys, self._values, strict=True) if found == key]
 
@@ -78,28 +88,31 @@ class Headers:
         """Appends a field. Raises LocalSipError for a name that is no token, a line break in the value, and for
         Content-Length."""
         key = _writable(name)
+        value = _one_line(key, value)
         self._keys.append(key)
-        self._values.append(_one_line(key, value))
+        self._values.append(value)
+        self.first.setdefault(key, value)
         self._typed.clear()
 
     def set(self, name: str, value: str) -> None:
         """Replaces the first field of the name and removes the others, or appends it. Raises LocalSipError as `add`."""
         key = _writable(name)
-        if key not in self._keys:
+        if key not in self.first:
             self.add(key, value)
             return
+        self.first[key] = value = _one_line(key, value)
         at = self._keys.index(key)
         rest = [(k, v) for k, v in zip(self._keys[at + 1 :], self._values[at + 1 :], strict=True) if k != key]
         self._keys[at:] = [key, *(k for k, _ in rest)]
-        self._values[at:] = [_one_line(key, value), *(v for _, v in rest)]
+        self._values[at:] = [value, *(v for _, v in rest)]
         self._typed.clear()
 
     def set_first(self, name: str, value: str) -> None:
         """Replaces the first field of the name only (the topmost Via). Raises LocalSipError where there is none."""
         key = _writable(name)
-        if key not in self._keys:
+        if key not in self.first:
             raise LocalSipError(f"no {key} field to replace")
-        self._values[self._keys.index(key)] = _one_line(key, value)
+        self._values[self._keys.index(key)] = self.first[key] = _one_line(key, value)
         self._typed.clear()
 
     def remove(self, name: str) -> None:
@@ -108,6 +121,7 @@ class Headers:
         kept = [(k, v) for k, v in zip(self._keys, self._values, strict=True) if k != key]
         self._keys = [k for k, _ in kept]
         self._values = [v for _, v in kept]
+        self.first.pop(key, None)
         self._typed.clear()
 
     def one(self, key: str, parse: Callable[[str], T]) -> T:
@@ -128,16 +142,21 @@ class Headers:
 
     def one_text(self, key: str) -> str:
         """The raw value of a field that must be there. Raises RemoteSipError."""
-        try:
-            return self._values[self._keys.index(key)]
-        except ValueError:
-            raise refuse(400, f"{key} is missing") from None
+        text = self.first.get(key)
+        if text is None:
+            raise refuse(400, f"{key} is missing")
+        return text
+
+    def written(self) -> str:
+        """The fields as they go out, a line each, without the last line's end."""
+        return "\r\n".join(map(": ".join, zip(self._keys, self._values, strict=True)))
 
     def maybe(self, key: str, parse: Callable[[str], T]) -> T | None:
         """The typed value of a field, or None where there is none. Raises RemoteSipError."""
         typed = self._typed
         if key not in typed:
-            typed[key] = parse(self._values[self._keys.index(key)]) if key in self._keys else None
+            text = self.first.get(key)
+            typed[key] = None if text is None else parse(text)
         value: T | None = typed[key]
         return value
 
@@ -145,6 +164,8 @@ class Headers:
         """The typed elements of every field of the name; `parse` takes one field. Raises RemoteSipError."""
         cached: tuple[T, ...] | None = self._typed.get(key)
         if cached is None:
+            if key not in self.first:
+                return ()
             fields = self.get_all(key)
             cached = parse(fields[0]) if len(fields) == 1 else tuple(item for text in fields for item in parse(text))
             self._typed[key] = cached

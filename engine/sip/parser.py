@@ -25,6 +25,7 @@ _END_OF_HEAD: Final = b"\r\n\r\n"
 _SINGLE: Final = ("Call-ID", "CSeq", "From", "To", "Max-Forwards")
 """Fields of which a second makes the message ambiguous (RFC 3261 7.3.1): which one a look-up takes must not be left to
 chance. Content-Length is another, seen to with the framing."""
+_KNOWN: Final = CANONICAL.get
 _REQUIRED: Final = frozenset({"Via", "From", "To", "Call-ID", "CSeq"})
 
 
@@ -186,44 +187,45 @@ def _read_head(head: bytes) -> tuple[Request | Response, int | None, ParseError 
         # RFC 3261 7 demands UTF-8, yet old gateways send names in Latin-1. Every octet string is valid Latin-1, so that
         # no lone surrogate reaches the layers above.
         text = head.decode("latin-1")
-    lines = text.split("\r\n")
-    start = lines[0]
-    keys: list[str] = []
-    values: list[str] = []
-    message, status = _read_start(start, Headers.of(keys, values))
-    joined = "".join(lines)
-    if "\n" in joined or "\r" in joined:
+    start, *lines = text.split("\r\n")
+    if text.count("\n") != len(lines) or text.count("\r") != len(lines):
         # A bare CR or LF could end a line for the next reader and not for us.
-        return message, None, ParseError("bare CR or LF in the header")
-    if len(lines) > MAX_HEADER_FIELDS + 1:
-        return message, None, ParseError("more header fields than the limit", status_hint=513)
-    del lines[0]
-    problem = ""
-    known = CANONICAL.get
-    try:
-        for line in lines:
-            name, value = line.split(":", 1)
-            keys.append(known(name))  # type: ignore[arg-type]  # None is looked for below
-            values.append(value.strip(" \t"))
-    except ValueError:
-        problem = "a line without a colon"
-    present = set(keys)
-    if problem or None in present:
-        problem = _read_odd_fields(lines, keys, values)
-        present = set(keys)
+        return _unread(start), None, ParseError("bare CR or LF in the header")
+    if len(lines) > MAX_HEADER_FIELDS:
+        return _unread(start), None, ParseError("more header fields than the limit", status_hint=513)
+    keys, values, problem = _read_fields(text, lines)
     length = None
-    if "Content-Length" in present:
+    if "Content-Length" in keys:
         length, fault = _take_length(keys, values)
         problem = problem or fault
-        present.discard("Content-Length")
-    return message, length, _examine(message, status, keys, present, problem)
+    headers = Headers.of(keys, values)
+    message, status = _read_start(start, headers)
+    return message, length, _examine(message, status, headers, problem)
 
 
-def _read_odd_fields(lines: list[str], keys: list[str], values: list[str]) -> str:
-    """Reads the fields again, where one is folded, unknown or no field at all; what is wrong, or nothing."""
+def _unread(start: str) -> Request | Response:
+    return _read_start(start, Headers())[0]
+
+
+def _read_fields(text: str, lines: list[str]) -> tuple[list[str], list[str], str]:
+    """Canonical names, values, and what is wrong, or nothing. `text` is the whole head."""
+    if not lines:
+        return [], [], ""
+    names, colons, values = zip(*[line.partition(": ") for line in lines], strict=True)
+    keys = list(map(_KNOWN, names))
+    if None in keys or "" in colons:
+        # A field is folded, unknown, without a space behind the colon, or no field at all.
+        return _read_odd_fields(lines)
+    if "\t" in text or " \r\n" in text or ":  " in text or text[-1:] == " ":
+        values = tuple([value.strip(" \t") for value in values])
+    return keys, list(values), ""  # type: ignore[return-value]  # None is not among them
+
+
+def _read_odd_fields(lines: list[str]) -> tuple[list[str], list[str], str]:
+    """As `_read_fields`, for everything that is allowed."""
     problem = ""
-    keys.clear()
-    values.clear()
+    keys: list[str] = []
+    values: list[str] = []
     for line in _unfold(lines):
         name, colon, value = line.partition(":")
         key = _canonical(name) if colon else None
@@ -232,7 +234,7 @@ def _read_odd_fields(lines: list[str], keys: list[str], values: list[str]) -> st
             continue
         keys.append(key)
         values.append(value.strip(" \t"))
-    return problem
+    return keys, values, problem
 
 
 def _unfold(lines: list[str]) -> list[str]:
@@ -256,7 +258,8 @@ def _canonical(name: str) -> str | None:
 
 def _take_length(keys: list[str], values: list[str]) -> tuple[int | None, str]:
     """Takes Content-Length off the fields: its value, or what is wrong with it."""
-    at = keys.index("Content-Length")
+    # The last, where most put it.
+    at = -1 if keys[-1] == "Content-Length" else keys.index("Content-Length")
     digits = values[at]
     del keys[at], values[at]
     if "Content-Length" in keys:
@@ -269,16 +272,15 @@ def _take_length(keys: list[str], values: list[str]) -> tuple[int | None, str]:
     return None, f"not a Content-Length: {digits[:80]!r}"
 
 
-def _examine(
-    message: Request | Response, status: int, keys: list[str], present: set[str], problem: str
-) -> ParseError | None:
+def _examine(message: Request | Response, status: int, headers: Headers, problem: str) -> ParseError | None:
     """What makes the message unusable before any value is asked for (RFC 3261 8.1.1, 8.2, 18.1)."""
+    present = headers.first.keys()
     if not present >= _REQUIRED:
         return ParseError(f"missing: {', '.join(sorted(_REQUIRED - present))}", status_hint=status or 400)
     if status:
         return _error("start line cannot be used", message, status)
-    if len(present) != len(keys):
-        problem = next((f"{key} is there more than once" for key in _SINGLE if keys.count(key) > 1), problem)
+    if headers.repeats:
+        problem = next((f"{key} is there more than once" for key in _SINGLE if len(headers.get_all(key)) > 1), problem)
     if problem:
         return _error(problem, message)
     try:

@@ -55,7 +55,7 @@ class Reception:
     def _request(self, request: Request, flow: Flow, now: float) -> None:
         stack = self._stack
         method = request.method
-        key = server_key(request, request.via)
+        key = server_key(request)
         if stack.transactions.absorb(request, key, now):
             return
         if method == "CANCEL":
@@ -91,7 +91,7 @@ class Reception:
 
     def _cancel(self, request: Request, flow: Flow, now: float) -> None:
         """RFC 3261 9.2. Answered without a transaction: a repeated CANCEL finds the INVITE still there."""
-        transaction = self._stack.transactions.cancel(server_key(request, request.via))
+        transaction = self._stack.transactions.cancel(server_key(request))
         if transaction is None:
             raise refuse(481, "no INVITE to cancel")
         self._stack.reply(request, flow, 200, to_tag=transaction.to_tag)

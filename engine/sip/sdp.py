@@ -7,10 +7,10 @@ calls of one phone, so the rest of a section is remembered by its text, and read
 from __future__ import annotations
 
 from enum import StrEnum
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 from engine.sip.limits import MAX_SDP_BYTES, MAX_SDP_FORMATS, MAX_SDP_MEDIA
+from engine.sip.memory import remember
 from engine.sip.names import refuse
 
 _REMEMBERED: Final = 256
@@ -183,7 +183,7 @@ def parse_sdp(data: bytes) -> SessionDescription:
     origin, feed, rest = after.partition("\n")
     if "\no=" in feed + rest:
         raise refuse(400, "session description needs one o= line")
-    section = _section(before + feed + rest)
+    section = _read_section(before + feed + rest)
     return SessionDescription(
         _read_origin(origin),
         section.name,
@@ -204,7 +204,7 @@ def _read_media(text: str) -> MediaDescription:
         raise refuse(400, f"malformed media port: {line[:80]!r}")
     if count and not (count.isascii() and count.isdigit() and len(count) <= 3):
         raise refuse(400, f"malformed media port: {line[:80]!r}")
-    section = _section(feed + rest)
+    section = _read_section(feed + rest)
     return MediaDescription(
         words[0], int(port), int(count or "1"), words[2], tuple(words[3:]), section.connection, section.attributes
     )
@@ -226,13 +226,9 @@ class _Section(NamedTuple):
     attributes: Attributes
 
 
-def _section(text: str) -> _Section:
-    """Lines of one section, each with the line feed before it."""
-    return _remember_section(text) if len(text) <= _REMEMBERED_LENGTH else _read_section(text)
-
-
+@remember(_REMEMBERED, _REMEMBERED_LENGTH)
 def _read_section(text: str) -> _Section:
-    # Of a letter that may be there once the first counts.
+    """Lines of one section, each with the line feed before it. Of a letter that may be there once the first counts."""
     values: dict[str, list[str]] = {}
     for line in text.split("\n")[1:]:
         letter, equals, value = line.partition("=")
@@ -246,9 +242,6 @@ def _read_section(text: str) -> _Section:
         times=tuple(values.get("t", ("0 0",))),
         attributes=tuple(_read_attribute(each) for each in values.get("a", ())),
     )
-
-
-_remember_section: Final = lru_cache(maxsize=_REMEMBERED)(_read_section)
 
 
 def _read_connection(text: str) -> Connection:

@@ -102,7 +102,7 @@ class Stack:
     def admit(self, request: Request, flow: Flow, user: ServerUser | None) -> ServerTransaction:
         """A server transaction for a request that is being served. Raises RemoteSipError (503, 482) as
         `Transactions.server` does."""
-        transaction = self.transactions.server(request, server_key(request, request.via), reply_flow(request, flow))
+        transaction = self.transactions.server(request, server_key(request), reply_flow(request, flow))
         transaction.user = user
         return transaction
 
@@ -146,8 +146,8 @@ def reply_flow(request: Request, flow: Flow) -> Flow:
     nobody may make us send to a third party."""
     if flow.transport is not Transport.UDP:
         return flow
-    via = request.via
-    if "rport" in via.params:
+    sent = request.hop.sent
+    if sent.asks_rport:
         return flow
-    port = _DEFAULT_PORT if via.port is None else via.port
+    port = _DEFAULT_PORT if sent.port is None else sent.port
     return flow if port == flow.remote.port else flow._replace(remote=Address(flow.remote.host, port))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from engine.sip.errors import LocalSipError
 from engine.sip.flow import Flow
 from engine.sip.fsm import INVITE_CLIENT, INVITE_SERVER, NON_INVITE_CLIENT, NON_INVITE_SERVER, Input, Machine, State
-from engine.sip.headers import Via
+from engine.sip.headers import MAGIC_COOKIE
 from engine.sip.message import Headers, Request, Response
 
 if TYPE_CHECKING:
@@ -364,14 +364,14 @@ def derive(request: Request, method: str, number: int, to: str) -> Request:
     return Request(method, request.request_uri, Headers(fields))
 
 
-def server_key(request: Request, via: Via) -> ServerKey:
+def server_key(request: Request) -> ServerKey:
     """What finds the transaction of a request again (RFC 3261 17.2.3); of its INVITE for ACK and CANCEL. Raises
     RemoteSipError where the fields it is made of are malformed."""
     method = "INVITE" if request.method in ("ACK", "CANCEL") else request.method
-    branch = via.branch
-    if branch is not None and via.has_magic_cookie:
-        return branch, via.sent_by, method
+    branch, sent = request.hop
+    if branch.startswith(MAGIC_COOKIE) and branch != MAGIC_COOKIE:
+        return branch, sent.text, method
     # RFC 2543 peers: the same Request-URI, From tag, Call-ID, CSeq number and top Via. To tags are left out, since the
     # ACK has the one of our response, which nobody but the transaction knows.
     cseq = str(request.cseq.number)
-    return request.request_uri, request.from_tag or "", request.call_id, cseq, str(via), method
+    return request.request_uri, request.from_tag or "", request.call_id, cseq, str(request.via), method

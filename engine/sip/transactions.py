@@ -113,9 +113,9 @@ class Transactions:
     def receive_response(self, response: Response, now: float) -> None:
         """Hand a response to the request it answers; one that is not ours is dropped. Raises RemoteSipError where it is
         malformed."""
-        via = response.via
-        transaction = self.clients.get((via.branch or "", response.cseq.method))
-        if transaction is None or via.sent_by != transaction.sent_by or not _single(response):
+        branch, sent = response.hop
+        transaction = self.clients.get((branch, response.cseq.method))
+        if transaction is None or sent.text != transaction.sent_by or not _single(response):
             # RFC 3261 8.1.3.3, 18.1.2: sent-by must be what we wrote, and no second Via may be under it.
             self.dropped += 1
             return
@@ -133,5 +133,6 @@ class Transactions:
 
 
 def _single(response: Response) -> bool:
-    fields = response.headers.get_all("Via")
-    return len(fields) == 1 and ("," not in fields[0] or len(response.vias) == 1)
+    """Whether there is one Via."""
+    headers = response.headers
+    return not (headers.repeats or "," in headers.first["Via"]) or len(response.vias) == 1

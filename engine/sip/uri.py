@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote
 from engine.sip.errors import LocalSipError
 from engine.sip.grammar import ABSOLUTE_URI, EXTRA_COLON, HOSTNAME, IPV4, SIP_URI
 from engine.sip.limits import MAX_HOST_LENGTH
+from engine.sip.memory import remember
 from engine.sip.names import refuse
 
 _USER_SAFE: Final = "!~*'()&=+$,;?/"
@@ -127,6 +128,7 @@ def parse_uri(text: str) -> SipUri:
     return uri
 
 
+@remember(1024, 128)
 def parse_any_uri(text: str) -> SipUri:
     """A URI of From, To, Contact or Route, where any scheme may stand. Raises RemoteSipError(400)."""
     match = SIP_URI.fullmatch(text)

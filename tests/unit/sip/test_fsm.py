@@ -156,4 +156,4 @@ def make_transaction(layer: Transactions, name: str) -> ClientTransaction | Serv
         client = layer.client(request, FLOW, Silent())
         client.start(0.0)
         return client
-    return layer.server(request, server_key(request, request.via), FLOW)
+    return layer.server(request, server_key(request), FLOW)
