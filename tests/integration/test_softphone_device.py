@@ -17,7 +17,7 @@ require("pjsua2", "pulseaudio", "portaudio")
 
 A_HZ, B_HZ = 1004.0, 440.0
 DBFS = -15.0
-TALK_S = 10.0
+TALK_S = 7.0
 
 
 def start_device_phone(procs: Processes, ports: PortPool, pulse: Pulse, name: str, rate: str, *more: str) -> Phone:

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.audio]
 
 CALLER_HZ, AGENT_HZ = 1004.0, 440.0
 AGENT_DBFS = -15.0
-TALK_S = 8.0
+TALK_S = 6.0
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def one_call(asterisk: Asterisk, pulse: Pulse, agent: Phone) -> list[str]:
     call.hang_up()
     agent.wait_for("ended")
     said = call.said()
-    caller_dbfs = tone_dbfs(said.between(said.seconds - 5, said.seconds - 1), CALLER_HZ)
+    caller_dbfs = tone_dbfs(said.between(said.seconds - 4, said.seconds - 1), CALLER_HZ)
     return [
         *faults_of(at_agent.stop(), CALLER_HZ, caller_dbfs, AGENT_HZ),
         *faults_of(call.heard(), AGENT_HZ, AGENT_DBFS, CALLER_HZ),

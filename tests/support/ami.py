@@ -73,7 +73,7 @@ class Ami:
         *,
         action_id: str | None = None,
         variables: Mapping[str, str] | None = None,
-        timeout: float = 10.0,
+        timeout: float = 20.0,
     ) -> AmiEvent:
         """Perform `action` and return its answer; later events carry `action_id` too.
 
@@ -101,7 +101,7 @@ class Ami:
         """What Asterisk's command line prints for `line`."""
         return self.act("Command", {"Command": line}).fields.get("Output", "")
 
-    def wait_for(self, name: str, *, timeout: float = 10.0, since: int = 0, **fields: str) -> AmiEvent:
+    def wait_for(self, name: str, *, timeout: float = 20.0, since: int = 0, **fields: str) -> AmiEvent:
         """The first event `name` whose fields have these values, among those from index `since` of `events` on.
 
         Raises `WaitedInVain` with the last events' names after `timeout` seconds.

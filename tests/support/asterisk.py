@@ -73,7 +73,7 @@ class PlacedCall:
     """Without ending; `-heard.wav` is what came from the far end, `-said.wav` what went there, from the answer on."""
     first_event: int
 
-    def wait_answered(self, *, timeout: float = 10.0) -> AmiEvent:
+    def wait_answered(self, *, timeout: float = 20.0) -> AmiEvent:
         """The event of success. Raises `AmiError` with the reason when refused, `WaitedInVain` when late."""
         event = self.asterisk.ami.wait_for(
             "OriginateResponse", timeout=timeout, since=self.first_event, ActionID=self.channel_id
@@ -82,11 +82,11 @@ class PlacedCall:
             raise AmiError(f"call was not answered, reason {event.fields.get('Reason')}")
         return event
 
-    def wait_ended(self, *, timeout: float = 10.0) -> AmiEvent:
+    def wait_ended(self, *, timeout: float = 20.0) -> AmiEvent:
         """The channel's Hangup event, with `Cause` (Q.850) and `at`."""
         return self.asterisk.ami.wait_for("Hangup", timeout=timeout, since=self.first_event, Uniqueid=self.channel_id)
 
-    def hang_up(self, *, timeout: float = 10.0) -> AmiEvent:
+    def hang_up(self, *, timeout: float = 20.0) -> AmiEvent:
         """End it from Asterisk's side and wait until it has ended."""
         with contextlib.suppress(AmiError):  # it may have ended by itself in this moment
             self.asterisk.ami.act("Hangup", {"Channel": self.channel_name(), "Cause": "16"})
@@ -251,7 +251,7 @@ class Asterisk:
         lines = self.ami.command("core show channels concise").splitlines()
         return [line.split("!", 1)[0] for line in lines if "!" in line]
 
-    def wait_for_trunk(self, *, up: bool = True, timeout: float = 10.0) -> None:
+    def wait_for_trunk(self, *, up: bool = True, timeout: float = 20.0) -> None:
         """Return once Asterisk has found that the engine answers its OPTIONS, or with `up=False` that it does not."""
         self.ami.act("PJSIPQualify", {"Endpoint": "hearthline"})  # at once, not at the next round of 15 s
         wanted = " Avail " if up else " Unavail "

@@ -110,7 +110,7 @@ class Engine:
         found: dict[str, Any] = self.api.get(f"/api/v1/agents/{name}")
         return found
 
-    def wait_for_state(self, agent: str, state: str, *, timeout: float = 10.0) -> None:
+    def wait_for_state(self, agent: str, state: str, *, timeout: float = 20.0) -> None:
         """Return once the agent is in this state."""
         wait_until(lambda: self.agent(agent)["state"] == state, timeout=timeout, what=f"{agent} to be {state}")
 
@@ -126,7 +126,7 @@ class Engine:
                 return found
             after = int(page["next"])
 
-    def wait_for_cdrs(self, count: int, *, timeout: float = 10.0) -> Sequence[dict[str, Any]]:
+    def wait_for_cdrs(self, count: int, *, timeout: float = 20.0) -> Sequence[dict[str, Any]]:
         """CDRs, last first, once there are as many."""
         wait_until(lambda: len(self.api.get("/api/v1/cdrs")["items"]) >= count, timeout=timeout, what=f"{count} CDRs")
         found: Sequence[dict[str, Any]] = self.api.get("/api/v1/cdrs")["items"]

@@ -88,7 +88,7 @@ class LiveCentre:
         self.hear_each_other(caller, agent)
         return talk, agent.talks[(set(agent.talks) - before).pop()]
 
-    def hear_each_other(self, one: PlainPhone, other: PlainPhone, *, timeout: float = 5.0) -> None:
+    def hear_each_other(self, one: PlainPhone, other: PlainPhone, *, timeout: float = 10.0) -> None:
         """Return once each hears five packets of the other from now on."""
         counted = [(end.voice, peer.voice.mark) for end, peer in ((one, other), (other, one))]
         before = [len(voice.heard[mark]) for voice, mark in counted]
@@ -108,11 +108,11 @@ class LiveCentre:
             wait_until(lambda: len(phone.voice.heard[0xF1]) > 5, timeout=5, what="an echo")
             assert talk.hang_up().status == 200
 
-    def no_legs(self, *, timeout: float = 5.0) -> None:
+    def no_legs(self, *, timeout: float = 10.0) -> None:
         """Return once the media process has no leg left."""
         self.until(lambda: self.engine.api.get("/api/v1/media")["legs"] == 0, "the end of all legs", timeout=timeout)
 
-    def at_rest(self, *, timeout: float = 5.0) -> None:
+    def at_rest(self, *, timeout: float = 10.0) -> None:
         """Return once no leg is left and the log is on the disk, so that it can be counted."""
         self.no_legs(timeout=timeout)
         self.until(lambda: self.metric("hearthline_calls_active") == 0, "the end of all calls", timeout=timeout)
@@ -149,7 +149,7 @@ class LiveCentre:
         wait_until(written, timeout=5, what=f"the CDR of {talk.call_id}")
         return found[0]
 
-    def until(self, condition: Callable[[], bool], what: str, *, timeout: float = 5.0) -> None:
+    def until(self, condition: Callable[[], bool], what: str, *, timeout: float = 10.0) -> None:
         wait_until(condition, timeout=timeout, what=what)
 
     def close(self) -> None:

@@ -47,7 +47,7 @@ class Control:
             self.socket.sendall(data)
 
     def wait(
-        self, kind: type[Event], *, timeout: float = 5.0, where: Callable[[Event], bool] = lambda _: True
+        self, kind: type[Event], *, timeout: float = 10.0, where: Callable[[Event], bool] = lambda _: True
     ) -> Event:
         """The first event of this kind that fits; raises `NoSuchEvent` with what came instead."""
         deadline = time.monotonic() + timeout

@@ -163,7 +163,7 @@ class PlainPhone:
         self._invite(talk)
         return talk
 
-    def talk(self, index: int = -1, *, timeout: float = 5.0) -> Talk:
+    def talk(self, index: int = -1, *, timeout: float = 10.0) -> Talk:
         """The latest call that came in, once it is there."""
 
         def coming() -> list[Talk]:
@@ -184,7 +184,7 @@ class PlainPhone:
         fields = [("From", f"<{self.address_of_record}>;tag={tag}"), ("To", f"<{uri}>")]
         return self.ask("OPTIONS", uri, [*fields, ("Call-ID", token("o")), ("CSeq", "1 OPTIONS")])
 
-    def ask(self, method: str, uri: str, fields: Sequence[Field], body: bytes = b"", *, timeout: float = 5.0) -> Heard:
+    def ask(self, method: str, uri: str, fields: Sequence[Field], body: bytes = b"", *, timeout: float = 10.0) -> Heard:
         """Send a request, again if need be, and return its final response."""
         branch = token("z9hG4bK")
         data = self._request(method, uri, branch, fields, body)

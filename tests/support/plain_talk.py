@@ -38,7 +38,7 @@ class Talk:
         """The last response to our INVITE; 0 before any."""
         return self.responses[-1].status if self.responses else 0
 
-    def wait(self, status: int, *, timeout: float = 5.0) -> Heard:
+    def wait(self, status: int, *, timeout: float = 10.0) -> Heard:
         """Return the response with this status."""
 
         def came() -> bool:
@@ -47,7 +47,7 @@ class Talk:
         wait_until(came, timeout=timeout, what=f"{status}; came {[each.start for each in self.responses]}")
         return next(each for each in self.responses if each.status == status)
 
-    def wait_bye(self, *, timeout: float = 5.0) -> Heard:
+    def wait_bye(self, *, timeout: float = 10.0) -> Heard:
         """Return the other side's BYE."""
         wait_until(lambda: self.bye is not None, timeout=timeout, what=f"a BYE to {self._phone.user}")
         assert self.bye is not None

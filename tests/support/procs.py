@@ -76,7 +76,7 @@ class Process:
         """The last lines, for the message of a failure."""
         return "\n".join(self.lines()[-count:])
 
-    def wait_for_line(self, pattern: str, *, timeout: float = 10.0) -> re.Match[str]:
+    def wait_for_line(self, pattern: str, *, timeout: float = 20.0) -> re.Match[str]:
         """The first printed line in which the regular expression `pattern` is found.
 
         Raises `WaitedInVain` with the last output after `timeout` seconds, or as soon as the program has ended without

@@ -29,7 +29,7 @@ class Phone:
         said = [json.loads(line) for line in whole.splitlines()]
         return [event for event in said if name is None or event["event"] == name]
 
-    def wait_for(self, name: str, *, timeout: float = 10.0, count: int = 1) -> dict[str, Any]:
+    def wait_for(self, name: str, *, timeout: float = 20.0, count: int = 1) -> dict[str, Any]:
         """Return the `count`th event of that name, waiting for it."""
         with contextlib.suppress(WaitedInVain):
             wait_until(lambda: len(self.events(name)) >= count or not self.process.running, timeout=timeout, what=name)
