@@ -346,6 +346,7 @@ def test_spawned_it_lives_in_a_session_of_its_own(ports: PortPool, tmp_path: Pat
     assert process.wait(timeout=10) == 0
 
 
+@pytest.mark.timing(stall_ms=100)
 def test_stats_come_every_second(plane: Plane) -> None:
     control = plane.control()
     events = control.collect(3.3)

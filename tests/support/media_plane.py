@@ -12,7 +12,18 @@ from pathlib import Path
 from typing import TypeVar
 
 from engine.media.client import MediaConnection, attach
-from engine.media.commands import Codec, Command, Direction, LegOpened, MediaEvent, OpenLeg, SetRemote, Welcome
+from engine.media.commands import (
+    Codec,
+    Command,
+    Direction,
+    LegOpened,
+    Legs,
+    ListLegs,
+    MediaEvent,
+    OpenLeg,
+    SetRemote,
+    Welcome,
+)
 from engine.media.options import PlaneOptions
 from tests.support.procs import Process, Processes, wait_until
 
@@ -40,6 +51,11 @@ class Control:
         for command in commands:
             self.connection.send(command)
         self.flush()
+
+    def settle(self) -> None:
+        """Return once every command so far has been carried out."""
+        self.send(ListLegs())
+        self.wait(Legs)
 
     def flush(self) -> None:
         data = self.connection.data_to_send()
@@ -201,6 +217,16 @@ class FarEnd:
                     payload=data[HEADER.size :],
                 )
             )
+
+    def hear_until(self, enough: Callable[[list[Packet]], bool], *, timeout: float = 5.0) -> list[Packet]:
+        """What comes until it is enough, or the time is over: the test says what was missing."""
+        packets: list[Packet] = []
+        deadline = time.monotonic() + timeout
+        while True:
+            packets += self.hear()
+            if enough(packets) or time.monotonic() > deadline:
+                return packets
+            time.sleep(0.01)
 
     def remote(self, leg: str, **changes: object) -> SetRemote:
         """What control says of this end."""
