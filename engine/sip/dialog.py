@@ -144,29 +144,25 @@ class Dialogs:
         if number is None:
             dialog.local_sequence = number = dialog.local_sequence + 1
         local = self._identity.of(dialog.flow)
-        keys = ["Via", "Max-Forwards", "From", "To", "Call-ID", "CSeq"]
-        values = [
-            local.via + self._ids.token(),
-            "70",
-            dialog.local_party,
-            dialog.remote_party,
-            dialog.call_id,
-            f"{number} {method}",
-        ]
-        uri = dialog.remote_target
-        if dialog.routes:
-            uri, routes = _follow(dialog.routes, uri)
-            keys += ["Route"] * len(routes)
-            values += routes
+        fields = {
+            "Via": local.via + self._ids.token(),
+            "Max-Forwards": "70",
+            "From": dialog.local_party,
+            "To": dialog.remote_party,
+            "Call-ID": dialog.call_id,
+            "CSeq": f"{number} {method}",
+        }
         if method == "INVITE":
-            keys.append("Contact")
-            values.append(local.contact)
-        fields = Headers.of(keys, values)
-        for name, value in headers:
-            fields.add(name, value)
+            fields["Contact"] = local.contact
         if body:
-            fields.add("Content-Type", "application/sdp")
-        return Request(method, uri, fields, body)
+            fields["Content-Type"] = "application/sdp"
+        request = Request(method, dialog.remote_target, Headers.of(fields), body)
+        if dialog.routes:
+            request.request_uri, routes = _follow(dialog.routes, dialog.remote_target)
+            request.headers.extend([("Route", route) for route in routes])
+        if headers:
+            request.headers.extend(headers)
+        return request
 
     def flow_for(self, dialog: Dialog) -> Flow:
         """Where a request goes now: a connection that is gone is replaced by one made on demand, where the dialog began

@@ -229,6 +229,7 @@ def parse_via_list(text: str) -> tuple[Via, ...]:
     return tuple(parse_via(element) for element in split_list(text))
 
 
+@remember(1024, 24)
 def parse_cseq(text: str) -> CSeq:
     """Raises RemoteSipError(400), also for a number of 2**31 or more (RFC 3261 8.1.1.5)."""
     digits, _, method = text.partition(" ")

@@ -71,7 +71,9 @@ class Message:
 
     @property
     def cseq(self) -> CSeq:
-        return self.headers.one("CSeq", parse_cseq)
+        # Each message is asked several times.
+        cseq: CSeq | None = self.headers.typed.get("CSeq")
+        return self.headers.one("CSeq", parse_cseq) if cseq is None else cseq
 
     @property
     def via(self) -> Via:
@@ -100,21 +102,12 @@ class Message:
     @property
     def from_tag(self) -> str | None:
         """The tag of From without parsing the address, for look-ups."""
-        return self._tag("From")
+        return _tag_of(self, "From")
 
     @property
     def to_tag(self) -> str | None:
         """The tag of To without parsing the address, for look-ups."""
-        return self._tag("To")
-
-    def _tag(self, key: str) -> str | None:
-        text = self.headers.one_text(key)
-        if text[-1:] == ">":
-            return None
-        _, found, tag = text.rpartition(">;tag=")
-        if found and tag.isprintable() and ";" not in tag and " " not in tag and '"' not in tag and ">" not in tag:
-            return tag
-        return self.headers.one(key, parse_name_addr).tag
+        return _tag_of(self, "To")
 
     @property
     def contact_star(self) -> bool:
@@ -185,6 +178,22 @@ class Message:
         """Parses everything that this class knows by name. Raises RemoteSipError for the first that is malformed."""
         for name in _CHECKED:
             getattr(self, name)
+
+
+def _tag_of(message: Message, key: str) -> str | None:
+    text = message.headers.first.get(key)
+    if text is None:
+        raise refuse(400, f"{key} is missing")
+    if text[-1:] == ">":
+        return None
+    _, found, tag = text.rpartition(">;tag=")
+    if found and (tag.isalnum() or _is_plain(tag)):
+        return tag
+    return message.headers.one(key, parse_name_addr).tag
+
+
+def _is_plain(tag: str) -> bool:
+    return tag.isprintable() and not any(char in tag for char in '; ">')
 
 
 _CHECKED: Final = (
@@ -259,7 +268,7 @@ class Request(Message):
         """Writes `received` and `rport` into the topmost Via, from which every response is copied (RFC 3261 18.2.1,
         RFC 3581 4). Raises RemoteSipError where the Via is malformed."""
         sent = self.hop.sent
-        text = self.headers.one_text("Via")
+        text = self.headers.first["Via"]
         if sent.untouched:
             if sent.asks_rport:
                 text = text.replace(";rport", f";rport={port}", 1)
@@ -302,14 +311,12 @@ class Response(Message):
         `Headers.add` refuses."""
         if not 100 <= status <= 699:
             raise LocalSipError(f"status {status} is out of range")
-        keys, values = _echo(request, status)
-        if to_tag is not None and status != 100 and "To" in keys and _may_lack_tag(request):
-            values[keys.index("To")] += f";tag={to_tag}"
-        fields = Headers.of(keys, values)
-        for name, value in headers:
-            fields.add(name, value)
+        fields = _echo(request, status, to_tag)
+        if headers:
+            fields.extend(headers)
         response = cls(status, REASONS.get(status, "Unknown") if reason is None else reason, fields, body)
-        _type_body(response, content_type)
+        if body or content_type is not None:
+            _type_body(response, content_type)
         return response
 
     def __eq__(self, other: object) -> bool:
@@ -328,29 +335,27 @@ class Response(Message):
         return f"SIP/2.0 {self.status} {self.reason}"
 
 
-def _echo(request: Request, status: int) -> tuple[list[str], list[str]]:
-    """Names and values of what a response repeats. Of From, To, Call-ID and CSeq the first alone: a request with two is
-    being refused."""
+def _echo(request: Request, status: int, to_tag: str | None) -> Headers:
+    """What a response repeats. Of From, To, Call-ID and CSeq the first alone: a request with two is being refused."""
     headers = request.headers
     first = headers.first
-    keys = [key for key in _ECHOED if key in first]
-    values = [first[key] for key in keys]
-    if headers.repeats:
-        vias = headers.get_all("Via")
-        keys[:1] = ["Via"] * len(vias)
-        values[:1] = vias
-    if 100 < status < 300 and "Record-Route" in first and request.method in _FORMS_DIALOG:
-        routes = headers.get_all("Record-Route")
-        at = keys.count("Via")
-        keys[at:at] = ["Record-Route"] * len(routes)
-        values[at:at] = routes
-    elif status == 100 and "Timestamp" in first:
-        keys.append("Timestamp")
-        values.append(first["Timestamp"])
-    return keys, values
+    echo = {key: first[key] for key in _ECHOED if key in first}
+    if to_tag is not None and status != 100 and "To" in echo and _may_lack_tag(request):
+        echo["To"] += f";tag={to_tag}"
+    if status == 100 and "Timestamp" in first:
+        echo["Timestamp"] = first["Timestamp"]
+    routed = "Record-Route" in first and 100 < status < 300 and request.method in _FORMS_DIALOG
+    if not routed and not headers.repeats:
+        return Headers.of(echo)
+    fields = [("Via", via) for via in headers.get_all("Via")]
+    if routed:
+        fields += [("Record-Route", route) for route in headers.get_all("Record-Route")]
+    return Headers.of_all([*fields, *(field for field in echo.items() if field[0] != "Via")])
 
 
 def _may_lack_tag(request: Request) -> bool:
+    if request.headers.first["To"][-1:] == ">":
+        return True
     try:
         return request.to_tag is None
     except RemoteSipError:

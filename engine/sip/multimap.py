@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from engine.sip.errors import LocalSipError
@@ -19,34 +19,48 @@ class Headers:
     cannot be wrong.
     """
 
-    __slots__ = ("_keys", "_typed", "_values", "first")
+    __slots__ = ("_fields", "first", "typed")
 
     def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
-        self._keys: list[str] = []
-        self._values: list[str] = []
-        self._typed: dict[str | tuple[str, int], Any] = {}
         self.first: dict[str, str] = {}
         """The first field of each name by its canonical spelling, for look-ups; changed by the methods alone."""
-        for name, value in fields:
-            self.add(name, value)
+        self._fields: list[tuple[str, str]] | None = None
+        """All fields in order, where a name is there more than once. Else None: `first` has them all, in order."""
+        self.typed: dict[str | tuple[str, int], Any] = {}
+        """Values that were parsed, for `Message` to look up."""
+        self.extend(fields)
 
     @classmethod
-    def of(cls, keys: list[str], values: list[str]) -> Headers:
-        """Takes over lists whose names are canonical and whose values are stripped: the parser's, and what we compose
+    def of(cls, first: dict[str, str]) -> Headers:
+        """Takes over fields whose names are canonical and whose values are stripped: the parser's, and what we compose
         ourselves."""
         headers = cls.__new__(cls)
-        headers._keys = keys
-        headers._values = values
-        headers._typed = {}
-        headers.first = first = dict(zip(keys, values, strict=True))
-        if len(first) != len(keys):
-            first.update(zip(reversed(keys), reversed(values), strict=True))
+        headers.first = first
+        headers._fields = None
+        headers.typed = {}
         return headers
+
+    @classmethod
+    def of_all(cls, fields: list[tuple[str, str]]) -> Headers:
+        """As `of`, for names that may repeat."""
+        headers = cls.of({})
+        headers._take(fields)
+        return headers
+
+    def _take(self, fields: list[tuple[str, str]]) -> None:
+        first = dict(fields)
+        if len(first) == len(fields):
+            self._fields = None
+        else:
+            self._fields = fields
+            first.update(reversed(fields))
+        self.first = first
+        self.typed.clear()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Headers):
             return NotImplemented
-        return self._keys == other._keys and self._values == other._values
+        return list(self.items()) == list(other.items())
 
     __hash__ = None  # type: ignore[assignment]  # mutable
 
@@ -54,7 +68,7 @@ class Headers:
         return f"Headers({list(self.items())!r})"
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self.first if self._fields is None else self._fields)
 
     def __contains__(self, name: str) -> bool:
         return (CANONICAL.get(name) or canonical(name)) in self.first
@@ -62,11 +76,11 @@ class Headers:
     @property
     def repeats(self) -> bool:
         """Whether a name is there more than once."""
-        return len(self.first) != len(self._keys)
+        return self._fields is not None
 
-    def items(self) -> Iterator[tuple[str, str]]:
+    def items(self) -> Iterable[tuple[str, str]]:
         """Name (canonical spelling) and raw value of every field, in order."""
-        return zip(self._keys, self._values, strict=True)
+        return self.first.items() if self._fields is None else self._fields
 
     def get(self, name: str) -> str | None:
         """The first field's raw value, or None."""
@@ -77,7 +91,9 @@ class Headers:
         key = CANONICAL.get(name) or canonical(name)
         if key not in self.first:
             return []
-        return [value for found, value in zip(self._keys, self._values, strict=True) if found == key]
+        if self._fields is None:
+            return [self.first[key]]
+        return [value for found, value in self._fields if found == key]
 
     def values(self, name: str) -> list[str]:
         """The elements of every field of the name, comma-separated lists taken apart (RFC 3261 7.3.1); not for fields
@@ -87,58 +103,67 @@ class Headers:
     def add(self, name: str, value: str) -> None:
         """Appends a field. Raises LocalSipError for a name that is no token, a line break in the value, and for
         Content-Length."""
-        key = _writable(name)
-        value = _one_line(key, value)
-        self._keys.append(key)
-        self._values.append(value)
-        self.first.setdefault(key, value)
-        self._typed.clear()
+        self.extend(((name, value),))
+
+    def extend(self, fields: Iterable[tuple[str, str]]) -> None:
+        """Appends fields. Raises LocalSipError as `add`."""
+        first = self.first
+        for name, raw in fields:
+            key, value = _writable(name, raw)
+            if key in first:
+                self._fields = [*self.items(), (key, value)]
+            else:
+                first[key] = value
+                if self._fields is not None:
+                    self._fields.append((key, value))
+        self.typed.clear()
 
     def set(self, name: str, value: str) -> None:
         """Replaces the first field of the name and removes the others, or appends it. Raises LocalSipError as `add`."""
-        key = _writable(name)
-        if key not in self.first:
-            self.add(key, value)
+        key, value = _writable(name, value)
+        if self._fields is None:
+            self.first[key] = value
+            self.typed.clear()
             return
-        self.first[key] = value = _one_line(key, value)
-        at = self._keys.index(key)
-        rest = [(k, v) for k, v in zip(self._keys[at + 1 :], self._values[at + 1 :], strict=True) if k != key]
-        self._keys[at:] = [key, *(k for k, _ in rest)]
-        self._values[at:] = [value, *(v for _, v in rest)]
-        self._typed.clear()
+        fields = [(k, v) for k, v in self._fields if k != key]
+        at = next((n for n, (k, _) in enumerate(self._fields) if k == key), len(fields))
+        fields.insert(at, (key, value))
+        self._take(fields)
 
     def set_first(self, name: str, value: str) -> None:
         """Replaces the first field of the name only (the topmost Via). Raises LocalSipError where there is none."""
-        key = _writable(name)
+        key, value = _writable(name, value)
         if key not in self.first:
             raise LocalSipError(f"no {key} field to replace")
-        self._values[self._keys.index(key)] = self.first[key] = _one_line(key, value)
-        self._typed.clear()
+        if self._fields is not None:
+            at = next(n for n, (found, _) in enumerate(self._fields) if found == key)
+            self._fields[at] = key, value
+        self.first[key] = value
+        self.typed.pop(key, None)
+        self.typed.pop((key, 0), None)
 
     def remove(self, name: str) -> None:
         """Removes every field of the name; none is fine."""
         key = canonical(name)
-        kept = [(k, v) for k, v in zip(self._keys, self._values, strict=True) if k != key]
-        self._keys = [k for k, _ in kept]
-        self._values = [v for _, v in kept]
-        self.first.pop(key, None)
-        self._typed.clear()
+        if self._fields is not None:
+            self._take([field for field in self._fields if field[0] != key])
+        elif self.first.pop(key, None) is not None:
+            self.typed.clear()
 
     def one(self, key: str, parse: Callable[[str], T]) -> T:
         """The typed value of a field that must be there. `key` is canonical. Raises RemoteSipError."""
-        value = self._typed.get(key)
+        value: T | None = self.typed.get(key)
         if value is None:
-            value = self._typed[key] = parse(self.one_text(key))
+            value = self.typed[key] = parse(self.one_text(key))
         return value
 
     def top(self, key: str, parse: Callable[[str], T]) -> T:
         """The typed first element of a field that holds a list and must be there. Raises RemoteSipError."""
-        cached = self._typed.get((key, 0))
-        if cached is None:
+        value: T | None = self.typed.get((key, 0))
+        if value is None:
             text = self.one_text(key)
-            cached = self._typed[key, 0] = parse(split_list(text)[0] if "," in text else text)
-        first: T = cached
-        return first
+            value = self.typed[key, 0] = parse(split_list(text)[0] if "," in text else text)
+        return value
 
     def one_text(self, key: str) -> str:
         """The raw value of a field that must be there. Raises RemoteSipError."""
@@ -149,11 +174,11 @@ class Headers:
 
     def written(self) -> str:
         """The fields as they go out, a line each, without the last line's end."""
-        return "\r\n".join(map(": ".join, zip(self._keys, self._values, strict=True)))
+        return "\r\n".join(map(": ".join, self.items()))
 
     def maybe(self, key: str, parse: Callable[[str], T]) -> T | None:
         """The typed value of a field, or None where there is none. Raises RemoteSipError."""
-        typed = self._typed
+        typed = self.typed
         if key not in typed:
             text = self.first.get(key)
             typed[key] = None if text is None else parse(text)
@@ -162,24 +187,20 @@ class Headers:
 
     def each(self, key: str, parse: Callable[[str], tuple[T, ...]]) -> tuple[T, ...]:
         """The typed elements of every field of the name; `parse` takes one field. Raises RemoteSipError."""
-        cached: tuple[T, ...] | None = self._typed.get(key)
+        cached: tuple[T, ...] | None = self.typed.get(key)
         if cached is None:
             if key not in self.first:
                 return ()
             fields = self.get_all(key)
             cached = parse(fields[0]) if len(fields) == 1 else tuple(item for text in fields for item in parse(text))
-            self._typed[key] = cached
+            self.typed[key] = cached
         return cached
 
 
-def _writable(name: str) -> str:
+def _writable(name: str, value: str) -> tuple[str, str]:
     key = CANONICAL.get(name) or canonical(name)
     if key == "Content-Length":
         raise LocalSipError("Content-Length is written by to_bytes")
-    return key
-
-
-def _one_line(key: str, value: str) -> str:
     if "\n" in value or "\r" in value:
         raise LocalSipError(f"line break in the value of {key}")
-    return value.strip(" \t")
+    return key, value.strip(" \t")

@@ -25,6 +25,7 @@ _END_OF_HEAD: Final = b"\r\n\r\n"
 _SINGLE: Final = ("Call-ID", "CSeq", "From", "To", "Max-Forwards")
 """Fields of which a second makes the message ambiguous (RFC 3261 7.3.1): which one a look-up takes must not be left to
 chance. Content-Length is another, seen to with the framing."""
+_STATUSES: Final = {f"{status} ": status for status in range(100, 700)}
 _KNOWN: Final = CANONICAL.get
 _REQUIRED: Final = frozenset({"Via", "From", "To", "Call-ID", "CSeq"})
 
@@ -60,13 +61,12 @@ def parse_datagram(data: bytes) -> Request | Response | KeepAlive:
         data = data.lstrip(b"\r\n")
         if not data:
             return KeepAlive(ping=True)
-    end = data.find(_END_OF_HEAD, 0, MAX_HEAD_BYTES)
-    if end < 0:
+    head, end, body = data.partition(_END_OF_HEAD)
+    if not end or len(head) + len(end) > MAX_HEAD_BYTES:
         raise _headless(data)
-    message, length, error = _read_head(data[:end])
+    message, length, error = _read_head(head)
     if error is not None:
         raise error
-    body = data[end + 4 :]
     if length is not None:
         if length > len(body):
             raise _error(f"body has {len(body)} octets, Content-Length says {length}", message)
@@ -193,12 +193,11 @@ def _read_head(head: bytes) -> tuple[Request | Response, int | None, ParseError 
         return _unread(start), None, ParseError("bare CR or LF in the header")
     if len(lines) > MAX_HEADER_FIELDS:
         return _unread(start), None, ParseError("more header fields than the limit", status_hint=513)
-    keys, values, problem = _read_fields(text, lines)
+    headers, problem = _read_fields(text, lines)
     length = None
-    if "Content-Length" in keys:
-        length, fault = _take_length(keys, values)
+    if "Content-Length" in headers.first:
+        length, fault = _take_length(headers)
         problem = problem or fault
-    headers = Headers.of(keys, values)
     message, status = _read_start(start, headers)
     return message, length, _examine(message, status, headers, problem)
 
@@ -207,10 +206,10 @@ def _unread(start: str) -> Request | Response:
     return _read_start(start, Headers())[0]
 
 
-def _read_fields(text: str, lines: list[str]) -> tuple[list[str], list[str], str]:
-    """Canonical names, values, and what is wrong, or nothing. `text` is the whole head."""
+def _read_fields(text: str, lines: list[str]) -> tuple[Headers, str]:
+    """The fields, and what is wrong, or nothing. `text` is the whole head."""
     if not lines:
-        return [], [], ""
+        return Headers(), ""
     names, colons, values = zip(*[line.partition(": ") for line in lines], strict=True)
     keys = list(map(_KNOWN, names))
     if None in keys or "" in colons:
@@ -218,23 +217,24 @@ def _read_fields(text: str, lines: list[str]) -> tuple[list[str], list[str], str
         return _read_odd_fields(lines)
     if "\t" in text or " \r\n" in text or ":  " in text or text[-1:] == " ":
         values = tuple([value.strip(" \t") for value in values])
-    return keys, list(values), ""  # type: ignore[return-value]  # None is not among them
+    first: dict[str, str] = dict(zip(keys, values, strict=True))  # type: ignore[arg-type]  # None is not among them
+    if len(first) != len(values):
+        return Headers.of_all(list(zip(keys, values, strict=True))), ""  # type: ignore[arg-type]
+    return Headers.of(first), ""
 
 
-def _read_odd_fields(lines: list[str]) -> tuple[list[str], list[str], str]:
+def _read_odd_fields(lines: list[str]) -> tuple[Headers, str]:
     """As `_read_fields`, for everything that is allowed."""
     problem = ""
-    keys: list[str] = []
-    values: list[str] = []
+    fields: list[tuple[str, str]] = []
     for line in _unfold(lines):
         name, colon, value = line.partition(":")
         key = _canonical(name) if colon else None
         if key is None:
             problem = f"not a header field: {line[:80]!r}"
             continue
-        keys.append(key)
-        values.append(value.strip(" \t"))
-    return keys, values, problem
+        fields.append((key, value.strip(" \t")))
+    return Headers.of_all(fields), problem
 
 
 def _unfold(lines: list[str]) -> list[str]:
@@ -256,16 +256,12 @@ def _canonical(name: str) -> str | None:
     return bare.title() if TOKEN.fullmatch(bare) else None
 
 
-def _take_length(keys: list[str], values: list[str]) -> tuple[int | None, str]:
+def _take_length(headers: Headers) -> tuple[int | None, str]:
     """Takes Content-Length off the fields: its value, or what is wrong with it."""
-    # The last, where most put it.
-    at = -1 if keys[-1] == "Content-Length" else keys.index("Content-Length")
-    digits = values[at]
-    del keys[at], values[at]
-    if "Content-Length" in keys:
-        while "Content-Length" in keys:
-            at = keys.index("Content-Length")
-            del keys[at], values[at]
+    digits = headers.first["Content-Length"]
+    repeated = headers.repeats and len(headers.get_all("Content-Length")) > 1
+    headers.remove("Content-Length")
+    if repeated:
         return None, "Content-Length is there more than once"
     if digits.isascii() and digits.isdigit() and len(digits) <= MAX_CONTENT_LENGTH_DIGITS:
         return int(digits), ""
@@ -295,9 +291,9 @@ def _examine(message: Request | Response, status: int, headers: Headers, problem
 def _read_start(line: str, headers: Headers) -> tuple[Request | Response, int]:
     """The message with its start line read, and the status to refuse it with (0: none)."""
     if line.startswith("SIP/2.0 "):
-        status = line[8:11]
-        if line[11:12] == " " and status.isascii() and status.isdigit() and "100" <= status <= "699":
-            return Response(int(status), line[12:], headers), 0
+        status = _STATUSES.get(line[8:12])
+        if status is not None:
+            return Response(status, line[12:], headers), 0
         return Response(0, "", headers), 400
     parts = line.split(" ")
     if len(parts) == 3 and parts[2] == "SIP/2.0" and parts[1] and "\t" not in parts[1]:

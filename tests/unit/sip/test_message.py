@@ -59,14 +59,14 @@ def test_no_line_break_gets_out(evil: str) -> None:
         lambda: Request.build(evil, "sip:h", FIELDS),
         lambda: Response.build(invite(), 200, reason=evil).to_bytes(),
         lambda: Response.build(invite(), 200, to_tag=evil).to_bytes(),
-        lambda: Headers.of(["Subject"], [evil]) and _raw(evil).to_bytes(),
+        lambda: Headers.of({"Subject": evil}) and _raw(evil).to_bytes(),
     ):
         with pytest.raises(LocalSipError):
             attempt()
 
 
 def _raw(value: str) -> Request:
-    return Request("INVITE", "sip:h", Headers.of(["Subject"], [value]))
+    return Request("INVITE", "sip:h", Headers.of({"Subject": value}))
 
 
 def test_what_cannot_be_utf8_is_our_error() -> None:

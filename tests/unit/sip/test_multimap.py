@@ -98,5 +98,6 @@ def test_missing_fields_are_the_peer_s_fault() -> None:
 
 
 def test_a_line_break_that_came_in_by_of_is_compared_like_any_value() -> None:
-    assert Headers.of(["Via"], ["h1"]) == Headers([("v", "h1")])
-    assert Headers.of(["Via"], ["h1"]) != Headers([("v", "h2")])
+    assert Headers.of({"Via": "h1"}) == Headers([("v", "h1")])
+    assert Headers.of({"Via": "h1"}) != Headers([("v", "h2")])
+    assert Headers.of_all([("Via", "h1"), ("Via", "h2")]) == Headers([("v", "h1"), ("v", "h2")])
