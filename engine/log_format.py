@@ -28,10 +28,13 @@ def pairs(**values: object) -> dict[str, dict[str, object]]:
 
 def plain(value: object) -> object:
     """A value as a reader of logs wants it: of an enum its value, a dataclass in its words, milliseconds at most."""
-    if isinstance(value, Enum):
-        return value.value
+    kind = type(value)
+    if kind is str or kind is int or value is None:
+        return value
     if isinstance(value, float):
         return round(value, 3)
+    if isinstance(value, Enum):
+        return value.value
     return value if isinstance(value, str | int) or not is_dataclass(value) else str(value)
 
 

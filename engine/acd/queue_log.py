@@ -12,7 +12,8 @@ it writes the unique id of the member's channel. What app_queue has no word for:
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from engine.calls.directory import AgentStatus, Directory
 from engine.calls.log import (
@@ -31,6 +32,7 @@ from engine.calls.log import (
 from engine.ids import AgentName, CallId, QueueName
 
 NONE: Final = "NONE"
+_NO_CALL: Final = CallId(NONE)
 
 _EXITS: Final[dict[QueueExit, str | None]] = {
     QueueExit.ABANDONED: "ABANDON",
@@ -67,46 +69,45 @@ class QueueLog:
             self._queues.setdefault(agent, {})[queue] = None
         self._paused = {a.name for a in directory.agents.values() if a.status is not AgentStatus.AVAILABLE}
         self._connected: dict[CallId, CallerConnected] = {}
+        self._on: dict[type[Any], Callable[[Record, CallId, Any], Sequence[str]]] = {
+            CallerQueued: _queued,
+            CallerConnected: self._connect,
+            CallEnded: self._completed,
+            CallerLeft: _left,
+            OfferEnded: _rang,
+            AgentStatusChanged: self._paused_or_not,
+            DirectoryChanged: self._membership,
+            EngineStarted: self._started,
+        }
 
-    def lines(self, record: Record) -> list[str]:
-        """The queue_log lines of this record, without line ends; mostly none."""
-        call, body = record.call or CallId(NONE), record.body
+    def lines(self, records: Sequence[Record]) -> list[str]:
+        """The queue_log lines of these records, without line ends; most are worth none."""
         found: list[str] = []
-        match body:
-            case CallerQueued():
-                found = [_line(record, call, body.queue, NONE, "ENTERQUEUE", "", body.caller, body.position)]
-            case CallerConnected():
-                found = [self._connect(record, call, body)]
-            case CallEnded():
-                found = self._completed(record, call, body)
-            case CallerLeft():
-                found = _left(record, call, body)
-            case OfferEnded():
-                found = _rang(record, call, body)
-            case AgentStatusChanged():
-                found = self._paused_or_not(record, body)
-            case DirectoryChanged():
-                found = self._membership(record, body)
-            case EngineStarted():
-                self._connected.clear()  # what was up when the engine died has no end that anybody saw
-                found = [_line(record, NONE, NONE, NONE, "QUEUESTART", "")]
+        for record in records:
+            tell = self._on.get(type(record.body))
+            if tell is not None:
+                found += tell(record, record.call or _NO_CALL, record.body)
         return found
 
-    def _connect(self, record: Record, call: CallId, connected: CallerConnected) -> str:
+    def _started(self, record: Record, _call: CallId, _body: EngineStarted) -> Sequence[str]:
+        self._connected.clear()  # what was up when the engine died has no end that anybody saw
+        return (_line(record, NONE, NONE, NONE, "QUEUESTART", ""),)
+
+    def _connect(self, record: Record, call: CallId, connected: CallerConnected) -> Sequence[str]:
         self._connected[call] = connected
         data = (int(connected.waited_s), connected.offer, int(connected.rang_s))
-        return _line(record, call, connected.queue, connected.agent, "CONNECT", *data)
+        return (_line(record, call, connected.queue, connected.agent, "CONNECT", *data),)
 
-    def _completed(self, record: Record, call: CallId, ended: CallEnded) -> list[str]:
+    def _completed(self, record: Record, call: CallId, ended: CallEnded) -> Sequence[str]:
         connected = self._connected.pop(call, None)
         if connected is None:
-            return []
+            return ()
         # As in app_queue, whatever was not the member's doing counts as the caller's.
         event = "COMPLETEAGENT" if ended.ended_by == "agent" else "COMPLETECALLER"
         data = (int(connected.waited_s), int(ended.talked_s), connected.position)
-        return [_line(record, call, connected.queue, connected.agent, event, *data)]
+        return (_line(record, call, connected.queue, connected.agent, event, *data),)
 
-    def _paused_or_not(self, record: Record, changed: AgentStatusChanged) -> list[str]:
+    def _paused_or_not(self, record: Record, _call: CallId, changed: AgentStatusChanged) -> Sequence[str]:
         queues = self._queues.get(changed.agent, {})
         pause = changed.status is not AgentStatus.AVAILABLE
         (self._paused.add if pause else self._paused.discard)(changed.agent)
@@ -120,7 +121,7 @@ class QueueLog:
             *(_line(record, NONE, queue, changed.agent, event, reason) for queue in queues),
         ]
 
-    def _membership(self, record: Record, changed: DirectoryChanged) -> list[str]:
+    def _membership(self, record: Record, _call: CallId, changed: DirectoryChanged) -> Sequence[str]:
         match changed.action, changed.kind:
             case "put", "member":
                 queue, agent = _member(changed.name)
@@ -152,19 +153,23 @@ class QueueLog:
         return lines
 
 
-def _rang(record: Record, call: CallId, ended: OfferEnded) -> list[str]:
+def _queued(record: Record, call: CallId, queued: CallerQueued) -> Sequence[str]:
+    return (_line(record, call, queued.queue, NONE, "ENTERQUEUE", "", queued.caller, queued.position),)
+
+
+def _rang(record: Record, call: CallId, ended: OfferEnded) -> Sequence[str]:
     event = _RINGS[ended.outcome]
-    return [] if event is None else [_line(record, call, ended.queue, ended.agent, event, int(ended.rang_s * 1000))]
+    return () if event is None else (_line(record, call, ended.queue, ended.agent, event, int(ended.rang_s * 1000)),)
 
 
-def _left(record: Record, call: CallId, left: CallerLeft) -> list[str]:
+def _left(record: Record, call: CallId, left: CallerLeft) -> Sequence[str]:
     event = _EXITS[left.why]
     if event is None:
-        return []
+        return ()
     data: tuple[object, ...] = (left.position, left.entry_position, int(left.waited_s))
     if event == "WITHDRAW":
         data = (*data, left.why.replace("_", " "))
-    return [_line(record, call, left.queue, NONE, event, *data)]
+    return (_line(record, call, left.queue, NONE, event, *data),)
 
 
 def _member(name: str) -> tuple[QueueName, AgentName]:
@@ -174,5 +179,8 @@ def _member(name: str) -> tuple[QueueName, AgentName]:
 
 
 def _line(record: Record, call: str, queue: str, agent: str, event: str, *data: object) -> str:
-    fields = (int(record.wall), call, queue, agent, event, *data)
-    return "|".join(str(field).translate(_CLEAN) for field in fields)
+    fields = [str(int(record.wall)), call, queue, agent, event, *map(str, data)]
+    line = "|".join(fields)
+    if line.count("|") < len(fields) and "\n" not in line and "\r" not in line:
+        return line
+    return "|".join([field.translate(_CLEAN) for field in fields])

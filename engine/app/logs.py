@@ -43,6 +43,10 @@ _QUIET: Final = {
 """Record types that are worth a line at level debug only: the steps of a call, which its CallEnded sums up, and what
 happens again and again."""
 
+_LEVELS: Final[dict[type[Any], int]] = {
+    **{cls: logging.DEBUG if cls in _QUIET else logging.INFO for cls in get_args(LogBody)},
+    MediaLost: logging.WARNING,
+}
 _NAMES: Final = {cls: tuple(field.name for field in fields(cls)) for cls in get_args(LogBody)}
 
 
@@ -76,33 +80,30 @@ class RecordLogger:
     def recall(self, records: Sequence[Record]) -> None:
         """Know the legs of calls that began in an earlier process."""
         for record in records:
-            self._remember(record)
+            self._remember(type(record.body), record)
 
     def observe(self, records: Sequence[Record]) -> None:
         """Log these records, in order."""
         least = self._logger.getEffectiveLevel()
         found: list[Line] = []
         for record in records:
-            self._remember(record)
-            level = _level(record)
+            kind = type(record.body)
+            self._remember(kind, record)
+            level = _level(kind, record.body)
             if level >= least:
-                found.append(Line(record.wall, level, type(record.body).__name__, self._pairs(record)))
-            if isinstance(record.body, CallEnded) and record.call is not None:
+                found.append(Line(record.wall, level, kind.__name__, self._pairs(record)))
+            if kind is CallEnded and record.call is not None:
                 self._legs.pop(record.call, None)
                 self._peers.pop(record.call, None)
         if found:
-            self._logger.log(max(line.level for line in found), "records", extra=lines(found))
+            self._logger.log(max([line.level for line in found]), "records", extra=lines(found))
 
-    def _remember(self, record: Record) -> None:
+    def _remember(self, kind: type[Any], record: Record) -> None:
         if record.call is None:
             return
-        match record.body:
-            case CallStarted(leg=leg):
-                self._legs[record.call] = leg
-            case CallConnected(leg=leg):
-                self._peers[record.call] = leg
-            case _:
-                pass
+        if kind is CallStarted or kind is CallConnected:
+            assert isinstance(record.body, CallStarted | CallConnected)
+            (self._legs if kind is CallStarted else self._peers)[record.call] = record.body.leg
 
     def _pairs(self, record: Record) -> dict[str, Any]:
         found: dict[str, Any] = {"seq": record.seq}
@@ -117,9 +118,9 @@ class RecordLogger:
         return {key: value for key, value in found.items() if value is not None and value != ""}
 
 
-def _level(record: Record) -> int:
-    body = record.body
-    if isinstance(body, MediaLost) or (isinstance(body, TrunkStateChanged) and not body.up):
-        return logging.WARNING
-    taken = isinstance(body, OfferEnded) and body.outcome is OfferOutcome.ANSWERED
-    return logging.DEBUG if taken or type(body) in _QUIET else logging.INFO
+def _level(kind: type[Any], body: LogBody) -> int:
+    if isinstance(body, OfferEnded):
+        return logging.DEBUG if body.outcome is OfferOutcome.ANSWERED else logging.INFO
+    if isinstance(body, TrunkStateChanged):
+        return logging.INFO if body.up else logging.WARNING
+    return _LEVELS[kind]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -15,42 +15,57 @@ from engine.calls.directory import Directory
 from engine.calls.log import Record
 
 _KEEP: Final = 10_000
+_APPEND: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
 
 class QueueLogFile:
-    """Follows the records. The file is written on the thread given, never on the loop; it is a fold of the event log,
-    so that what a full disk keeps from it is not lost."""
+    """Follows the records. The file is a fold of the event log, so that what a full disk keeps from it is not lost."""
 
-    def __init__(self, path: Path, directory: Directory, thread: ThreadPoolExecutor) -> None:
+    def __init__(self, path: Path, directory: Directory) -> None:
         self._path = path
         self._fold = QueueLog(directory)
-        self._thread = thread
         self._last: deque[str] = deque(maxlen=_KEEP)
+        self._unwritten: deque[str] = deque()
+        """What the loop has noted and the writer's thread has not come to."""
         self._failing = False
 
     def observe(self, records: Sequence[Record]) -> None:
-        """Note the lines that these records are worth."""
-        lines = [line for record in records for line in self._fold.lines(record)]
+        """Note the lines that these records are worth; `write` brings them to the file."""
+        lines = self._fold.lines(records)
         if lines:
             self._last.extend(lines)
-            self._thread.submit(self._append, "".join(f"{line}\n" for line in lines))
+            self._unwritten.append("\n".join([*lines, ""]))
 
     def recall(self, records: Sequence[Record]) -> None:
         """Know calls of an earlier process, whose lines are written already, by what the log has of them."""
-        for record in records:
-            self._fold.lines(record)
+        self._fold.lines(records)
 
     def last(self, limit: int) -> list[str]:
         """The last lines, oldest first."""
         return list(self._last)[-limit:]
 
-    def _append(self, text: str) -> None:
+    def write(self) -> None:
+        """Append to the file what was noted. For the writer's thread, never the loop. The file is opened every time,
+        for who rotates it moves it away."""
+        texts: list[str] = []
+        while self._unwritten:
+            texts.append(self._unwritten.popleft())
+        if not texts:
+            return
         try:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(text)
+            _append(self._path, "".join(texts).encode("utf-8", "replace"))
         except OSError as error:
             if not self._failing:
                 note("queue_log_not_written", level=logging.ERROR, file=str(self._path), reason=str(error.strerror))
             self._failing = True
         else:
             self._failing = False
+
+
+def _append(path: Path, data: bytes) -> None:
+    file = os.open(path, _APPEND, 0o666)
+    try:
+        while data:
+            data = data[os.write(file, data) :]
+    finally:
+        os.close(file)

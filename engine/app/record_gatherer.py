@@ -1,7 +1,8 @@
 """Gathers records for a moment on their way out of the core.
 
 What a call gives rise to comes in bursts, and most of what a record costs its readers (a transaction, a wake-up of a
-thread, a write to a file) they spend once a batch. So the first record of a burst waits for the others.
+thread, a write to a file, code that other work has driven out of the processor's caches) they spend once a batch. So
+the first record of a burst waits for the others.
 """
 
 from __future__ import annotations
@@ -11,8 +12,13 @@ from typing import Final
 
 from engine.calls.log import Record
 
-GATHER_S: Final = 0.02
-"""A tenth of what the writer waits before it commits, and no more than the feed waits for company."""
+GATHER_S: Final = 0.25
+"""Together with the writer, which commits at once what it is handed, this is what `kill -9` may cost: the quarter of a
+second, a commit that is under way and the next one, each a few milliseconds on a disk that works. A second is allowed.
+"""
+
+GATHER_ROWS: Final = 500
+"""So many are handed on at once: a transaction of the writer's holds no more."""
 
 
 class RecordGatherer:
@@ -25,15 +31,24 @@ class RecordGatherer:
         self._keep = keep
         self._later = later
         self._gathered: list[Record] = []
+        self._due = False
+        """Whether the timer runs. It is left to ring when its records went another way: then others go early."""
 
     def gather(self, records: Sequence[Record]) -> None:
         """Take records from the core."""
-        if not self._gathered:
-            self._later(GATHER_S, self.flush)
         self._gathered += records
+        if len(self._gathered) >= GATHER_ROWS:
+            self.flush()
+        elif not self._due:
+            self._due = True
+            self._later(GATHER_S, self._ring)
 
     def flush(self) -> None:
         """Hand on what has been gathered, now."""
         records, self._gathered = self._gathered, []
         if records:
             self._keep(records)
+
+    def _ring(self) -> None:
+        self._due = False
+        self.flush()

@@ -1,4 +1,4 @@
-"""Where records go when they leave the core: to the disk, the metrics, the log, the feed, the terminal.
+"""Where records go when they leave the core: to the metrics, the log, the feed, the terminal, the disk.
 
 The order is that of the log; each reader is told of the same batch, and none of them may change what another sees. One
 that fails keeps nothing from the others, least of all from the disk.
@@ -10,19 +10,18 @@ from collections.abc import Callable, Sequence
 
 from engine.calls.cdr import Cdr, CdrFold
 from engine.calls.log import Record
-from engine.metrics.observers import MetricsObserver
 from engine.store.writer import EventWriter
 
 Reader = Callable[[Sequence[Record]], None]
 
 
 class RecordKeeper:
-    """Folds CDRs and metrics out of the records, hands them to the writer, then tells every reader."""
+    """Folds CDRs out of the records, tells every reader, then hands both to the writer: its thread wakes up at that,
+    and before would only contend with the readers for the interpreter."""
 
     def __init__(
         self,
         writer: EventWriter,
-        metrics: MetricsObserver,
         readers: Sequence[Reader],
         *,
         refuse: Callable[[bool], None],
@@ -30,7 +29,6 @@ class RecordKeeper:
     ) -> None:
         """`refuse` is told whether the log has no room for the records of new calls."""
         self._writer = writer
-        self._metrics = metrics
         self._readers = list(readers)
         self._refuse = refuse
         self._on_defect = on_defect
@@ -45,15 +43,14 @@ class RecordKeeper:
         rows = list(completed)
         for record in records:
             rows += self._fold.apply(record)
-            self._metrics.observe(record)
-        self._writer.append(records, rows)
-        if self._writer.full:
-            self._refuse(True)
         for reader in self._readers:
             try:
                 reader(records)
             except Exception as defect:
                 self._on_defect(defect)
+        self._writer.append(records, rows)
+        if self._writer.full:
+            self._refuse(True)
 
     def room(self) -> None:
         """The writer has got something to the disk: say whether there is room again. On the loop, like `keep`."""

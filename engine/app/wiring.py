@@ -171,7 +171,7 @@ def build_books(state: StateDir, storage: Storage, core: Core, clock: Clock, rea
     observer.seed(storage.directory)
     thread = ThreadPoolExecutor(1, thread_name_prefix="store")
     logger = RecordLogger()
-    queue_log = QueueLogFile(state.log_dir / "queue_log", storage.directory, thread)
+    queue_log = QueueLogFile(state.log_dir / "queue_log", storage.directory)
     statuses = StatusKeeper(storage.directory, storage.directory_store, thread)
     hub = FeedHub(lambda record: feed_json(encode(record)), last_seq=storage.journal.last_seq)
     for reader in (observer, logger, queue_log):
@@ -179,11 +179,11 @@ def build_books(state: StateDir, storage: Storage, core: Core, clock: Clock, rea
     defects = Defects(clock, metrics.defects.inc)
     keeper = RecordKeeper(
         storage.writer,
-        observer,
-        [logger.observe, queue_log.observe, statuses.observe, hub.publish],
+        [observer.observe, logger.observe, queue_log.observe, statuses.observe, hub.publish],
         refuse=core.calls.store_full,
         on_defect=defects.met,
     )
+    storage.writer.beside(queue_log.write)
     storage.writer.when_room(partial(reactor.callFromThread, keeper.room))
     return Books(keeper=keeper, metrics=metrics, defects=defects, queue_log=queue_log, hub=hub, thread=thread)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Final
 
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.log import (
@@ -78,10 +80,46 @@ class _Open:
     ended: tuple[float, CallEnded] | None = None
     qualities: dict[LegId, LegClosed] = field(default_factory=dict)
 
-    def missing(self) -> bool:
-        """Whether a leg that was up has not reported its quality."""
+    def complete(self) -> bool:
+        """Whether the call has ended and every leg that was up has told its quality, or will never."""
+        if self.ended is None:
+            return False
         awaited = (self.started.leg if self.answered is not None else None, self.peer_leg)
-        return any(leg is not None and leg not in self.qualities for leg in awaited)
+        return all(leg is None or leg in self.qualities for leg in awaited) or _unmeasured(self.ended[1])
+
+    # What the records of a call add to it.
+
+    def note_route(self, _wall: float, body: CallRouted) -> None:
+        self.destination = body.destination
+
+    def note_answer(self, wall: float, _body: CallAnswered) -> None:
+        self.answered = wall
+
+    def note_queue(self, _wall: float, body: CallerQueued) -> None:
+        self.queue = body.queue
+
+    def note_agent(self, _wall: float, body: CallerConnected) -> None:
+        self.queue, self.agent = body.queue, body.agent
+
+    def note_peer(self, wall: float, body: CallConnected) -> None:
+        self.connected, self.peer, self.peer_leg = wall, body.peer, body.leg
+
+    def note_quality(self, _wall: float, body: LegClosed) -> None:
+        self.qualities[body.leg] = body
+
+    def note_end(self, wall: float, body: CallEnded) -> None:
+        self.ended = (wall, body)
+
+
+_NOTES: Final[dict[type[Any], Callable[[_Open, float, Any], None]]] = {
+    CallRouted: _Open.note_route,
+    CallAnswered: _Open.note_answer,
+    CallerQueued: _Open.note_queue,
+    CallerConnected: _Open.note_agent,
+    CallConnected: _Open.note_peer,
+    LegClosed: _Open.note_quality,
+    CallEnded: _Open.note_end,
+}
 
 
 class CdrFold:
@@ -96,20 +134,23 @@ class CdrFold:
         """Calls whose row is still to come."""
         return len(self._open)
 
-    def apply(self, record: Record) -> list[Cdr]:
+    def apply(self, record: Record) -> Sequence[Cdr]:
         """The rows that this record completes. Records must come in the order of their `seq`."""
-        body, rows = record.body, list[Cdr]()
-        if record.call is None:
+        rows: Sequence[Cdr] = ()
+        body, call = record.body, record.call
+        note = _NOTES.get(type(body))
+        if call is None:
             if isinstance(body, MediaLost | EngineStopped):
                 rows = [self._row(call, state) for call, state in self._ended()]
             elif isinstance(body, EngineStarted):
                 rows = [self._row(call, state) for call, state in tuple(self._open.items())]
-        elif isinstance(body, CallStarted):
-            self._open[record.call] = _Open(record.wall, body)
-        elif (state := self._open.get(record.call)) is not None:
-            _note(state, record)
-            if state.ended is not None and (_unmeasured(state.ended[1]) or not state.missing()):
-                rows = [self._row(record.call, state)]
+        elif note is None:
+            if isinstance(body, CallStarted):
+                self._open[call] = _Open(record.wall, body)
+        elif (state := self._open.get(call)) is not None:
+            note(state, record.wall, body)
+            if state.complete():
+                rows = (self._row(call, state),)
         self._last_wall = record.wall
         return rows
 
@@ -146,27 +187,6 @@ class CdrFold:
             caller_quality=state.qualities.get(started.leg),
             peer_quality=state.qualities.get(state.peer_leg) if state.peer_leg is not None else None,
         )
-
-
-def _note(state: _Open, record: Record) -> None:
-    """Add what this record tells about its call."""
-    match record.body:
-        case CallRouted(destination=destination):
-            state.destination = destination
-        case CallAnswered():
-            state.answered = record.wall
-        case CallerQueued(queue=queue):
-            state.queue = queue
-        case CallerConnected(queue=queue, agent=agent):
-            state.queue, state.agent = queue, agent
-        case CallConnected(leg=leg, peer=peer):
-            state.connected, state.peer, state.peer_leg = record.wall, peer, leg
-        case LegClosed(leg=leg) as quality:
-            state.qualities[leg] = quality
-        case CallEnded() as ended:
-            state.ended = (record.wall, ended)
-        case _:
-            pass
 
 
 def _unmeasured(ended: CallEnded) -> bool:

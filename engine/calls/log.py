@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from engine.calls.causes import EndCause
 from engine.calls.directory import AgentStatus
@@ -289,9 +289,9 @@ LogBody = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One entry of the log."""
+class Record(NamedTuple):
+    """One entry of the log. A tuple, for a dozen are made for every call and a frozen dataclass takes three times as
+    long to make."""
 
     seq: int
     """Rises by one with every record, over restarts too."""

@@ -1,13 +1,14 @@
 """Keeps the metrics: a fold of the event log, and setters for what is not in it.
 
-`observe` is called for every record, on the loop, so it does one dictionary look-up for records that say nothing to it
-and keeps the children of labelled metrics at hand.
+`observe` sees every record, on the loop, so it does one dictionary look-up for records that say nothing to it and keeps
+the children of labelled metrics at hand; gauges look for themselves when somebody asks for them.
 """
 
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from engine.acd.agent import AgentState
@@ -71,6 +72,8 @@ class MetricsObserver:
             MediaLost: self._media_lost,
             DirectoryChanged: self._directory_changed,
         }
+        metrics.calls_active.set_function(self._directions.__len__)
+        metrics.registrations.set_function(self._reachable.__len__)
         for direction in CallDirection:
             for outcome in Outcome:
                 metrics.calls_total.labels(direction=direction.value, outcome=outcome.value)
@@ -81,35 +84,32 @@ class MetricsObserver:
             self._agents.move(agent.name, AgentState.UNREACHABLE.value)
             self._statuses.move(agent.name, agent.status.value)
         for queue in directory.queues:
-            self._child(self._metrics.queue_waiting, queue).set(0)
+            self._show_queue(queue)
         for trunk in directory.trunks.values():
             self._child(self._metrics.trunk_up, trunk.name).set(trunk.ping_s == 0)
 
     def recall(self, records: Sequence[Record]) -> None:
         """Know calls that began in an earlier process and end in this one. What it has measured of them itself is not
         counted again."""
-        for record in records:
-            if isinstance(record.body, CallStarted):
-                self.observe(record)
+        self.observe([record for record in records if isinstance(record.body, CallStarted)])
 
-    def observe(self, record: Record) -> None:
-        """Note one record."""
-        note = self._on.get(type(record.body))
-        if note is not None:
-            note(record.call, record.body)
+    def observe(self, records: Sequence[Record]) -> None:
+        """Note these records, in order."""
+        for record in records:
+            note = self._on.get(type(record.body))
+            if note is not None:
+                note(record.call, record.body)
 
     # --- calls ---
 
     def _call_started(self, call: CallId | None, body: CallStarted) -> None:
         assert call is not None
         self._directions[call] = body.direction
-        self._metrics.calls_active.set(len(self._directions))
 
     def _call_ended(self, call: CallId | None, body: CallEnded) -> None:
         assert call is not None
         self._out_of_queue(call)
         direction = self._directions.pop(call, UNKNOWN)
-        self._metrics.calls_active.set(len(self._directions))
         self._child(self._metrics.calls_total, str(direction), body.cause.outcome.value).inc()
 
     # --- queues ---
@@ -119,7 +119,7 @@ class MetricsObserver:
         self._out_of_queue(call)
         self._waiting[call] = body.queue
         self._waiting_in[body.queue] += 1
-        self._child(self._metrics.queue_waiting, body.queue).set(self._waiting_in[body.queue])
+        self._show_queue(body.queue)
 
     def _caller_connected(self, call: CallId | None, body: CallerConnected) -> None:
         assert call is not None
@@ -135,7 +135,11 @@ class MetricsObserver:
         queue = self._waiting.pop(call, None)
         if queue is not None:
             self._waiting_in[queue] -= 1
-            self._child(self._metrics.queue_waiting, queue).set(self._waiting_in[queue])
+
+    def _show_queue(self, queue: QueueName) -> None:
+        if (self._metrics.queue_waiting, queue) not in self._children:
+            waiting = self._child(self._metrics.queue_waiting, queue)
+            waiting.set_function(partial(self._waiting_in.__getitem__, queue))
 
     def _offer_ended(self, _call: CallId | None, body: OfferEnded) -> None:
         self._child(self._metrics.ring, body.queue, body.outcome.value).observe(body.rang_s)
@@ -144,7 +148,8 @@ class MetricsObserver:
 
     def _leg_closed(self, _call: CallId | None, body: LegClosed) -> None:
         # Duplicates make the loss of RFC 3550 negative.
-        self._metrics.rtp_lost.inc(max(0, body.lost))
+        if body.lost > 0:
+            self._metrics.rtp_lost.inc(body.lost)
         if body.packets_received:
             self._metrics.rtp_jitter.observe(body.jitter_ms / 1000.0)
 
@@ -156,11 +161,9 @@ class MetricsObserver:
 
     def _agent_reachable(self, _call: CallId | None, body: AgentReachable) -> None:
         self._reachable.add(body.agent)
-        self._metrics.registrations.set(len(self._reachable))
 
     def _agent_unreachable(self, _call: CallId | None, body: AgentUnreachable) -> None:
         self._reachable.discard(body.agent)
-        self._metrics.registrations.set(len(self._reachable))
 
     def _directory_changed(self, _call: CallId | None, body: DirectoryChanged) -> None:
         match body.kind, body.action:
@@ -171,9 +174,8 @@ class MetricsObserver:
                 self._agents.leave(AgentName(body.name))
                 self._statuses.leave(AgentName(body.name))
                 self._reachable.discard(AgentName(body.name))
-                self._metrics.registrations.set(len(self._reachable))
             case "queue", "put":
-                self._child(self._metrics.queue_waiting, body.name)
+                self._show_queue(QueueName(body.name))
             case "queue", "drop":
                 self._forget(body.name, {self._metrics.queue_waiting, self._metrics.queue_wait, self._metrics.ring})
             case "trunk", "put":
@@ -205,7 +207,8 @@ class _Census:
     def __init__(self, gauge: Any, label: str, states: list[str]) -> None:
         self._of: dict[AgentName, str] = {}
         self._count = Tally(dict.fromkeys(states, 0))
-        self._gauges: Mapping[str, Any] = {state: gauge.labels(**{label: state}) for state in states}
+        for state in states:
+            gauge.labels(**{label: state}).set_function(partial(self._count.__getitem__, state))
 
     def enter(self, agent: AgentName, state: str) -> None:
         """Count a newcomer; one who is known stays where they are."""
@@ -215,13 +218,9 @@ class _Census:
     def move(self, agent: AgentName, state: str) -> None:
         self.leave(agent)
         self._of[agent] = state
-        self._add(state, 1)
+        self._count[state] += 1
 
     def leave(self, agent: AgentName) -> None:
         state = self._of.pop(agent, None)
         if state is not None:
-            self._add(state, -1)
-
-    def _add(self, state: str, change: int) -> None:
-        self._count[state] += change
-        self._gauges[state].set(self._count[state])
+            self._count[state] -= 1

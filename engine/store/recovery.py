@@ -14,7 +14,7 @@ looked at.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Engine, func, select
@@ -77,9 +77,9 @@ def recover(engine: Engine, journal: Journal, *, now: float) -> Recovered:
         if not any(isinstance(record.body, CallEnded) for record in records):
             earlier += records
             end = journal.append(_end_of(records, cut.last), now=now, call=call)
-            rows += fold.apply(replace(end, wall=cut.last.wall))
+            rows += fold.apply(end._replace(wall=cut.last.wall))
     # A restart completes whatever still waits for the quality of its legs.
-    rows += fold.apply(replace(cut.last, call=None, body=EngineStarted(version="")))
+    rows += fold.apply(cut.last._replace(call=None, body=EngineStarted(version="")))
     return Recovered(earlier=earlier, cdrs=rows)
 
 
@@ -107,7 +107,7 @@ def cut_off(engine: Engine) -> CutOff:
 
 def _until(last: Record, alive_at: str | None) -> Record:
     longer_s = 0.0 if alive_at is None else max(0.0, float(alive_at) - last.wall)
-    return replace(last, wall=last.wall + longer_s, mono=last.mono + longer_s)
+    return last._replace(wall=last.wall + longer_s, mono=last.mono + longer_s)
 
 
 def _end_of(records: Sequence[Record], last: Record) -> CallEnded:

@@ -1,10 +1,10 @@
 """Takes records off the event loop and brings them to the disk in batches, in order, exactly once.
 
-One daemon thread writes. While something waits it commits at least every `LINGER_S`, so that `kill -9` loses less
-than a second; `close` brings everything to the disk. When the disk is full, locked or broken, records wait in memory
-and the same batch is tried again with growing pauses. Nothing is ever dropped: `full` says that `MAX_PENDING` records
-wait, and whoever admits calls then refuses new ones (503, Reason.STORE_FULL). Live calls go on appending, which adds
-about a dozen records each.
+One daemon thread writes. It commits at once what it is handed, and what came meanwhile in the next transaction; that
+few are needed is the care of who appends. `close` brings everything to the disk. When the disk is full, locked or
+broken, records wait in memory and the same batch is tried again with growing pauses. Nothing is ever dropped: `full`
+says that `MAX_PENDING` records wait, and whoever admits calls then refuses new ones (503, Reason.STORE_FULL). Live
+calls go on appending, which adds about a dozen records each.
 """
 
 from __future__ import annotations
@@ -16,15 +16,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 from typing import Final, NamedTuple
 
 from engine.calls.cdr import Cdr
 from engine.calls.log import Record
 from engine.store.errors import brief, is_passing
 from engine.store.sink import Sink
-
-LINGER_S: Final = 0.2
-"""How long the first record of a batch waits for company."""
 
 BATCH_ROWS: Final = 500
 """Records of one transaction. Encoding and binding hold the GIL for about 10 us a record. Measured beside a loop that
@@ -34,6 +32,9 @@ MAX_PENDING: Final = 100_000
 
 RETRY_FIRST_S: Final = 0.2
 RETRY_MAX_S: Final = 2.0
+
+TOLD_S: Final = 0.5
+"""A record tells for so long that calls live."""
 
 STUCK_S: Final = 5.0
 """A record that waits longer than this makes the writer degraded even without an error (a disk that hangs)."""
@@ -97,14 +98,12 @@ class EventWriter:
         sink: Sink,
         *,
         monotonic: Callable[[], float] = time.monotonic,
-        linger_s: float = LINGER_S,
         retry_s: float = RETRY_FIRST_S,
         batch_rows: int = BATCH_ROWS,
         max_pending: int = MAX_PENDING,
     ) -> None:
         self._sink = sink
         self._monotonic = monotonic
-        self._linger_s = linger_s
         self._retry_s = retry_s
         self._batch_rows = batch_rows
         self._max_pending = max_pending
@@ -117,6 +116,8 @@ class EventWriter:
         self._last_error = ""
         self._rejected = 0
         self._tell_room: Callable[[], object] = lambda: None
+        self._beside: Callable[[], object] = lambda: None
+        self._told_until = -inf
         self.committed_through = 0
         """Number of the last append that is on the disk with all before it; for `Ticket`."""
         self._thread = threading.Thread(target=self._run, name="event-writer", daemon=True)
@@ -130,25 +131,32 @@ class EventWriter:
         everything appended before. The sequences must not be changed afterwards."""
         with self._changed:
             self._numbered += 1
-            idle = not self._entries
-            self._entries.append(_Entry(self._numbered, records, cdrs, self._monotonic()))
-            self._pending += len(records)
-            if idle or self._pending >= self._batch_rows:
+            now = self._monotonic()
+            if not self._entries:
                 self._changed.notify_all()
+            self._entries.append(_Entry(self._numbered, records, cdrs, now))
+            self._pending += len(records)
+            self._told_until = now + TOLD_S
             return Ticket(self, self._numbered)
 
     def alive(self, wall: float) -> None:
         """Note that calls live at this time (seconds since the epoch), so that one which is cut off later is known to
-        have lasted until then. Records that wait say the same when they are stored; then this does nothing."""
+        have lasted until then. Records that wait, or came a moment ago, say the same; then this does nothing."""
         with self._changed:
-            if not self._entries:
+            now = self._monotonic()
+            if not self._entries and now >= self._told_until:
                 self._numbered += 1
-                self._entries.append(_Entry(self._numbered, (), (), self._monotonic(), wall))
+                self._entries.append(_Entry(self._numbered, (), (), now, wall))
                 self._changed.notify_all()
 
     def when_room(self, tell: Callable[[], object]) -> None:
         """Let this be called, on the writer's thread, when `full` has ended. To be said before `start`."""
         self._tell_room = tell
+
+    def beside(self, work: Callable[[], object]) -> None:
+        """Let this be done, on the writer's thread, in the same wake-up as every batch, after its commit, and once when
+        the thread ends. To be said before `start`."""
+        self._beside = work
 
     @property
     def full(self) -> bool:
@@ -197,15 +205,21 @@ class EventWriter:
             else:
                 pause = self._retry_s
                 self._stored(batch)
+                self._work_beside()
+        self._work_beside()
         self._sink.close()
 
+    def _work_beside(self) -> None:
+        try:
+            self._beside()
+        except Exception:
+            _log.exception("beside_the_store_failed")
+
     def _next_batch(self) -> list[_Entry]:
-        """Wait for work and for company; empty when closing and nothing is left."""
+        """Wait for work; empty when closing and nothing is left."""
         with self._changed:
-            self._changed.wait_for(lambda: self._entries or self._closing)
-            if self._entries and not self._last_error:
-                patience = self._entries[0].at + self._linger_s - self._monotonic()
-                self._changed.wait_for(lambda: self._pending >= self._batch_rows or self._closing, patience)
+            while not self._entries and not self._closing:
+                self._changed.wait()
             batch: list[_Entry] = []
             rows = 0
             for entry in self._entries:

@@ -16,8 +16,7 @@ def shown(rig: CentreRig) -> list[str]:
     """The series of the trunk, out of the whole log."""
     metrics = MetricSet(version="1")
     observer = MetricsObserver(metrics)
-    for record in rig.centre.records:
-        observer.observe(record)
+    observer.observe(rig.centre.records)
     return [
         line for line in metrics.render().decode().splitlines() if line.startswith('hearthline_trunk_up{trunk="line"')
     ]

@@ -60,7 +60,7 @@ class CentreBench:
         self.store = DirectoryStore(database)
         self.history = HistoryReader(database)
         self.writer = _Writer()
-        self.queue_log = QueueLogFile(folder / "queue_log", self.rig.core.directory, AtOnce())
+        self.queue_log = QueueLogFile(folder / "queue_log", self.rig.core.directory)
         directory = self.rig.core.directory
         for entities in (directory.agents, directory.queues, directory.members, directory.trunks):
             for entity in entities.values():

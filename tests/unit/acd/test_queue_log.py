@@ -33,8 +33,7 @@ class Lines:
         self.log = QueueLog(floor.directory)
 
     def new(self) -> list[str]:
-        lines = [line for record in self.floor.journal.take() for line in self.log.lines(record)]
-        return [line.split("|", 1)[1] for line in lines]
+        return [line.split("|", 1)[1] for line in self.log.lines(self.floor.journal.take())]
 
     def note(self, body: LogBody, call: str | None = None) -> None:
         self.floor.journal.append(body, now=self.floor.now, call=None if call is None else CallId(call))
@@ -54,7 +53,7 @@ def floor_of(*names: str, queue: Queue | None = None) -> Lines:
 def test_the_line_begins_with_the_epoch_in_whole_seconds() -> None:
     body = CallerQueued(queue=QueueName("q"), position=1, caller="+491")
     record = Record(1, 1, CallId("c1"), 1_790_000_000.987, 5.0, body)
-    assert QueueLog(Directory()).lines(record) == ["1790000000|c1|q|NONE|ENTERQUEUE||+491|1"]
+    assert QueueLog(Directory()).lines([record]) == ["1790000000|c1|q|NONE|ENTERQUEUE||+491|1"]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.app.record_gatherer import GATHER_S, RecordGatherer
+from engine.app.record_gatherer import GATHER_ROWS, GATHER_S, RecordGatherer
 from engine.calls.log import Record
 from tests.support.records import queue_call
 
@@ -42,3 +42,18 @@ def test_flush_hands_on_at_once_and_the_timer_finds_nothing() -> None:
     assert desk.kept == [records]
     desk.ring()
     assert desk.kept == [records]
+
+
+def test_a_storm_is_not_held_and_needs_no_second_timer() -> None:
+    desk, records = Desk(), queue_call("c1") * GATHER_ROWS
+    desk.gatherer.gather(records[: GATHER_ROWS - 1])
+    assert desk.kept == []
+    desk.gatherer.gather(records[:1])
+    assert [len(batch) for batch in desk.kept] == [GATHER_ROWS]
+    desk.gatherer.gather(records[:2])
+    assert len(desk.due) == 1
+    desk.ring()
+    assert [len(batch) for batch in desk.kept] == [GATHER_ROWS, 2]
+    desk.gatherer.gather(records[:3])
+    desk.ring()
+    assert [len(batch) for batch in desk.kept] == [GATHER_ROWS, 2, 3]

@@ -13,7 +13,6 @@ from engine.metrics.metrics import MetricSet
 from engine.metrics.observers import MetricsObserver
 from engine.store.recovery import RESTART_CAUSE
 from engine.store.writer import EventWriter
-from tests.support.at_once import AtOnce
 from tests.support.records import call_ended, cdrs_of, queue_call, record
 
 
@@ -42,19 +41,17 @@ def no(_anything: object) -> None:
     raise AssertionError("nobody is to be told")
 
 
-def test_records_reach_the_disk_first_with_the_cdrs_that_they_complete_then_every_reader() -> None:
+def test_every_reader_is_told_then_the_writer_gets_the_records_with_the_cdrs_that_they_complete() -> None:
     told: list[str] = []
     writer: Any = Writer(told)
     metrics = MetricSet(version="1")
-    readers = [lambda records: told.append(f"one {len(records)}")]
-    keeper = RecordKeeper(
-        writer, MetricsObserver(metrics), readers, refuse=no, on_defect=lambda defect: told.append("defect")
-    )
+    readers = [MetricsObserver(metrics).observe, lambda records: told.append(f"one {len(records)}")]
+    keeper = RecordKeeper(writer, readers, refuse=no, on_defect=lambda defect: told.append("defect"))
     keeper.add_reader(lambda records: told.append(f"two {len(records)}"))
     records = queue_call("c1")
     keeper.keep(records[:5])
     keeper.keep(records[5:])
-    assert told == ["writer", "one 5", "two 5", "writer", "one 7", "two 7"]
+    assert told == ["one 5", "two 5", "writer", "one 7", "two 7", "writer"]
     assert [batch for batch, _ in writer.batches] == [records[:5], records[5:]]
     assert [rows for _, rows in writer.batches] == [[], cdrs_of(records)]
     assert b'hearthline_calls_total{direction="inbound",outcome="success"} 1.0' in metrics.render()
@@ -68,17 +65,16 @@ def test_a_reader_that_fails_keeps_nothing_from_the_others() -> None:
         raise BrokenPipeError("the terminal is gone")
 
     readers = [fail, lambda records: told.append("reader")]
-    observer = MetricsObserver(MetricSet(version="1"))
-    keeper = RecordKeeper(writer, observer, readers, refuse=no, on_defect=lambda defect: told.append(str(defect)))
+    keeper = RecordKeeper(writer, readers, refuse=no, on_defect=lambda defect: told.append(str(defect)))
     keeper.keep(queue_call("c1"))
-    assert told == ["writer", "the terminal is gone", "reader"]
+    assert told == ["the terminal is gone", "reader", "writer"]
 
 
 def test_new_calls_are_refused_as_soon_as_the_log_has_no_room_and_no_longer_once_it_has() -> None:
     disk = Disk()
-    writer = EventWriter(disk, linger_s=0.0, max_pending=20)
+    writer = EventWriter(disk, max_pending=20)
     refused: list[bool] = []
-    keeper = RecordKeeper(writer, MetricsObserver(MetricSet(version="1")), [], refuse=refused.append, on_defect=no)
+    keeper = RecordKeeper(writer, [], refuse=refused.append, on_defect=no)
     writer.when_room(keeper.room)
     keeper.keep(queue_call("c1"))
     assert refused == []
@@ -94,10 +90,10 @@ def test_the_ends_of_calls_that_a_crash_cut_off_reach_every_reader(tmp_path: Pat
     writer: Any = Writer([])
     metrics = MetricSet(version="1")
     observer = MetricsObserver(metrics)
-    queue_log = QueueLogFile(tmp_path / "queue_log", Directory(), AtOnce())
+    queue_log = QueueLogFile(tmp_path / "queue_log", Directory())
     for reader in (observer, queue_log):
         reader.recall(talk)
-    keeper = RecordKeeper(writer, observer, [queue_log.observe], refuse=no, on_defect=no)
+    keeper = RecordKeeper(writer, [observer.observe, queue_log.observe], refuse=no, on_defect=no)
     end = [record(50, call_ended(RESTART_CAUSE), call="c1"), record(51, EngineStarted(version="2"))]
     cdrs = cdrs_of([*talk, *end])
     keeper.keep(end, cdrs)
@@ -106,5 +102,6 @@ def test_the_ends_of_calls_that_a_crash_cut_off_reach_every_reader(tmp_path: Pat
     assert b'hearthline_calls_total{direction="inbound",outcome="indeterminate"} 1.0' in shown
     assert b"hearthline_calls_active 0.0" in shown
     assert b"hearthline_queue_wait_seconds_count{" not in shown, "the last process has counted the wait"
+    queue_log.write()
     lines = (tmp_path / "queue_log").read_text().splitlines()
     assert [line.split("|")[4] for line in lines] == ["COMPLETECALLER", "QUEUESTART"]

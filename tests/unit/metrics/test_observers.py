@@ -34,7 +34,7 @@ class Rig:
 
     def see(self, *bodies: LogBody, call: str | None = None) -> None:
         for n, body in enumerate(bodies):
-            self.observer.observe(record(n, body, call=call))
+            self.observer.observe([record(n, body, call=call)])
 
     def value(self, name: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(f"hearthline_{name}", labels)
@@ -53,7 +53,7 @@ def test_the_life_of_a_queue_call(rig: Rig) -> None:
     call = queue_call("c1")
     seen: list[tuple[float | None, float | None]] = []
     for entry in call:
-        rig.observer.observe(entry)
+        rig.observer.observe([entry])
         seen.append((rig.value("calls_active"), rig.value("queue_waiting", queue="sales")))
     assert seen == [(1, None)] * 3 + [(1, 1)] * 4 + [(1, 0)] * 2 + [(0, 0)] * 3
     assert rig.value("calls_total", direction="inbound", outcome="success") == 1
@@ -68,7 +68,7 @@ def test_the_life_of_a_queue_call(rig: Rig) -> None:
 def test_callers_who_leave_are_counted_by_why(rig: Rig) -> None:
     for n, why in enumerate(QueueExit):
         for entry in queue_call(f"c{n}")[:4]:
-            rig.observer.observe(entry)
+            rig.observer.observe([entry])
         left = CallerLeft(queue=SALES, why=why, waited_s=30.0, position=1, entry_position=1)
         rig.see(left, call=f"c{n}")
         assert rig.value("queue_waiting", queue="sales") == 0
@@ -79,7 +79,7 @@ def test_callers_who_leave_are_counted_by_why(rig: Rig) -> None:
 
 def test_a_call_that_ends_waits_no_more_even_if_the_queue_forgot_to_say_so(rig: Rig) -> None:
     for entry in queue_call("c1")[:4]:
-        rig.observer.observe(entry)
+        rig.observer.observe([entry])
     rig.see(call_ended(EndCause(outcome=Outcome.CLIENT, reason=Reason.ABANDONED)), call="c1")
     assert rig.value("queue_waiting", queue="sales") == 0
     assert rig.value("calls_total", direction="inbound", outcome="client") == 1
@@ -153,7 +153,7 @@ def test_trunks(rig: Rig) -> None:
 def test_a_dropped_queue_takes_its_series_along(rig: Rig) -> None:
     rig.observer.seed(Directory.of([Queue(name=SALES), Queue(name=QueueName("help"))]))
     for entry in queue_call("c1"):
-        rig.observer.observe(entry)
+        rig.observer.observe([entry])
     assert b'queue="sales"' in rig.metrics.render()
     rig.see(changed("drop", "queue", "sales"))
     assert b'queue="sales"' not in rig.metrics.render()

@@ -68,7 +68,7 @@ def test_a_talk_that_was_cut_off_gets_its_end_and_its_cdr(database: Engine) -> N
 def test_a_talk_in_a_quiet_centre_lasts_as_long_as_it_was_seen_alive(database: Engine) -> None:
     talk = queue_call("c1")[:9]
     log(database, *talk)
-    writer = EventWriter(SqlSink(database), linger_s=0.0)
+    writer = EventWriter(SqlSink(database))
     writer.start()
     for number, minutes in ((1, 1), (2, 20)):
         writer.alive(WALL + 9 + 60 * minutes)

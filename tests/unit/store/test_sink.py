@@ -94,7 +94,7 @@ def test_a_full_database_keeps_records_in_memory_until_there_is_room(database: E
     def on_connect(connection: sqlite3.Connection, _record: object) -> None:
         connection.execute(f"PRAGMA max_page_count={limit}").close()
 
-    writer = EventWriter(SqlSink(database), linger_s=0.001, retry_s=0.01)
+    writer = EventWriter(SqlSink(database), retry_s=0.01)
     writer.start()
     ballast = "x" * 900
     try:
@@ -117,7 +117,7 @@ def test_a_full_database_keeps_records_in_memory_until_there_is_room(database: E
 
 
 def test_a_locked_database_is_trouble_that_passes(database: Engine, url: str) -> None:
-    writer = EventWriter(SqlSink(database), linger_s=0.001, retry_s=0.01)
+    writer = EventWriter(SqlSink(database), retry_s=0.01)
     event.listen(database, "connect", lambda c, _: c.execute("PRAGMA busy_timeout=10").close())
     with sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None) as other:
         other.execute("BEGIN EXCLUSIVE")

@@ -68,7 +68,7 @@ def some(first: int, count: int) -> list[Record]:
 
 @contextmanager
 def running(disk: Disk, **options: float) -> Iterator[EventWriter]:
-    writer = EventWriter(disk, **{"linger_s": 0.001, "retry_s": 0.001, **options})  # type: ignore[arg-type]
+    writer = EventWriter(disk, **{"retry_s": 0.001, **options})  # type: ignore[arg-type]
     writer.start()
     try:
         yield writer
@@ -131,29 +131,49 @@ def test_batches_are_bounded_and_never_split_an_append() -> None:
     assert sorted(disk.stored) == list(range(1, 55))
 
 
-def test_a_full_batch_does_not_wait_for_company() -> None:
+def test_what_is_appended_is_written_at_once_and_what_comes_meanwhile_together() -> None:
     disk = Disk()
-    writer = EventWriter(disk, linger_s=3600, batch_rows=10)
-    writer.start()
-    assert writer.append(some(1, 10)).wait(WAIT_S)
-    assert writer.close(WAIT_S) == 0
-
-
-def test_a_few_records_wait_for_company_but_not_for_ever() -> None:
-    disk = Disk()
-    with running(disk, linger_s=0.05) as writer:
-        tickets = [writer.append(some(n, 1)) for n in (1, 2, 3)]
+    disk.gate.clear()
+    with running(disk) as writer:
+        writer.append(some(1, 1))
+        assert disk.tried.acquire(timeout=WAIT_S)
+        tickets = [writer.append(some(n, 1)) for n in (2, 3, 4)]
+        disk.gate.set()
         assert tickets[-1].wait(WAIT_S)
-    assert disk.batches == [[1, 2, 3]]
+    assert disk.batches == [[1], [2, 3, 4]]
 
 
-def test_close_writes_what_still_waits_for_company() -> None:
+def test_what_is_to_be_done_beside_is_done_once_a_batch_after_it_is_stored_and_at_the_end() -> None:
     disk = Disk()
-    writer = EventWriter(disk, linger_s=3600)
+    disk.trouble = full_disk()
+    seen: list[tuple[list[int], int]] = []
+    writer = EventWriter(disk, retry_s=0.001, batch_rows=2)
+    writer.beside(lambda: seen.append((sorted(disk.stored), threading.get_ident())))
+    for n in (1, 2, 3):
+        writer.append(some(n, 1))
     writer.start()
-    writer.append(some(1, 3))
+    for _ in range(3):
+        assert disk.tried.acquire(timeout=WAIT_S)
+    assert seen == []
+    disk.trouble = None
     assert writer.close(WAIT_S) == 0
-    assert sorted(disk.stored) == [1, 2, 3]
+    assert [stored for stored, _ in seen] == [[1, 2], [1, 2, 3], [1, 2, 3]]
+    assert threading.get_ident() not in {thread for _, thread in seen}
+
+
+def test_what_fails_beside_is_told_and_keeps_nothing_from_the_disk(caplog: pytest.LogCaptureFixture) -> None:
+    disk = Disk()
+    writer = EventWriter(disk)
+
+    def fail() -> None:
+        raise ValueError("beside")
+
+    writer.beside(fail)
+    writer.start()
+    assert writer.append(some(1, 1)).wait(WAIT_S)
+    assert writer.append(some(2, 1)).wait(WAIT_S)
+    assert writer.close(WAIT_S) == 0
+    assert {entry.getMessage() for entry in caplog.records} == {"beside_the_store_failed"}
 
 
 @pytest.mark.parametrize(
@@ -208,7 +228,7 @@ def test_at_the_bound_new_calls_are_refused_and_live_ones_are_kept() -> None:
 def test_who_asked_is_told_once_that_there_is_room_again() -> None:
     disk = Disk()
     disk.trouble = full_disk()
-    writer = EventWriter(disk, linger_s=0.001, retry_s=0.001, batch_rows=20, max_pending=50)
+    writer = EventWriter(disk, retry_s=0.001, batch_rows=20, max_pending=50)
     told: list[bool] = []
     writer.when_room(lambda: told.append(writer.full))
     writer.start()
@@ -223,13 +243,14 @@ def test_who_asked_is_told_once_that_there_is_room_again() -> None:
 
 
 def test_a_sign_of_life_is_stored_by_itself_and_not_while_records_say_as_much() -> None:
-    disk = Disk()
-    with running(disk) as writer:
+    disk, clock = Disk(), Clock()
+    with running(disk, monotonic=clock) as writer:  # type: ignore[arg-type]
         writer.alive(5.0)
         assert writer.wait_committed(1, WAIT_S)
         disk.gate.clear()
         ticket = writer.append(some(1, 1))
         for second in (6.0, 7.0):
+            clock.now += 1.0
             writer.alive(second)
         disk.gate.set()
         assert ticket.wait(WAIT_S)
@@ -238,12 +259,25 @@ def test_a_sign_of_life_is_stored_by_itself_and_not_while_records_say_as_much() 
     assert writer.state().pending == 0
 
 
+def test_a_record_that_has_just_been_stored_is_a_sign_of_life_too() -> None:
+    disk, clock = Disk(), Clock()
+    with running(disk, monotonic=clock) as writer:  # type: ignore[arg-type]
+        assert writer.append(some(1, 1)).wait(WAIT_S)
+        clock.now += 0.4
+        writer.alive(5.0)
+        clock.now += 0.2
+        writer.alive(6.0)
+    assert disk.alive_at == [6.0]
+
+
 def test_what_can_never_be_stored_does_not_keep_the_rest_from_the_disk(caplog: pytest.LogCaptureFixture) -> None:
     disk = Disk()
     disk.poison = {3}
-    with running(disk, linger_s=0.05) as writer:
+    disk.gate.clear()
+    with running(disk) as writer:
         for n in (1, 2, 3, 4):
             ticket = writer.append(some(n, 1))
+        disk.gate.set()
         assert ticket.wait(WAIT_S)
         assert writer.state().rejected == 1
         assert writer.state().health is WriterHealth.OK
@@ -254,7 +288,7 @@ def test_what_can_never_be_stored_does_not_keep_the_rest_from_the_disk(caplog: p
 def test_close_on_a_disk_that_stays_full_says_how_much_is_lost() -> None:
     disk = Disk()
     disk.trouble = full_disk()
-    writer = EventWriter(disk, linger_s=0.001, retry_s=0.001)
+    writer = EventWriter(disk, retry_s=0.001)
     writer.start()
     writer.append(some(1, 7))
     assert writer.close(0.02) == 7
