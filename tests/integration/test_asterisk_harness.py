@@ -140,6 +140,7 @@ def test_a_rejected_call_says_why(asterisk_pair: tuple[Asterisk, Asterisk]) -> N
     assert call.wait_ended().fields["Cause"] == "21"
 
 
+@pytest.mark.timing(stall_ms=200)
 def test_a_trunk_without_an_engine_fails_at_once(asterisk: Asterisk) -> None:
     asterisk.wait_for_trunk(up=False)
     call = asterisk.originate("Local/6000@to-hearthline/n")

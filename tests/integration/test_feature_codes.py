@@ -97,6 +97,7 @@ def test_codes_are_for_agents_only(centre: LiveCentre) -> None:
     assert talk.wait(404).status == 404, "what a trunk enters does not have them"
 
 
+@pytest.mark.timing(stall_ms=100)
 def test_hold_by_direction_plays_music_to_the_other_and_resume_brings_the_voice_back(centre: LiveCentre) -> None:
     alice, caller = centre.agent("alice", "demo"), centre.caller()
     talk, other = centre.connect(caller, alice)

@@ -92,6 +92,7 @@ def test_each_hears_the_others_tone_at_its_level_without_a_gap(
         assert gaps(talked, hz) == []
 
 
+@pytest.mark.timing(stall_ms=200)
 def test_hanging_up_ends_both_and_both_are_ready_for_the_next_call(
     procs: Processes, ports: PortPool, tmp_path: Path
 ) -> None:
@@ -212,6 +213,7 @@ def test_a_wav_file_is_played_in_a_loop(procs: Processes, ports: PortPool, tmp_p
     assert tone_dbfs(audio.between(0.5, 2.0), 800) == pytest.approx(-15, abs=1.0)
 
 
+@pytest.mark.timing(stall_ms=200)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_call_and_the_phone(
     procs: Processes, ports: PortPool, tmp_path: Path, number: signal.Signals
@@ -283,6 +285,7 @@ def test_a_port_that_is_taken_is_one_line_and_status_1(procs: Processes, ports: 
     assert message.count("\n") == 1
 
 
+@pytest.mark.timing(stall_ms=200)
 def test_a_window_that_dies_takes_the_phone_with_it(procs: Processes, ports: PortPool, tmp_path: Path) -> None:
     pair = start_pair(procs, ports, tmp_path, "--auto-answer")
     pair.connect()

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tests.support.leftovers import sockets_on
 from tests.support.ports import PortPool
-from tests.support.procs import Process, Processes
+from tests.support.procs import Process, Processes, wait_until
 
 SCENARIOS = Path(__file__).resolve().parents[1] / "integration/sipp"
 
@@ -163,7 +164,12 @@ class Sipps:
         for key, value in (keys or {}).items():
             command += ["-key", key, value]
         command += [*options, *([f"{target[0]}:{target[1]}"] if target is not None else [])]
-        return SippRun(self._procs.start(f"sipp-{path.stem}", command, cwd=directory), directory)
+        run = SippRun(self._procs.start(f"sipp-{path.stem}", command, cwd=directory), directory)
+        if target is None:
+            # Whoever calls it next must find it; an INVITE that comes too early is refused by the kernel.
+            what = f"SIPp to listen at {address}:{port}"
+            wait_until(lambda: not run.process.running or bool(sockets_on([port])), timeout=10, what=what)
+        return run
 
 
 def read_statistics(text: str) -> dict[str, str]:
