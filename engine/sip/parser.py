@@ -187,7 +187,8 @@ def _read_head(head: bytes) -> tuple[Request | Response, int | None, ParseError 
         # RFC 3261 7 demands UTF-8, yet old gateways send names in Latin-1. Every octet string is valid Latin-1, so that
         # no lone surrogate reaches the layers above.
         text = head.decode("latin-1")
-    start, *lines = text.split("\r\n")
+    lines = text.split("\r\n")
+    start = lines.pop(0)
     if text.count("\n") != len(lines) or text.count("\r") != len(lines):
         # A bare CR or LF could end a line for the next reader and not for us.
         return _unread(start), None, ParseError("bare CR or LF in the header")
@@ -208,23 +209,23 @@ def _unread(start: str) -> Request | Response:
 
 def _read_fields(text: str, lines: list[str]) -> tuple[Headers, str]:
     """The fields, and what is wrong, or nothing. `text` is the whole head."""
-    if not lines:
-        return Headers(), ""
-    names, colons, values = zip(*[line.partition(": ") for line in lines], strict=True)
-    keys = list(map(_KNOWN, names))
-    if None in keys or "" in colons:
-        # A field is folded, unknown, without a space behind the colon, or no field at all.
+    if "\t" in text or ":  " in text or " \r\n" in text or text[-1:] == " ":
         return _read_odd_fields(lines)
-    if "\t" in text or " \r\n" in text or ":  " in text or text[-1:] == " ":
-        values = tuple([value.strip(" \t") for value in values])
-    first: dict[str, str] = dict(zip(keys, values, strict=True))  # type: ignore[arg-type]  # None is not among them
-    if len(first) != len(values):
-        return Headers.of_all(list(zip(keys, values, strict=True))), ""  # type: ignore[arg-type]
+    first: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(": ")
+        key = _KNOWN(name)
+        if key is None or not colon:
+            return _read_odd_fields(lines)
+        first[key] = value
+    if len(first) != len(lines):
+        return _read_odd_fields(lines)
     return Headers.of(first), ""
 
 
 def _read_odd_fields(lines: list[str]) -> tuple[Headers, str]:
-    """As `_read_fields`, for everything that is allowed."""
+    """As `_read_fields`, for everything that is allowed: names that repeat or that we do not know, folded lines, white
+    space in any place or in none."""
     problem = ""
     fields: list[tuple[str, str]] = []
     for line in _unfold(lines):
