@@ -178,13 +178,13 @@ def of_request(request: Request, local_tag: str, flow: Flow, user: DialogUser) -
     target = contact_of(request)
     if target is None:
         raise refuse(400, "INVITE without Contact")
-    to = request.headers.get("To") or ""
+    to = request.headers.first.get("To", "")
     dialog = Dialog(
         call_id=request.call_id,
         local_party=f"{to};tag={local_tag}",
         local_tag=local_tag,
         local_sequence=0,
-        remote_party=request.headers.get("From") or "",
+        remote_party=request.headers.first.get("From", ""),
         remote_tag=request.from_tag or "",
         remote_target=target,
         routes=_routes(request),
@@ -203,11 +203,11 @@ def of_response(
     target = None if early else contact_of(response)
     request = invite.request
     return Dialog(
-        call_id=request.headers.get("Call-ID") or "",
-        local_party=request.headers.get("From") or "",
+        call_id=request.headers.first.get("Call-ID", ""),
+        local_party=request.headers.first.get("From", ""),
         local_tag=local_tag,
         local_sequence=invite.number,
-        remote_party=response.headers.get("To") or "",
+        remote_party=response.headers.first.get("To", ""),
         remote_tag=response.to_tag or "",
         remote_target=request.request_uri if target is None else target,
         routes=() if early else _routes(response)[::-1],
@@ -246,7 +246,7 @@ def _target(address: NameAddr) -> str:
 
 
 def _routes(message: Request | Response) -> tuple[str, ...]:
-    if "Record-Route" not in message.headers:
+    if "Record-Route" not in message.headers.first:
         return ()
     addresses = message.record_routes
     if len(addresses) > MAX_ROUTES:

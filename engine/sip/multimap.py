@@ -44,10 +44,10 @@ class Headers:
     def of_all(cls, fields: list[tuple[str, str]]) -> Headers:
         """As `of`, for names that may repeat."""
         headers = cls.of({})
-        headers._take(fields)
+        headers._replace(fields)
         return headers
 
-    def _take(self, fields: list[tuple[str, str]]) -> None:
+    def _replace(self, fields: list[tuple[str, str]]) -> None:
         first = dict(fields)
         if len(first) == len(fields):
             self._fields = None
@@ -128,7 +128,7 @@ class Headers:
         fields = [(k, v) for k, v in self._fields if k != key]
         at = next((n for n, (k, _) in enumerate(self._fields) if k == key), len(fields))
         fields.insert(at, (key, value))
-        self._take(fields)
+        self._replace(fields)
 
     def set_first(self, name: str, value: str) -> None:
         """Replaces the first field of the name only (the topmost Via). Raises LocalSipError where there is none."""
@@ -144,11 +144,17 @@ class Headers:
 
     def remove(self, name: str) -> None:
         """Removes every field of the name; none is fine."""
-        key = canonical(name)
-        if self._fields is not None:
-            self._take([field for field in self._fields if field[0] != key])
-        elif self.first.pop(key, None) is not None:
-            self.typed.clear()
+        self.take(canonical(name))
+        self.typed.clear()
+
+    def take(self, key: str) -> list[str]:
+        """Takes every field of the name off: their values. `key` is canonical."""
+        if self._fields is None:
+            value = self.first.pop(key, None)
+            return [] if value is None else [value]
+        values = self.get_all(key)
+        self._replace([field for field in self._fields if field[0] != key])
+        return values
 
     def one(self, key: str, parse: Callable[[str], T]) -> T:
         """The typed value of a field that must be there. `key` is canonical. Raises RemoteSipError."""

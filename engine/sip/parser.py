@@ -195,12 +195,9 @@ def _read_head(head: bytes) -> tuple[Request | Response, int | None, ParseError 
     if len(lines) > MAX_HEADER_FIELDS:
         return _unread(start), None, ParseError("more header fields than the limit", status_hint=513)
     headers, problem = _read_fields(text, lines)
-    length = None
-    if "Content-Length" in headers.first:
-        length, fault = _take_length(headers)
-        problem = problem or fault
+    length, fault = _take_length(headers)
     message, status = _read_start(start, headers)
-    return message, length, _examine(message, status, headers, problem)
+    return message, length, _examine(message, status, headers, problem or fault)
 
 
 def _unread(start: str) -> Request | Response:
@@ -258,12 +255,13 @@ def _canonical(name: str) -> str | None:
 
 
 def _take_length(headers: Headers) -> tuple[int | None, str]:
-    """Takes Content-Length off the fields: its value, or what is wrong with it."""
-    digits = headers.first["Content-Length"]
-    repeated = headers.repeats and len(headers.get_all("Content-Length")) > 1
-    headers.remove("Content-Length")
-    if repeated:
+    """Takes Content-Length off the fields: its value, None where it is absent or of no use, and what is wrong."""
+    values = headers.take("Content-Length")
+    if not values:
+        return None, ""
+    if len(values) > 1:
         return None, "Content-Length is there more than once"
+    digits = values[0]
     if digits.isascii() and digits.isdigit() and len(digits) <= MAX_CONTENT_LENGTH_DIGITS:
         return int(digits), ""
     return None, f"not a Content-Length: {digits[:80]!r}"

@@ -24,7 +24,7 @@ def method_not_allowed(method: str, *, in_dialog: bool) -> Refusal:
 def check_understood(request: Request) -> None:
     """Whether the request wants nothing that we do not know. Raises Refusal: 420 for an extension (RFC 3261 8.2.2.3; we
     have none), 415 for a body other than SDP (8.2.3)."""
-    if "Require" in request.headers and (tags := request.require):
+    if "Require" in request.headers.first and (tags := request.require):
         raise Refusal(420, f"extensions are required: {', '.join(tags)[:80]}", (("Unsupported", ", ".join(tags)),))
     if request.body and (kind := request.content_type) != "application/sdp":
         raise Refusal(415, f"body of type {kind}", (("Accept", "application/sdp"),))

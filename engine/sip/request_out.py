@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.sip.headers import NameAddr
+from engine.sip.grammar import quote
 from engine.sip.identity import ALLOW
-from engine.sip.message import Request
+from engine.sip.message import Headers, Request
 from engine.sip.stack import Stack, Target
-from engine.sip.uri import SipUri
+from engine.sip.uri import address_of
 
 
 def invite_request(
@@ -24,10 +24,14 @@ def invite_request(
 ) -> Request:
     """The INVITE of a new session (RFC 3261 13.2.1). Raises LocalSipError for what cannot be written."""
     fields = _fields(stack, target, "INVITE", tag=tag, from_user=from_user, from_display=from_display, to_user=to_user)
-    fields.append(("Contact", stack.identity.of(target.flow).contact))
-    fields.append(("Allow", ALLOW))
-    fields.extend(headers)
-    return Request.build("INVITE", target.uri, fields, sdp or b"")
+    fields["Contact"] = stack.identity.of(target.flow).contact
+    fields["Allow"] = ALLOW
+    if sdp:
+        fields["Content-Type"] = "application/sdp"
+    request = Request("INVITE", target.uri, Headers.of(fields), sdp or b"")
+    if headers:
+        request.headers.extend(headers)
+    return request
 
 
 def options_request(stack: Stack, target: Target) -> Request:
@@ -35,8 +39,8 @@ def options_request(stack: Stack, target: Target) -> Request:
     fields = _fields(
         stack, target, "OPTIONS", tag=stack.ids.token(), from_user=None, from_display="", to_user=target.uri.user
     )
-    fields.append(("Accept", "application/sdp"))
-    return Request.build("OPTIONS", target.uri, fields)
+    fields["Accept"] = "application/sdp"
+    return Request("OPTIONS", target.uri, Headers.of(fields))
 
 
 def _fields(
@@ -48,17 +52,17 @@ def _fields(
     from_user: str | None,
     from_display: str,
     to_user: str | None,
-) -> list[tuple[str, str]]:
+) -> dict[str, str]:
     local = stack.identity.of(target.flow)
     uri = target.uri
-    caller = NameAddr(from_display, SipUri(user=from_user, host=local.address.host))
-    called = uri if not uri.is_sip else SipUri(scheme=uri.scheme, user=to_user or uri.user, host=uri.host)
-    return [
-        ("Via", local.via + stack.ids.token()),
-        ("Max-Forwards", "70"),
-        ("From", f"{caller};tag={tag}"),
-        ("To", f"<{called}>"),
-        ("Call-ID", stack.ids.token()),
-        ("CSeq", f"1 {method}"),
-        ("User-Agent", stack.config.server_name),
-    ]
+    caller = f"<{address_of('sip', from_user, local.address.host)}>;tag={tag}"
+    called = address_of(uri.scheme, to_user or uri.user, uri.host) if uri.is_sip else str(uri)
+    return {
+        "Via": local.via + stack.ids.token(),
+        "Max-Forwards": "70",
+        "From": f"{quote(from_display)} {caller}" if from_display else caller,
+        "To": f"<{called}>",
+        "Call-ID": stack.ids.token(),
+        "CSeq": f"1 {method}",
+        "User-Agent": stack.config.server_name,
+    }

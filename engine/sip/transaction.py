@@ -146,15 +146,15 @@ class ClientTransaction(_Transaction):
             super().__init__(layer, _COMPILED_INVITE_CLIENT, State.CALLING, flow)
         else:
             super().__init__(layer, _COMPILED_NON_INVITE_CLIENT, State.TRYING, flow)
-        headers = request.headers
+        first = request.headers.first
         self.request = request
         self.user = user
         self.sent_by = sent_by
         """As in our Via; a response must bring it back."""
         self.sent_at = 0.0
         # Both texts are ours: the branch is the Via's last parameter, and the number stands first.
-        self.key: ClientKey = ((headers.get("Via") or "").rpartition(";branch=")[2], request.method)
-        self.number = int((headers.get("CSeq") or "0").partition(" ")[0])
+        self.key: ClientKey = (first.get("Via", "").rpartition(";branch=")[2], request.method)
+        self.number = int(first.get("CSeq", "0").partition(" ")[0])
         """CSeq number."""
         self._data = b""
         self._ack = b""

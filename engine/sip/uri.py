@@ -53,7 +53,7 @@ class SipUri:
             return self._opaque()
         parts = [self.scheme, ":"]
         if self.user is not None:
-            parts.append(quote(self.user, _USER_SAFE))
+            parts.append(_escape(self.user, _USER_SAFE))
             if self.password is not None:
                 parts += (":", quote(self.password, _PASSWORD_SAFE))
             parts.append("@")
@@ -92,6 +92,12 @@ class SipUri:
         if any((name in mine) is not (name in theirs) for name in _ALWAYS_COMPARED):
             return False
         return {k.lower(): v for k, v in self.headers.items()} == {k.lower(): v for k, v in other.headers.items()}
+
+
+def address_of(scheme: str, user: str | None, host: str) -> str:
+    """What `str()` makes of a `SipUri` that has nothing else. The host is taken as it is, IPv6 without brackets."""
+    where = f"[{host}]" if ":" in host else host
+    return f"{scheme}:{where}" if user is None else f"{scheme}:{_escape(user, _USER_SAFE)}@{where}"
 
 
 def is_host(text: str) -> bool:
@@ -186,6 +192,11 @@ def _print_params(params: Mapping[str, str | None]) -> str:
         f";{quote(name, _PARAM_SAFE)}" if value is None else f";{quote(name, _PARAM_SAFE)}={quote(value, _PARAM_SAFE)}"
         for name, value in params.items()
     )
+
+
+def _escape(text: str, safe: str) -> str:
+    # Most are names and numbers.
+    return text if text.isalnum() and text.isascii() else quote(text, safe)
 
 
 def _unescape(text: str) -> str:
