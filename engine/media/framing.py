@@ -10,6 +10,7 @@ import json
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
+from math import isfinite
 from operator import attrgetter
 from typing import Any, Final
 
@@ -121,7 +122,11 @@ _TEMPLATES: Final = {cls: "{" + ",".join([f'"{name}":%s' for name in names]) + "
 _VALUES: Final = {cls: _values(names) for cls, names in _NAMES.items()}
 _WRITERS: Final[dict[type[Any], Callable[[Any], str]]] = {
     str: json.encoder.encode_basestring_ascii,
+    **dict.fromkeys((Codec, Direction, Tone), json.encoder.encode_basestring_ascii),
     int: repr,
+    float: lambda value: repr(value) if isfinite(value) else _to_json(value),
+    bool: lambda value: "true" if value else "false",
+    type(None): lambda value: "null",
     Quality: _fields,
     tuple: _tuple,
 }

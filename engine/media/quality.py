@@ -34,9 +34,11 @@ def quality(leg: Leg) -> Quality:
 
 def news(old: Quality | None, new: Quality, age: float) -> bool:
     """Whether `new` says more than `old`, told `age` seconds ago: anything but counters and a little
-    jitter, or counters that are COUNTERS_S old."""
-    if old is None or old == new:
-        return old is None
+    jitter, or counters that are COUNTERS_S old. A leg on which nothing came yet has none."""
+    if old is None:
+        return bool(new.packets_received or new.strangers or new.refused or new.remote_lost is not None)
+    if old == new:
+        return False
     if age >= COUNTERS_S:
         return True
     return (

@@ -47,3 +47,15 @@ def test_counters_alone_are_news_now_and_then(figures: Quality) -> None:
 )
 def test_what_a_caller_would_hear_is_news_at_once(figures: Quality, change: dict[str, float]) -> None:
     assert news(figures, replace(figures, **change), 1.0)
+
+
+def test_a_leg_on_which_nothing_came_has_no_news() -> None:
+    bench = Bench()
+    a = bench.leg("a")
+    assert not news(None, quality(a), 0.0)
+
+
+@pytest.mark.parametrize("change", [{"remote_lost": 0}, {"strangers": 1}, {"refused": 1}])
+def test_a_leg_on_which_nothing_right_came_has_news_once_something_came(change: dict[str, int]) -> None:
+    bench = Bench()
+    assert news(None, replace(quality(bench.leg("a")), **change), 0.0)  # type: ignore[arg-type]
