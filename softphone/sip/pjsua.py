@@ -5,7 +5,7 @@ Rules that keep its assertions from ending the process without a trace (each was
 * every call of it happens on the owner thread, the one that made the endpoint; only the two frame callbacks of the
   audio port run elsewhere, on the stack's own audio thread, and they touch only the AudioBridge;
 * calls, the account and the port are held here and nowhere else, and are dropped before the library is destroyed;
-  a finished call is dropped outside its own callback, on the next poll;
+  a finished call is dropped outside its own callback, on the next poll, and the port when the audio thread has ended;
 * a part of a structure points into it: the whole is kept in a variable for as long as the part is used;
 * no exception leaves a callback: it would keep the call alive by its traceback.
 """
@@ -16,7 +16,7 @@ import functools
 import gc
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import pjsua2 as pj
@@ -368,6 +368,9 @@ class PjsuaBackend:
     def close(self) -> None:
         """Drop everything and destroy the library, without waiting for the network: the core has done that."""
         self._calls.clear()
+        if self._port is not None:
+            with suppress(pj.Error):
+                self._endpoint.audDevManager().setNoDev()  # ends the audio thread, which calls the port to the last
         self._port = None
         if self._account is not None:
             self._account.shutdown()
