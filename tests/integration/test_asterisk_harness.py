@@ -45,6 +45,7 @@ def asterisk_pair(asterisks: Asterisks, ports: PortPool) -> tuple[Asterisk, Aste
     far = asterisks.start(
         name="far", sip_port=far_port, engine_port=near_port, extra={"extensions_extra.conf": FAR_END}
     )
+    near.wait_for_trunk()  # it may have asked before the other was there, and asks again after 15 s only
     return near, far
 
 
