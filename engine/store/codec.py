@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from enum import StrEnum
 from math import isfinite, nan
-from operator import attrgetter
+from types import NoneType
 from typing import Any, Final, TypedDict, get_args, get_type_hints
 
 from engine.calls.causes import EndCause, Outcome, Reason
@@ -34,63 +34,26 @@ class EventRow(TypedDict):
     """JSON, ASCII only."""
 
 
-def _float(value: float) -> str:
-    return repr(value) if isfinite(value) else "null"
-
-
-def _cause(value: EndCause) -> str:
-    code = "null" if value.sip_code is None else value.sip_code
-    return f'{{"outcome":"{value.outcome}","reason":"{value.reason}","sip_code":{code}}}'
-
-
-def _other(value: object) -> str:
-    """Enums, and whatever a later body may hold."""
-    return _to_json(value)
-
-
-_to_json: Final[Callable[[object], str]] = json.JSONEncoder(separators=(",", ":"), default=str).encode
-_text: Final[Callable[[str], str]] = json.encoder.encode_basestring_ascii
-
-# A dict handed to `json` takes four times as long as one template a type and one function a value.
-_WRITERS: Final[dict[type[Any], Callable[[Any], str]]] = {
-    str: _text,
-    int: repr,
-    float: _float,
-    bool: {True: "true", False: "false"}.__getitem__,
-    type(None): {None: "null"}.__getitem__,
-    EndCause: _cause,
-}
-_TYPES: Final[dict[str, type[Any]]] = {cls.__name__: cls for cls in get_args(LogBody)}
-_NAMES: Final[dict[type[Any], tuple[str, ...]]] = {c: tuple(f.name for f in fields(c)) for c in _TYPES.values()}
-_TEMPLATES: Final = {cls: "{" + ",".join(f'"{name}":%s' for name in names) + "}" for cls, names in _NAMES.items()}
-
-
-def _getter(names: tuple[str, ...]) -> Callable[[object], tuple[Any, ...]]:
-    get = attrgetter(*names)
-    return get if len(names) > 1 else lambda body: (get(body),)
-
-
-_GETTERS: Final = {cls: _getter(names) for cls, names in _NAMES.items()}
+EventValues = tuple[int, int, str | None, float, float, str, str]
+"""The values of an `EventRow`, in this order."""
 
 
 def encode(record: Record) -> EventRow:
     """The row for one record."""
-    body = record.body
-    return {
-        "seq": record.seq,
-        "schema": record.schema,
-        "call": record.call,
-        "wall": record.wall,
-        "mono": record.mono,
-        "type": type(body).__name__,
-        "body": body_json(body),
-    }
+    seq, schema, call, wall, mono, type_, body = event_values(record)
+    return {"seq": seq, "schema": schema, "call": call, "wall": wall, "mono": mono, "type": type_, "body": body}
+
+
+def event_values(record: Record) -> EventValues:
+    """The row for one record, for who writes many."""
+    seq, schema, call, wall, mono, body = record
+    cls = type(body)
+    return seq, schema, call, wall, mono, cls.__name__, _ENCODERS[cls](body)
 
 
 def body_json(body: LogBody) -> str:
     """The fields of a body as a JSON object."""
-    cls = type(body)
-    return _TEMPLATES[cls] % tuple([_WRITERS.get(type(v), _other)(v) for v in _GETTERS[cls](body)])
+    return _ENCODERS[type(body)](body)
 
 
 def feed_json(row: EventRow | Mapping[str, Any]) -> str:
@@ -100,6 +63,54 @@ def feed_json(row: EventRow | Mapping[str, Any]) -> str:
         f'{{"seq":{row["seq"]},"schema":{row["schema"]},"call":{"null" if call is None else json.dumps(call)},'
         f'"wall":{row["wall"]!r},"mono":{row["mono"]!r},"type":"{row["type"]}","body":{row["body"]}}}'
     )
+
+
+_TYPES: Final[dict[str, type[Any]]] = {cls.__name__: cls for cls in get_args(LogBody)}
+_NAMES: Final[dict[type[Any], tuple[str, ...]]] = {c: tuple(f.name for f in fields(c)) for c in _TYPES.values()}
+
+_text: Final[Callable[[str], str]] = json.encoder.encode_basestring_ascii
+
+
+def _float(value: float) -> str:
+    return repr(value) if isfinite(value) else "null"
+
+
+def _cause(value: EndCause) -> str:
+    code = "null" if value.sip_code is None else value.sip_code
+    return f'{{"outcome":"{value.outcome}","reason":"{value.reason}","sip_code":{code}}}'
+
+
+def _writer(hint: Any) -> Callable[[Any], str]:
+    """What writes a value of this type as JSON."""
+    hint = getattr(hint, "__supertype__", hint)
+    some = [part for part in get_args(hint) if part is not NoneType]
+    if some:
+        write = _writer(some[0])
+        return lambda value: "null" if value is None else write(value)
+    if issubclass(hint, StrEnum):
+        return {member: _text(member.value) for member in hint}.__getitem__
+    writers: dict[type[Any], Callable[[Any], str]] = {
+        str: _text,
+        int: int.__repr__,
+        float: _float,
+        bool: {True: "true", False: "false"}.__getitem__,
+        EndCause: _cause,
+    }
+    return writers[hint]
+
+
+def _encoder(cls: type[Any]) -> Callable[[Any], str]:
+    """The function that writes the fields of a body of this type, made as `dataclass` makes its own: from source. With
+    one expression for the whole object this takes half as long as any loop over the fields, and every record of every
+    call comes through here."""
+    hints = get_type_hints(cls)
+    writers = {f"write_{name}": _writer(hints[name]) for name in _NAMES[cls]}
+    inside = ",".join(f'"{name}":{{write_{name}(body.{name})}}' for name in _NAMES[cls])
+    made: Callable[[Any], str] = eval(f"lambda body: f'{{{{{inside}}}}}'", writers)
+    return made
+
+
+_ENCODERS: Final = {cls: _encoder(cls) for cls in _TYPES.values()}
 
 
 def _end_cause(value: Mapping[str, Any]) -> EndCause:

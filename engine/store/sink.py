@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter, itemgetter
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from operator import attrgetter
 from typing import Any, Final, Protocol
 
-from sqlalchemy import Connection, Engine, Table
+from sqlalchemy import Engine, Table, exc
 from sqlalchemy.dialects import postgresql, sqlite
 
 from engine.calls.cdr import Cdr
 from engine.calls.log import LegClosed, Record
-from engine.store.codec import body_json, encode
+from engine.store.codec import body_json, event_values
 from engine.store.tables import cdrs, events, meta
 
 ALIVE_AT: Final = "alive_at"
@@ -30,31 +32,36 @@ class Sink(Protocol):
         ...
 
 
+Work = list[tuple["_Statement", Sequence[tuple[Any, ...]]]]
+"""Statements, each with its rows."""
+
+
 class SqlSink:
     """Writes to the `events`, `cdrs` and `meta` tables over one connection of its own, kept open for the writer
-    thread."""
+    thread. Errors leave as SQLAlchemy's."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._connection: Connection | None = None
-        self._insert_event = _InsertNew(engine, events, "seq")
-        self._insert_cdr = _InsertNew(engine, cdrs, "call")
+        self._connect = _Postgresql if engine.dialect.name == "postgresql" else _Sqlite
+        self._connection: _Postgresql | _Sqlite | None = None
+        self._insert_event = _insert_new(engine, events, "seq")
+        self._insert_cdr = _insert_new(engine, cdrs, "call")
         insert = _dialect_insert(engine)(meta)
-        self._put_alive_at = insert.on_conflict_do_update(
-            index_elements=[meta.c.key], set_={"value": insert.excluded.value}
-        )
+        put = insert.on_conflict_do_update(index_elements=[meta.c.key], set_={"value": insert.excluded.value})
+        self._put_meta = _Statement(engine, put)
 
     def write(self, records: Sequence[Record], finished: Sequence[Cdr], alive_at: float | None = None) -> None:
-        rows = [encode(record) for record in records]
-        cdr_rows = [cdr_row(cdr) for cdr in finished]
+        work: Work = []
+        if records:
+            work.append((self._insert_event, [event_values(record) for record in records]))
+        if finished:
+            work.append((self._insert_cdr, [cdr_values(cdr) for cdr in finished]))
+        if alive_at is not None:
+            work.append((self._put_meta, [(ALIVE_AT, repr(alive_at))]))
         try:
             if self._connection is None:
-                self._connection = self._engine.connect()
-            with self._connection.begin():
-                self._insert_event.run(self._connection, rows)
-                self._insert_cdr.run(self._connection, cdr_rows)
-                if alive_at is not None:
-                    self._connection.execute(self._put_alive_at, {"key": ALIVE_AT, "value": repr(alive_at)})
+                self._connection = self._connect(self._engine)
+            self._connection.transact(work)
         except Exception:
             # After an I/O error nobody knows what state the connection is in: the next try opens another.
             self.close()
@@ -63,8 +70,22 @@ class SqlSink:
     def close(self) -> None:
         if self._connection is not None:
             connection, self._connection = self._connection, None
-            connection.invalidate()
             connection.close()
+
+
+class _Statement:
+    """A statement compiled once, with the names of its parameters in the order of a row's values."""
+
+    def __init__(self, engine: Engine, statement: Any) -> None:
+        compiled = statement.compile(engine)
+        self.sql = str(compiled)
+        self.names: Sequence[str] = tuple(compiled.params)
+
+
+def _insert_new(engine: Engine, table: Table, key: str) -> _Statement:
+    """INSERT that passes over rows whose key is there, so that a batch whose commit got lost half-way can be sent
+    again."""
+    return _Statement(engine, _dialect_insert(engine)(table).on_conflict_do_nothing(index_elements=[key]))
 
 
 def _dialect_insert(engine: Engine) -> Callable[[Table], Any]:
@@ -72,39 +93,62 @@ def _dialect_insert(engine: Engine) -> Callable[[Table], Any]:
     return postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
 
 
-class _InsertNew:
-    """INSERT that passes over rows whose key is there, so that a batch whose commit got lost half-way can be sent
-    again. Compiled once, and run with the driver's own parameters: SQLAlchemy's handling of a list of dicts takes as
-    long as the insert itself."""
+class _Sqlite:
+    """SQLite by its own driver: what SQLAlchemy does for a transaction takes as long as the transaction."""
 
-    def __init__(self, engine: Engine, table: Table, key: str) -> None:
-        compiled = _dialect_insert(engine)(table).on_conflict_do_nothing(index_elements=[key]).compile(engine)
-        self._sql = str(compiled)
-        self._positions: Sequence[str] | None = getattr(compiled, "positiontup", None)
+    def __init__(self, engine: Engine) -> None:
+        with _as_sqlalchemy():
+            self._connection = engine.raw_connection()
+        self._cursor: Any = self._connection.cursor()
 
-    def run(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-        if not rows:
-            return
-        if self._positions is None:
-            connection.exec_driver_sql(self._sql, list(rows))
-        else:
-            values = itemgetter(*self._positions)
-            connection.exec_driver_sql(self._sql, [values(row) for row in rows])
+    def transact(self, work: Work) -> None:
+        with _as_sqlalchemy():
+            self._cursor.execute("BEGIN IMMEDIATE")
+            for statement, rows in work:
+                self._cursor.executemany(statement.sql, rows)
+            self._cursor.execute("COMMIT")
+
+    def close(self) -> None:
+        """What is not committed goes with the connection."""
+        self._connection.invalidate()
 
 
-_SPREAD: Final = ("outcome", "reason", "sip_code")
+class _Postgresql:
+    """PostgreSQL by SQLAlchemy, with the driver's own parameters, which are named."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._connection = engine.connect()
+
+    def transact(self, work: Work) -> None:
+        with self._connection.begin():
+            for statement, rows in work:
+                named = [dict(zip(statement.names, row, strict=True)) for row in rows]
+                self._connection.exec_driver_sql(statement.sql, named)
+
+    def close(self) -> None:
+        self._connection.invalidate()
+        self._connection.close()
+
+
+@contextmanager
+def _as_sqlalchemy() -> Iterator[None]:
+    """Let errors of SQLite's driver leave as SQLAlchemy wraps them, by the same names."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        wrapped: type[exc.DBAPIError] = getattr(exc, type(error).__name__, exc.DatabaseError)
+        raise wrapped(None, None, error) from error
+
+
+_SPREAD: Final = {"outcome": "cause.outcome", "reason": "cause.reason", "sip_code": "cause.sip_code"}
 """Columns that a `Cdr` holds together in its `cause`."""
 
-_PLAIN: Final = tuple(column.name for column in cdrs.columns if column.name not in _SPREAD)
-_plain_values: Final[Callable[[Cdr], tuple[Any, ...]]] = attrgetter(*_PLAIN)
+_cdr_values: Final[Callable[[Cdr], tuple[Any, ...]]] = attrgetter(*[_SPREAD.get(c.name, c.name) for c in cdrs.columns])
 
 
-def cdr_row(cdr: Cdr) -> dict[str, Any]:
-    """The columns of `cdrs` for one call."""
-    row = dict(zip(_PLAIN, map(_to_column, _plain_values(cdr)), strict=True))
-    cause = cdr.cause
-    row["outcome"], row["reason"], row["sip_code"] = str(cause.outcome), str(cause.reason), cause.sip_code
-    return row
+def cdr_values(cdr: Cdr) -> tuple[Any, ...]:
+    """The columns of `cdrs` for one call, in the order of the table."""
+    return tuple([v if v is None or type(v) is float else _to_column(v) for v in _cdr_values(cdr)])
 
 
 def _to_column(value: object) -> object:

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event, select
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import OperationalError
 
 from engine.calls.log import EngineStarted
@@ -80,6 +83,44 @@ def test_bytes_that_are_no_text_do_not_stop_a_cdr(database: Engine, sink: SqlSin
     sink.write(rude, cdrs_of(rude))
     with database.connect() as connection:
         assert connection.execute(select(cdrs.c.caller)).scalar() == "a?\N{REPLACEMENT CHARACTER}b"
+
+
+class Postgresql:
+    """An engine for PostgreSQL without one: notes what its driver is given."""
+
+    dialect = postgresql.dialect()
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, Any]] = []
+
+    def connect(self) -> Postgresql:
+        return self
+
+    @contextmanager
+    def begin(self) -> Iterator[None]:
+        self.told.append(("BEGIN", None))
+        yield
+        self.told.append(("COMMIT", None))
+
+    def exec_driver_sql(self, sql: str, rows: list[dict[str, Any]]) -> None:
+        self.told.append((sql.split(" (", maxsplit=1)[0], rows))
+
+    def invalidate(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def test_postgresql_gets_the_same_rows_by_the_names_of_its_columns(database: Engine, sink: SqlSink) -> None:
+    call, other = queue_call("c1"), Postgresql()
+    for each in (sink, SqlSink(other)):  # type: ignore[arg-type]
+        each.write(call, cdrs_of(call), 7.5)
+    begin, (into_events, event_rows), (into_cdrs, cdr_rows), (into_meta, meta_rows), commit = other.told
+    assert (begin[0], commit[0]) == ("BEGIN", "COMMIT")
+    assert [into_events, into_cdrs, into_meta] == ["INSERT INTO events", "INSERT INTO cdrs", "INSERT INTO meta"]
+    assert meta_rows == [{"key": "alive_at", "value": "7.5"}]
+    with database.connect() as connection:
+        for table, rows in ((events, event_rows), (cdrs, cdr_rows)):
+            assert [dict(row) for row in connection.execute(select(table)).mappings()] == rows
 
 
 def _fields(body: object) -> dict[str, object]:
