@@ -102,10 +102,6 @@ NAME_ADDR: Final = re.compile(rf'(?:({QUOTED}){WS}|([^,;<>"\\\x00-\x1f\x7f]*+))<
 # CSeq = 1*DIGIT LWS Method
 CSEQ: Final = re.compile(rf"0*([0-9]{{1,10}})[ \t]++([{TOKEN_CHARS}]++)")
 
-# callid = word [ "@" word ] ; word = 1*(token chars and "(" ")" "<" ">" ":" "\" DQUOTE "/" "[" "]" "?" "{" "}")
-# Deviation: any printable ASCII but white space; some peers use "=" and "," and nothing is split at them here.
-CALL_ID: Final = re.compile(r"[!-~]++")
-
 # Elements of a comma-separated list: commas inside quotes and angle brackets do not separate.
 LIST_ELEMENT: Final = re.compile(rf'(?:{QUOTED}|<[^<>]*+>|[^",<]++)*')
 

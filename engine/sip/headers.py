@@ -132,12 +132,8 @@ class SentBy(NamedTuple):
     """No `received` yet, and rport at most as an empty flag: the source can be added to the text as it stands."""
 
 
-class Hop(NamedTuple):
-    """What a look-up asks of the topmost Via."""
-
-    branch: str
-    """Empty where there is none."""
-    sent: SentBy
+Hop = tuple[str, SentBy]
+"""What a look-up asks of the topmost Via: its branch (empty where there is none) and the rest."""
 
 
 class CSeq(NamedTuple):
@@ -208,10 +204,15 @@ def read_hop(text: str) -> Hop:
     remembered. Raises RemoteSipError(400)."""
     before, found, after = text.partition(";branch=")
     branch, semicolon, rest = after.partition(";")
-    if found and "," not in text and '"' not in text and VALUE.fullmatch(branch) is not None:
-        return Hop(branch, _read_sent_by(before + semicolon + rest))
+    if found and "," not in text and '"' not in text and (_is_word(branch) or VALUE.fullmatch(branch) is not None):
+        return branch, _read_sent_by(before + semicolon + rest)
     via = parse_via(split_list(text)[0])
-    return Hop(via.branch or "", SentBy(via.host, via.port, via.sent_by, "rport" in via.params, untouched=False))
+    return via.branch or "", SentBy(via.host, via.port, via.sent_by, "rport" in via.params, untouched=False)
+
+
+def _is_word(text: str) -> bool:
+    """Letters, digits and hyphens, as most write what they make up: asked before an expression is, which costs more."""
+    return text.isascii() and text.replace("-", "").isalnum()
 
 
 @remember(1024, 256)

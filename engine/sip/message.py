@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from engine.sip.errors import LocalSipError, RemoteSipError
-from engine.sip.grammar import CALL_ID, TOKEN
+from engine.sip.grammar import TOKEN
 from engine.sip.headers import (
     CSeq,
     Hop,
@@ -267,7 +267,7 @@ class Request(Message):
     def note_source(self, host: str, port: int) -> None:
         """Writes `received` and `rport` into the topmost Via, from which every response is copied (RFC 3261 18.2.1,
         RFC 3581 4). Raises RemoteSipError where the Via is malformed."""
-        sent = self.hop.sent
+        _, sent = self.hop
         text = self.headers.first["Via"]
         if sent.untouched:
             if sent.asks_rport:
@@ -371,7 +371,9 @@ def _type_body(message: Message, content_type: str | None) -> None:
 
 
 def _parse_call_id(text: str) -> str:
-    if CALL_ID.fullmatch(text) is None:
+    # Any printable ASCII but white space: what the grammar asks of words is passed over, since some peers use "=" and
+    # "," and nothing is split at them here (RFC 3261 25.1, callid).
+    if not text.isascii() or not text.isprintable() or " " in text or not text:
         raise refuse(400, f"not a Call-ID: {text[:80]!r}")
     return text
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from engine.sip.errors import RemoteSipError
 from engine.sip.grammar import TOKEN
+from engine.sip.headers import parse_cseq
 from engine.sip.limits import (
     MAX_BODY_BYTES,
     MAX_CONTENT_LENGTH_DIGITS,
@@ -279,9 +280,10 @@ def _examine(message: Request | Response, status: int, headers: Headers, problem
     if problem:
         return _error(problem, message)
     try:
-        method = message.cseq.method
+        cseq = headers.typed["CSeq"] = parse_cseq(headers.first["CSeq"])
     except RemoteSipError as error:
         return _error(str(error), message)
+    method = cseq.method
     if isinstance(message, Request) and method != message.method:
         return _error(f"CSeq is of {method[:40]}, the request of {message.method[:40]}", message)
     return None

@@ -146,7 +146,7 @@ def reply_flow(request: Request, flow: Flow) -> Flow:
     nobody may make us send to a third party."""
     if flow.transport is not Transport.UDP:
         return flow
-    sent = request.hop.sent
+    _, sent = request.hop
     if sent.asks_rport:
         return flow
     port = _DEFAULT_PORT if sent.port is None else sent.port
