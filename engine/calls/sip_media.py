@@ -8,12 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from engine.calls.events import LocalMedia, RemoteMedia
 from engine.media.commands import Codec, Direction
 from engine.sip.errors import RemoteSipError
 from engine.sip.flow import Flow
 from engine.sip.offer_answer import Agreed, AudioCodec, Local, NotAcceptable, make_answer, make_offer, read_answer
+from engine.sip.sdp import Direction as SipDirection
+
+_ALL: Final = tuple(Codec)
+_OURS: Final = {AudioCodec(codec.value): codec for codec in Codec}
+_THEIRS: Final = {codec: audio for audio, codec in _OURS.items()}
+_DIRECTIONS: Final = {theirs: Direction(theirs.value) for theirs in SipDirection}
+"""The stack's words and the media plane's for the same."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -44,14 +52,14 @@ class SipMedia:
     def describe(self, codecs: tuple[Codec, ...]) -> bytes:
         """Our answer to the offer that waits, or an offer of ours where none does. Raises RemoteSipError."""
         if self.offer is None:
-            self.offer = make_offer(self._ours(tuple(dict.fromkeys((*codecs, *Codec)))))
+            self.offer = make_offer(self._ours(tuple(dict.fromkeys((*codecs, *_ALL)))))
             return self.offer
         offer, self.offer = self.offer, None
         try:
             answer, self._agreed = make_answer(offer, self._ours(codecs))
         except NotAcceptable:
             # Better another codec, which the media process translates, than no call.
-            answer, self._agreed = make_answer(offer, self._ours(tuple(Codec)))
+            answer, self._agreed = make_answer(offer, self._ours(_ALL))
         return answer
 
     def take_answer(self, sdp: bytes | None) -> None:
@@ -71,7 +79,7 @@ class SipMedia:
         self._version += 1
         try:
             # The codec stays, if the peer lets it: the other leg may have been given the same.
-            return self.describe((Codec(agreed.codec.value),))
+            return self.describe((_OURS[agreed.codec],))
         except RemoteSipError:
             self.flow = before
             raise
@@ -94,7 +102,7 @@ class SipMedia:
             port=self.local.port,
             session_id=self.number,
             version=self._version,
-            codecs=tuple(AudioCodec(codec.value) for codec in codecs),
+            codecs=tuple([_THEIRS[codec] for codec in codecs]),
         )
 
     def _remote(self) -> RemoteMedia:
@@ -105,9 +113,9 @@ class SipMedia:
             address=agreed.address,
             port=agreed.port,
             flow_address=flow.remote.host,
-            codec=Codec(agreed.codec.value),
+            codec=_OURS[agreed.codec],
             payload_type=agreed.payload_type,
             dtmf_payload_type=agreed.dtmf_payload_type,
-            direction=Direction(agreed.direction.value),
+            direction=_DIRECTIONS[agreed.direction],
             rtcp_port=agreed.rtcp_port or None,
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
-from ipaddress import ip_address
 from typing import Final
 
 from engine.sip.flow import Address, Flow
 
 _CACHE_BOUND: Final = 4096
 _DISCARD_PORT: Final = 9
+_ALL: Final = frozenset({"0.0.0.0", "::"})
+"""What the kernel calls a socket that is bound to every address."""
 
 
 class LocalAddresses:
@@ -28,7 +29,7 @@ class LocalAddresses:
         """The IP address to name in messages on this flow."""
         if self._advertise:
             return self._advertise
-        if not ip_address(flow.local.host).is_unspecified:
+        if flow.local.host not in _ALL:
             return flow.local.host
         host = self._toward.get(flow.remote.host)
         if host is None:
