@@ -86,8 +86,22 @@ _to_json: Final[Callable[[object], str]] = json.JSONEncoder(ensure_ascii=False, 
 def _key_value(found: dict[str, object]) -> str:
     """Values quoted as JSON strings where they need it; a traceback follows in lines of its own."""
     traceback = found.pop("traceback", None)
-    line = " ".join([f"{key}={_quoted(str(value))}" for key, value in found.items()])
+    line = " ".join([f"{key}={value!s}" for key, value in found.items()])
+    if not _needs_no_quotes(line, len(found)):
+        line = " ".join([f"{key}={_quoted(str(value))}" for key, value in found.items()])
     return line if traceback is None else f"{line}\n{traceback}"
+
+
+def _needs_no_quotes(line: str, pairs: int) -> bool:
+    """Whether `_quoted` would leave all values of this line as they are, looked at in one go."""
+    return (
+        line.isprintable()
+        and line.count("=") == pairs
+        and line.count(" ") == pairs - 1
+        and '"' not in line
+        and "= " not in line
+        and not line.endswith("=")
+    )
 
 
 _LEVELS: Final = {

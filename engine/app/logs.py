@@ -46,7 +46,13 @@ happens again and again."""
 _LEVELS: Final[dict[type[Any], int]] = {
     **{cls: logging.DEBUG if cls in _QUIET else logging.INFO for cls in get_args(LogBody)},
     MediaLost: logging.WARNING,
+    TrunkStateChanged: logging.WARNING,
 }
+"""The highest that a record of this type can have."""
+
+_LEGS_TOLD: Final = {CallStarted, CallConnected, CallEnded}
+"""What must be seen at every level, to know whose legs are which."""
+
 _NAMES: Final = {cls: tuple(field.name for field in fields(cls)) for cls in get_args(LogBody)}
 
 
@@ -88,6 +94,8 @@ class RecordLogger:
         found: list[Line] = []
         for record in records:
             kind = type(record.body)
+            if _LEVELS[kind] < least and kind not in _LEGS_TOLD:
+                continue
             self._remember(kind, record)
             level = _level(kind, record.body)
             if level >= least:
@@ -105,22 +113,28 @@ class RecordLogger:
             assert isinstance(record.body, CallStarted | CallConnected)
             (self._legs if kind is CallStarted else self._peers)[record.call] = record.body.leg
 
-    def _pairs(self, record: Record) -> dict[str, Any]:
-        found: dict[str, Any] = {"seq": record.seq}
+    def _pairs(self, record: Record) -> dict[str, object]:
+        body, leg, peer_leg = record.body, None, None
+        found: dict[str, object] = {"seq": record.seq}
         if record.call is not None:
             found["call"] = record.call
-            found["leg"] = self._legs.get(record.call)
-            found["peer_leg"] = self._peers.get(record.call)
-        for name in _NAMES[type(record.body)]:
-            found[name] = plain(getattr(record.body, name))
-        if found.get("peer_leg") == found.get("leg"):
-            found.pop("peer_leg", None)
-        return {key: value for key, value in found.items() if value is not None and value != ""}
+            leg, peer_leg = self._legs.get(record.call), self._peers.get(record.call)
+        if leg is not None:
+            found["leg"] = leg
+        if peer_leg is not None:
+            found["peer_leg"] = peer_leg
+        for name in _NAMES[type(body)]:
+            value = plain(getattr(body, name))
+            if value is not None and value != "":
+                found[name] = value
+        if peer_leg is not None and found.get("leg") == peer_leg:
+            del found["peer_leg"]
+        return found
 
 
 def _level(kind: type[Any], body: LogBody) -> int:
-    if isinstance(body, OfferEnded):
-        return logging.DEBUG if body.outcome is OfferOutcome.ANSWERED else logging.INFO
-    if isinstance(body, TrunkStateChanged):
-        return logging.INFO if body.up else logging.WARNING
+    if isinstance(body, OfferEnded) and body.outcome is OfferOutcome.ANSWERED:
+        return logging.DEBUG
+    if isinstance(body, TrunkStateChanged) and body.up:
+        return logging.INFO
     return _LEVELS[kind]

@@ -80,12 +80,10 @@ class _Open:
     ended: tuple[float, CallEnded] | None = None
     qualities: dict[LegId, LegClosed] = field(default_factory=dict)
 
-    def complete(self) -> bool:
-        """Whether the call has ended and every leg that was up has told its quality, or will never."""
-        if self.ended is None:
-            return False
+    def measured(self, ended: CallEnded) -> bool:
+        """Whether every leg that was up has told its quality, or never will after such an end."""
         awaited = (self.started.leg if self.answered is not None else None, self.peer_leg)
-        return all(leg is None or leg in self.qualities for leg in awaited) or _unmeasured(self.ended[1])
+        return all(leg is None or leg in self.qualities for leg in awaited) or _unmeasured(ended)
 
     # What the records of a call add to it.
 
@@ -121,6 +119,9 @@ _NOTES: Final[dict[type[Any], Callable[[_Open, float, Any], None]]] = {
     CallEnded: _Open.note_end,
 }
 
+_NO_MORE_TOLD: Final = (MediaLost, EngineStopped)
+"""After these, no leg tells its quality."""
+
 
 class CdrFold:
     """Folds records into rows. A row comes out when its call has ended and the legs that were up have told their
@@ -139,18 +140,18 @@ class CdrFold:
         rows: Sequence[Cdr] = ()
         body, call = record.body, record.call
         note = _NOTES.get(type(body))
-        if call is None:
-            if isinstance(body, MediaLost | EngineStopped):
-                rows = [self._row(call, state) for call, state in self._ended()]
-            elif isinstance(body, EngineStarted):
-                rows = [self._row(call, state) for call, state in tuple(self._open.items())]
-        elif note is None:
-            if isinstance(body, CallStarted):
+        if note is not None:
+            if call is not None and (state := self._open.get(call)) is not None:
+                note(state, record.wall, body)
+                if state.ended is not None and state.measured(state.ended[1]):
+                    rows = (self._row(call, state),)
+        elif isinstance(body, CallStarted):
+            if call is not None:
                 self._open[call] = _Open(record.wall, body)
-        elif (state := self._open.get(call)) is not None:
-            note(state, record.wall, body)
-            if state.complete():
-                rows = (self._row(call, state),)
+        elif isinstance(body, EngineStarted):
+            rows = [self._row(call, state) for call, state in tuple(self._open.items())]
+        elif isinstance(body, _NO_MORE_TOLD):
+            rows = [self._row(call, state) for call, state in self._ended()]
         self._last_wall = record.wall
         return rows
 

@@ -95,6 +95,15 @@ def test_a_value_cannot_forge_a_line_or_a_key() -> None:
     assert line.endswith(r'event=x name="a b=\"c\"\nlevel=error"')
 
 
+@pytest.mark.parametrize("value", ["", "a b", "a=b", 'a"b', "a\nb", "a\u2028b", " ", "="])
+def test_whatever_needs_quotes_gets_them_wherever_it_stands(value: str) -> None:
+    for given in ({"a": value, "z": "plain"}, {"a": "plain", "z": value}, {"a": value, "z": value}):
+        entry = logging.makeLogRecord({"msg": "x", "levelno": logging.INFO, **pairs(**given)})
+        told = formatter(LogFormat.KEY_VALUE).format(entry)
+        quoted = [text if text == "plain" else json.dumps(text, ensure_ascii=False) for text in given.values()]
+        assert told.endswith(f" event=x a={quoted[0]} z={quoted[1]}")
+
+
 @pytest.mark.usefixtures("_loggers")
 def test_every_line_of_a_call_names_the_call_and_a_leg() -> None:
     stream = io.StringIO()
