@@ -37,7 +37,7 @@ def run(
     config: ConfigOption = None,
     demo: Annotated[bool, typer.Option("--demo", help="Add a caller and an agent that talk to each other.")] = False,
 ) -> None:
-    """Run the engine until it is stopped: Ctrl-C ends it at once, SIGTERM lets live calls end first."""
+    """Run the engine until it is stopped: Ctrl-C ends it at once, SIGTERM or SIGHUP lets live calls end first."""
     from engine.app.service import run_engine  # noqa: PLC0415 - brings Twisted and FastAPI
 
     raise typer.Exit(run_engine(load_config(config), config_file=config, demo=demo))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Final, TextIO
 
@@ -79,7 +80,8 @@ _NOTICES: Final[dict[type[LogBody], Callable[..., str]]] = {
 
 
 class CallConsole:
-    """Follows the records and writes; a line that another call interrupts is begun again, whole."""
+    """Follows the records and writes; a line that another call interrupts is begun again, whole. A terminal that is
+    gone (OSError) is written to in vain: the engine then drains, and its calls go on."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         """Without a stream it is standard output."""
@@ -89,18 +91,26 @@ class CallConsole:
 
     def observe(self, records: Sequence[Record]) -> None:
         """Show what these records say."""
-        for record in records:
-            if phrase := _NOTICES.get(type(record.body)):
-                self.say(f"{_clock(record)}  {phrase(record.body)}")
-            elif record.call is not None and (phrase := _PHRASES.get(type(record.body))):
-                self._grow(record.call, phrase(record.body), record)
-        self._stream.flush()
+        with suppress(OSError):
+            for record in records:
+                self._show(record)
+            self._stream.flush()
 
     def say(self, text: str) -> None:
         """Write a line of its own."""
+        with suppress(OSError):
+            self._say(text)
+            self._stream.flush()
+
+    def _show(self, record: Record) -> None:
+        if phrase := _NOTICES.get(type(record.body)):
+            self._say(f"{_clock(record)}  {phrase(record.body)}")
+        elif record.call is not None and (phrase := _PHRASES.get(type(record.body))):
+            self._grow(record.call, phrase(record.body), record)
+
+    def _say(self, text: str) -> None:
         self._break_line()
         self._stream.write(text + "\n")
-        self._stream.flush()
 
     def _grow(self, call: CallId, phrase: str, record: Record) -> None:
         if not phrase:

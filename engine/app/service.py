@@ -3,6 +3,8 @@
 Everything that can be wrong with the machine (a port in use, a store of another version, a second engine) is found
 while the parts are opened, before the reactor runs, and is one clear error. After that only signals end it: SIGTERM
 drains (new calls are refused, live ones go on for at most `drain_s`), SIGINT or a second signal ends every call now.
+SIGHUP, which comes when the terminal is closed, drains like SIGTERM, for nobody asked that callers be hung up on; shell
+and kernel may both send it, so that a second one does not count. Whoever has it ignored (nohup) is left alone.
 """
 
 from __future__ import annotations
@@ -91,8 +93,9 @@ class Service:
     async def _start(self) -> None:
         engine, config = self._engine, self._engine.config
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._signalled, number)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                loop.add_signal_handler(number, self._signalled, number)
         engine.storage.writer.start()
         engine.media.start(engine.driver)
         engine.heartbeat.start()
@@ -121,7 +124,9 @@ class Service:
         if self._stopping:
             return
         centre, calls = self._engine.centre, self._engine.core.calls
-        if number == signal.SIGTERM and not centre.draining and calls.live().calls:
+        if number == signal.SIGHUP and centre.draining:
+            return
+        if number != signal.SIGINT and not centre.draining and calls.live().calls:
             note("draining", calls=calls.live().calls, at_most_s=self._engine.config.service.drain_s)
             centre.draining = True
             calls.drain()

@@ -108,8 +108,9 @@ class Plane:
         self._poller.register(self._bell.fileno(), READ)
         self._poller.register(self._files.fileno(), READ)
         signal.set_wakeup_fd(self._ring.fileno())
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: None)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, lambda *_: None)
         try:
             self._loop.run()
         finally:

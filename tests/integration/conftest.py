@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -72,3 +73,11 @@ def centres(engines: Callable[..., Engine], ports: PortPool) -> Iterator[Callabl
     yield start
     for centre in made:
         centre.close()
+
+
+@pytest.fixture
+def hang_ups_count() -> Iterator[None]:
+    """Also where the tests themselves run under nohup: what is ignored, children ignore too."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)

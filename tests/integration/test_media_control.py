@@ -268,7 +268,8 @@ def test_shutdown_tells_of_every_leg_before_the_end(plane: Plane, ends: list[Far
     control.close()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.usefixtures("hang_ups_count")
 def test_a_signal_ends_it_as_shutdown_does(plane: Plane, ends: list[FarEnd], number: signal.Signals) -> None:
     control = plane.control()
     bridge(control, ends)

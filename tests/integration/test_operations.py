@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from http.client import HTTPConnection
 from pathlib import Path
-from signal import SIGINT, SIGTERM
+from signal import SIGHUP, SIGINT, SIGTERM
 from typing import Any
 
 import psutil
@@ -332,6 +332,21 @@ def test_a_drain_ends_at_a_second_signal_and_at_its_time(
     if second_signal:
         wait_until(lambda: centre.not_ready() == ["draining"], timeout=3, what="the drain")
         centre.engine.process.send_signal(SIGTERM)
+    assert talk.wait_bye()["reason"]
+    assert centre.engine.process.wait(timeout=8) == 0
+    assert reasons(centre.engine) == ["shutdown"]
+
+
+@pytest.mark.usefixtures("hang_ups_count")
+def test_a_closed_terminal_ends_the_engine_as_sigterm_does(centres: Callable[..., LiveCentre]) -> None:
+    centre = centres(service={"drain_s": 1.5})
+    caller = centre.caller()
+    talk = caller.call("600")
+    talk.wait(200)
+    for _ in range(2):
+        # Shell and kernel may both send it.
+        centre.engine.process.send_signal(SIGHUP)
+        wait_until(lambda: centre.not_ready() == ["draining"], timeout=3, what="the drain")
     assert talk.wait_bye()["reason"]
     assert centre.engine.process.wait(timeout=8) == 0
     assert reasons(centre.engine) == ["shutdown"]

@@ -158,3 +158,13 @@ def test_what_is_shown_is_seen_at_once() -> None:
     console.say("The demo is over")
     assert out.flushed == len(out.getvalue())
     assert out.getvalue().splitlines()[-1] == "The demo is over"
+
+
+def test_a_terminal_that_is_gone_is_nobodys_trouble() -> None:
+    class Closed(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise OSError(5, "Input/output error")
+
+    console = CallConsole(Closed())
+    console.observe([record("a", started("100"))])
+    console.say("The demo is over")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -166,12 +166,31 @@ STOPPED = [
 ]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_without_calls_either_signal_ends_it_in_good_order(number: signal.Signals) -> None:
+@pytest.fixture
+def _hang_ups_count() -> Iterator[None]:
+    """Also where the tests themselves run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("_hang_ups_count")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_without_calls_any_signal_ends_it_in_good_order(number: signal.Signals) -> None:
     parts = Parts()
     service = lived(parts, signals=[number])
     assert [what for what in parts.told if what in STARTED + STOPPED] == STARTED + STOPPED
     assert service.exit_status == 0
+
+
+def test_a_hang_up_that_is_ignored_stays_ignored() -> None:
+    """As under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        lived(Parts(), signals=[signal.SIGHUP, signal.SIGINT])
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_further_signals_while_it_stops_change_nothing() -> None:
