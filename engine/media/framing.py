@@ -150,7 +150,7 @@ def decode(body: bytes) -> Message:
         if read is not None:
             read(values)
         message: Message = cls(**values)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise WireError(f"unreadable frame {body[:80]!r}: {error}") from error
     return message
 

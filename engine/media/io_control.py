@@ -119,7 +119,7 @@ class ControlServer:
                 if peer.sock.fileno() < 0:
                     return  # replaced or dropped by what came before
                 self._message(peer, message, now)
-        except (WireError, RecursionError) as error:
+        except WireError as error:
             log.warning("control_closed", extra=pairs(reason=str(error)))
             self._drop(peer)
         except Exception:

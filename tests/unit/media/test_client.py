@@ -56,7 +56,9 @@ def test_events_come_whole_however_they_are_cut() -> None:
         b"\xff\xff\xff\xff",
         b"\x00\x00\x00\x02{}",
         b"SSH-2.0-OpenSSH_9.2",
+        b"\x00\x01\x86\xa0" + b"[" * 100_000,
     ],
+    ids=lambda data: repr(data[:32]),
 )
 def test_who_is_not_a_media_process_is_found_out(data: bytes) -> None:
     with pytest.raises(WireError):

@@ -91,7 +91,10 @@ def test_frames_may_come_in_any_pieces() -> None:
         b'["CloseLeg",{"leg":"l1"}] ',
         b'["CloseLeg",{"leg":"l1"}]{}',
         b'["Play",{"leg":"l1"}]',
+        b"[" * 100_000,
+        b'["CloseLeg",' + b'{"leg":' * 100_000,
     ],
+    ids=lambda body: repr(body[:32]),
 )
 def test_what_is_no_message_is_refused(body: bytes) -> None:
     with pytest.raises(WireError):
