@@ -44,11 +44,13 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def plane(procs: Processes, ports: PortPool, tmp_path: Path) -> Plane:
+def plane(procs: Processes, ports: PortPool, tmp_path: Path) -> Iterator[Plane]:
     block = ports.block(12, even=True)
-    return start_plane(
+    plane = start_plane(
         procs, tmp_path, port_min=block[0], port_max=block[-2], rtp_timeout_s=1.0, idle_exit_s=1.5, orphan_s=60.0
     )
+    yield plane
+    plane.close()
 
 
 @pytest.fixture

@@ -49,9 +49,11 @@ SOUNDS = Path(__file__).parents[2] / "dialplans" / "sounds"
 
 
 @pytest.fixture
-def plane(procs: Processes, ports: PortPool, tmp_path: Path) -> Plane:
+def plane(procs: Processes, ports: PortPool, tmp_path: Path) -> Iterator[Plane]:
     block = ports.block(20, even=True)
-    return start_plane(procs, tmp_path, port_min=block[0], port_max=block[-2], rtp_timeout_s=1.0)
+    plane = start_plane(procs, tmp_path, port_min=block[0], port_max=block[-2], rtp_timeout_s=1.0)
+    yield plane
+    plane.close()
 
 
 @pytest.fixture

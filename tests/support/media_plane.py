@@ -7,7 +7,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -117,6 +117,8 @@ class Plane:
 
     process: Process
     options: PlaneOptions
+    connections: list[Control] = field(default_factory=list)
+    """Every one that was made, so that those of a test that failed are closed too."""
 
     def control(self, secret: str = SECRET) -> Control:
         """A new connection in command."""
@@ -135,7 +137,13 @@ class Plane:
             return sock is not None
 
         wait_until(connected, timeout=10, what="the media process listens")
-        return Control(found[0], secret)
+        self.connections.append(Control(found[0], secret))
+        return self.connections[-1]
+
+    def close(self) -> None:
+        """Close all connections; the process goes on."""
+        for connection in self.connections:
+            connection.close()
 
 
 def start_plane(procs: Processes, directory: Path, *, port_min: int, port_max: int, **options: object) -> Plane:
