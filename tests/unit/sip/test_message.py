@@ -293,6 +293,39 @@ def test_note_source_writes_into_the_topmost_via_only() -> None:
     assert Response.build(request, 200).via.rport == 1025
 
 
+@pytest.mark.parametrize(
+    ("via", "noted"),
+    [
+        ("SIP/2.0/UDP h;rport;branch=z9hG4bKa", "SIP/2.0/UDP h;rport=99;branch=z9hG4bKa;received=10.0.0.9"),
+        ("SIP/2.0/UDP h;branch=z9hG4bKa;rport", "SIP/2.0/UDP h;branch=z9hG4bKa;rport=99;received=10.0.0.9"),
+        ("SIP/2.0/UDP h;branch=z9hG4bKa", "SIP/2.0/UDP h;branch=z9hG4bKa;received=10.0.0.9"),
+        ("SIP/2.0/UDP 10.0.0.9;branch=z9hG4bKa", "SIP/2.0/UDP 10.0.0.9;branch=z9hG4bKa"),
+        ("SIP/2.0/UDP h;rport=5;branch=z9hG4bKa", "SIP/2.0/UDP h;rport=99;branch=z9hG4bKa;received=10.0.0.9"),
+        ("SIP/2.0/UDP h;rportx;rport;branch=a", "SIP/2.0/UDP h;rportx;rport=99;branch=a;received=10.0.0.9"),
+        ("SIP/2.0/UDP h;branch=a;received=1.1.1.1", "SIP/2.0/UDP h;branch=a;received=10.0.0.9"),
+        ("SIP/2.0/UDP h ; rport ;branch=a", "SIP/2.0/UDP h;rport=99;branch=a;received=10.0.0.9"),
+        ('SIP/2.0/UDP h;x=";branch=b";branch=a', 'SIP/2.0/UDP h;x=";branch=b";branch=a;received=10.0.0.9'),
+    ],
+)
+def test_note_source_whatever_the_via_looks_like(via: str, noted: str) -> None:
+    request = Request("OPTIONS", "sip:h", Headers([("Via", via)]))
+    request.note_source("10.0.0.9", 99)
+    assert request.headers.get("Via") == noted
+    assert request.hop[0] == request.via.branch
+    assert request.hop[1].text == request.via.sent_by
+
+
+@pytest.mark.parametrize(
+    "via", ["SIP/2.0/UDP h;branch=a;branch=b", "SIP/2.0/UDP h;branch=", "SIP/2.0/UDP h_;branch=a;"]
+)
+def test_a_hop_is_read_as_strictly_as_a_via(via: str) -> None:
+    request = Request("OPTIONS", "sip:h", Headers([("Via", via)]))
+    for ask in ("hop", "via"):
+        with pytest.raises(RemoteSipError) as caught:
+            getattr(request, ask)
+        assert caught.value.status_hint == 400
+
+
 def test_note_source_keeps_the_rest_of_a_list() -> None:
     request = without("Via")
     request.headers.add("Via", "SIP/2.0/UDP h1;rport;branch=z9hG4bK1, SIP/2.0/TCP h2;branch=z9hG4bK2")
