@@ -53,10 +53,10 @@ class Message:
     def to_bytes(self) -> bytes:
         """The message as it goes out, Content-Length last and right. Raises LocalSipError where the start line or a
         value holds a line break or cannot be written in UTF-8."""
-        headers = self.headers
-        between = "\r\n" if headers.first else ""
-        text = f"{self.start_line}\r\n{headers.written()}{between}Content-Length: {len(self.body)}\r\n\r\n"
-        breaks = len(headers) + 3
+        fields = self.headers.items()
+        lines = [self.start_line, *map(": ".join, fields), f"Content-Length: {len(self.body)}\r\n\r\n"]
+        text = "\r\n".join(lines)
+        breaks = len(fields) + 3
         # One pass over the finished text, instead of one over each part, is what keeps line breaks out by construction.
         if text.count("\n") != breaks or text.count("\r") != breaks:
             raise LocalSipError("line break inside the start line or a header field")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, TypeVar
 
 from engine.sip.errors import LocalSipError
@@ -78,7 +78,7 @@ class Headers:
         """Whether a name is there more than once."""
         return self._fields is not None
 
-    def items(self) -> Iterable[tuple[str, str]]:
+    def items(self) -> Collection[tuple[str, str]]:
         """Name (canonical spelling) and raw value of every field, in order."""
         return self.first.items() if self._fields is None else self._fields
 
@@ -177,10 +177,6 @@ class Headers:
         if text is None:
             raise refuse(400, f"{key} is missing")
         return text
-
-    def written(self) -> str:
-        """The fields as they go out, a line each, without the last line's end."""
-        return "\r\n".join(map(": ".join, self.items()))
 
     def maybe(self, key: str, parse: Callable[[str], T]) -> T | None:
         """The typed value of a field, or None where there is none. Raises RemoteSipError."""
