@@ -41,11 +41,11 @@ def asterisk(asterisks: Asterisks, ports: PortPool) -> Asterisk:
 def asterisk_pair(asterisks: Asterisks, ports: PortPool) -> tuple[Asterisk, Asterisk]:
     """Two of them, each the other's engine, so that the shipped fragments are tried in both directions."""
     near_port, far_port = ports.one(), ports.one()
-    near = asterisks.start(name="near", sip_port=near_port, engine_port=far_port)
     far = asterisks.start(
         name="far", sip_port=far_port, engine_port=near_port, extra={"extensions_extra.conf": FAR_END}
     )
-    near.wait_for_trunk()  # it may have asked before the other was there, and asks again after 15 s only
+    near = asterisks.start(name="near", sip_port=near_port, engine_port=far_port)
+    near.wait_for_trunk()
     return near, far
 
 

@@ -56,13 +56,14 @@ def engine(engines: Callable[..., Engine], tmp_path: Path) -> Engine:
 
 
 @pytest.fixture
-def asterisk(asterisks: Asterisks, engine: Engine) -> Iterator[Asterisk]:
+def asterisk(asterisks: Asterisks, engine: Engine, ports: PortPool) -> Iterator[Asterisk]:
     """Asterisk whose trunk leads to the running engine, and the engine with a trunk back."""
-    asterisk = asterisks.start(engine_port=engine.sip_port)
+    port = ports.one()
     for queue in ("demo", "other"):
         engine.command("queue", "add", queue, "--wrap-up", "1")
-    engine.command("trunk", "add", "asterisk", "--host", "127.0.0.1", "--port", str(asterisk.ports.sip), "--match-port")
+    engine.command("trunk", "add", "asterisk", "--host", "127.0.0.1", "--port", str(port), "--match-port")
     engine.start()
+    asterisk = asterisks.start(engine_port=engine.sip_port, sip_port=port)
     asterisk.wait_for_trunk()
     yield asterisk
     assert engine.stop() == 0

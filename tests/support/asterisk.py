@@ -252,8 +252,12 @@ class Asterisk:
         return [line.split("!", 1)[0] for line in lines if "!" in line]
 
     def wait_for_trunk(self, *, up: bool = True, timeout: float = 20.0) -> None:
-        """Return once Asterisk has found that the engine answers its OPTIONS, or with `up=False` that it does not."""
-        self.ami.act("PJSIPQualify", {"Endpoint": "hearthline"})  # at once, not at the next round of 15 s
+        """Return once Asterisk has found that the engine answers its OPTIONS, or with `up=False` that it does not.
+
+        Start the engine first. Asterisk's own first OPTIONS goes out at a moment of chance within 15 s of its start, and
+        one that nobody heard takes the trunk down three seconds later, though a later one was answered.
+        """
+        self.ami.act("PJSIPQualify", {"Endpoint": "hearthline"})  # at once, not at that moment of chance
         wanted = " Avail " if up else " Unavail "
 
         def found() -> bool:

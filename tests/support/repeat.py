@@ -24,6 +24,7 @@ CALM_S = 3.0
 CALM_AT_MOST_S = 60.0
 
 _CALL = pytest.StashKey[tuple[float, float]]()
+_ASSERTED = pytest.StashKey[bool]()
 
 
 class Witness(Protocol):
@@ -50,10 +51,14 @@ class Repeats:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None]:
-        """Note when the test itself runs: stalls while fixtures start programs excuse nothing."""
-        begin = time.monotonic()
+        """Note when the test itself runs: stalls while fixtures start programs excuse nothing. And whether it ends by
+        an assertion of its own: no stall excuses any other exception."""
+        begin, item.stash[_ASSERTED] = time.monotonic(), False
         try:
             return (yield)
+        except AssertionError:
+            item.stash[_ASSERTED] = True
+            raise
         finally:
             item.stash[_CALL] = (begin, time.monotonic())
 
@@ -81,7 +86,7 @@ class Repeats:
         if [report.when for report in failed] == ["call"]:
             begin, end = item.stash[_CALL]
             stalls = [stall for stall in witness.stalls(since=begin, until=end) if stall.length_s * 1000 >= stall_ms]
-            again = bool(stalls) and attempt < ATTEMPTS
+            again = bool(stalls) and item.stash[_ASSERTED] and attempt < ATTEMPTS
             self._tell(failed[0], stalls, attempt, stall_ms, again=again)
         for report in reports:
             item.ihook.pytest_runtest_logreport(report=report)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import sys
 from collections.abc import Mapping
 from typing import Any
 
 from tests.support.ports import PortPool
 from tests.support.procs import Process, Processes, WaitedInVain, wait_until
+
+
+class PhoneCrashed(Exception):
+    """A phone died of a signal. No assertion of a test, so that no stall of the machine excuses it."""
 
 
 class Phone:
@@ -46,7 +51,12 @@ class Phone:
     def quit(self, *, timeout: float = 6.0) -> int:
         """Ask it to end and return its exit status."""
         self.tell("quit")
-        return self.process.wait(timeout=timeout)
+        status = self.process.wait(timeout=timeout)
+        if status < 0:
+            raise PhoneCrashed(
+                f"{self.process.name} was ended by {signal.Signals(-status).name}; it said:\n{self.process.tail()}"
+            )
+        return status
 
 
 def start_phone(

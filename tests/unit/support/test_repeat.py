@@ -95,6 +95,11 @@ def test_a_test_without_the_mark_has_one_attempt(pytester: pytest.Pytester) -> N
     assert run(pytester, Machine(500, 500), source).parseoutcomes() == {"failed": 1}
 
 
+def test_an_exception_that_is_no_assertion_is_not_excused(pytester: pytest.Pytester) -> None:
+    source = FAILS_TWICE.replace('assert len(ran) > 2, "a gap"', 'raise OSError("a crash")')
+    assert run(pytester, Machine(500, 500), source).parseoutcomes() == {"failed": 1}
+
+
 @pytest.mark.parametrize("part", ["before", "after"])
 def test_a_fixture_that_fails_is_not_excused(pytester: pytest.Pytester, part: str) -> None:
     source = f"""
