@@ -254,8 +254,8 @@ class Asterisk:
     def wait_for_trunk(self, *, up: bool = True, timeout: float = 20.0) -> None:
         """Return once Asterisk has found that the engine answers its OPTIONS, or with `up=False` that it does not.
 
-        Start the engine first. Asterisk's own first OPTIONS goes out at a moment of chance within 15 s of its start, and
-        one that nobody heard takes the trunk down three seconds later, though a later one was answered.
+        Start the engine first. Asterisk's own first OPTIONS goes out at a moment of chance within 15 s of its start,
+        and one that nobody heard takes the trunk down three seconds later, though a later one was answered.
         """
         self.ami.act("PJSIPQualify", {"Endpoint": "hearthline"})  # at once, not at that moment of chance
         wanted = " Avail " if up else " Unavail "
