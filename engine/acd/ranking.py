@@ -61,9 +61,12 @@ class Ranking(Generic[Item, Key]):
 
     def _top(self) -> tuple[Key, int, Item] | None:
         heap = self._heap
-        while heap and self._entries.get(heap[0][2]) is not heap[0]:
+        while heap:
+            lowest = heap[0]
+            if self._entries.get(lowest[2]) is lowest:
+                return lowest
             heappop(heap)
-        return heap[0] if heap else None
+        return None
 
     def _shed(self) -> None:
         if len(self._heap) > _SMALL and len(self._heap) > 2 * len(self._entries):

@@ -135,8 +135,10 @@ class SipLegs:
 
     def next_deadline(self) -> float | None:
         """When a trunk must be asked next whether it lives, or a phone has been silent for too long."""
-        due = [at for at in (self._watch.next_deadline(), self._patience.next_deadline()) if at is not None]
-        return min(due, default=None)
+        asking, patience = self._watch.next_deadline(), self._patience.next_deadline()
+        if asking is None or patience is None:
+            return patience if asking is None else asking
+        return min(asking, patience)
 
     def handle_deadline(self, now: float) -> None:
         self._book.tell(*self._watch.handle_deadline(now))

@@ -45,7 +45,8 @@ def test_the_configured_dialplan_goes_before_the_demos(tmp_path: Path) -> None:
 
 
 def test_identifiers_cannot_be_guessed_and_are_tokens() -> None:
-    made = {SystemIds().token() for _ in range(1000)}
+    ids = SystemIds()
+    made = {ids.token() for _ in range(1000)}
     assert len(made) == 1000
     assert all(re.fullmatch(r"[0-9a-f]{18}", token) for token in made)
 
