@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from engine.app.private_dir import make_private
 from engine.errors import ConfigError
 
 _SOCKET_PATH_BOUND: Final = 100
@@ -31,12 +32,14 @@ class StateDir:
 
     @property
     def media_socket(self) -> Path:
-        """The media process's Unix socket; in the system's run-time directory when the path would be too long."""
+        """The media process's Unix socket; where its path would be too long, in a directory that `prepare` makes in the
+        user's run-time directory or in /tmp."""
         inside = self.path / "media.sock"
         if len(os.fsencode(inside)) <= _SOCKET_PATH_BOUND:
             return inside
-        base = Path(os.environ.get("XDG_RUNTIME_DIR", "/tmp"))
-        return base / f"hearthline-{hashlib.sha256(os.fsencode(inside)).hexdigest()[:16]}.sock"
+        digest = hashlib.sha256(os.fsencode(inside)).hexdigest()[:16]
+        base = Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp")
+        return base / f"hearthline-{os.geteuid()}-{digest}" / inside.name
 
     @property
     def log_dir(self) -> Path:
@@ -50,7 +53,8 @@ class StateDir:
         return file.read_text(encoding="ascii").strip()
 
     def prepare(self) -> None:
-        """Make what is missing. Raises ConfigError where the directory cannot be made or written."""
+        """Make what is missing. Raises ConfigError where the directory cannot be made or written, or the one for the
+        socket is not ours alone."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             (self.path / "secrets").mkdir(mode=0o700, exist_ok=True)
@@ -60,6 +64,8 @@ class StateDir:
             self._certificate()
         except OSError as error:
             raise ConfigError(f"service.state_dir: {error.filename}: {error.strerror}; it must be writable") from error
+        if self.media_socket.parent != self.path:
+            make_private(self.media_socket.parent)
 
     def lock(self) -> int:
         """Take the directory for this process, for as long as the file descriptor stays open. Raises ConfigError that
