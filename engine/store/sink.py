@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from operator import attrgetter
 from typing import Any, Final, Protocol
 
@@ -99,7 +99,8 @@ class _Sqlite:
     def __init__(self, engine: Engine) -> None:
         with _as_sqlalchemy():
             self._connection = engine.raw_connection()
-        self._cursor: Any = self._connection.cursor()
+        self._driver: Any = self._connection.driver_connection
+        self._cursor = self._driver.cursor()
 
     def transact(self, work: Work) -> None:
         with _as_sqlalchemy():
@@ -109,7 +110,12 @@ class _Sqlite:
             self._cursor.execute("COMMIT")
 
     def close(self) -> None:
-        """What is not committed goes with the connection."""
+        """Take back what is not committed, and let go of every lock and of the file now: a cursor that somebody still
+        knows (an error that is being told) would keep them."""
+        with suppress(sqlite3.Error):
+            if self._driver.in_transaction:
+                self._driver.rollback()
+        self._cursor.close()
         self._connection.invalidate()
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,6 +75,22 @@ def test_a_batch_is_stored_whole_or_not_at_all(database: Engine, sink: SqlSink) 
         connection.exec_driver_sql("ALTER TABLE gone RENAME TO cdrs")
     sink.write(call, cdrs_of(call))
     assert stored(database) == list(range(1, 13))
+
+
+def test_a_write_that_failed_lets_go_of_the_file_although_its_error_is_still_told(
+    database: Engine, sink: SqlSink, url: str
+) -> None:
+    call = queue_call("c1")
+    with database.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE cdrs RENAME TO gone")
+    with pytest.raises(OperationalError) as told:
+        sink.write(call, cdrs_of(call))
+    assert told.value.orig is not None
+    assert not Path(url.removeprefix("sqlite:///") + "-wal").exists(), "somebody has it open"
+    with sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None, timeout=0) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("ROLLBACK")
+    other.close()
 
 
 def test_bytes_that_are_no_text_do_not_stop_a_cdr(database: Engine, sink: SqlSink) -> None:
