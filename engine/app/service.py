@@ -94,7 +94,8 @@ class Service:
         engine, config = self._engine, self._engine.config
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:
+            # A shell without job control has SIGINT ignored too, but only for what it starts in the background.
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 loop.add_signal_handler(number, self._signalled, number)
         engine.storage.writer.start()
         engine.media.start(engine.driver)

@@ -109,7 +109,7 @@ class Plane:
         self._poller.register(self._files.fileno(), READ)
         signal.set_wakeup_fd(self._ring.fileno())
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # ignored under nohup
                 signal.signal(number, lambda *_: None)
         try:
             self._loop.run()

@@ -183,6 +183,15 @@ def test_without_calls_any_signal_ends_it_in_good_order(number: signal.Signals) 
     assert service.exit_status == 0
 
 
+def test_an_interrupt_that_the_shell_had_ignored_ends_it_all_the_same() -> None:
+    """As behind `&` in a script."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert lived(Parts(), signals=[signal.SIGINT]).exit_status == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_a_hang_up_that_is_ignored_stays_ignored() -> None:
     """As under nohup."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
