@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from engine.sip.dialog import contact_of
 from engine.sip.endpoint import LiveCounts, Target
+from engine.sip.errors import RemoteSipError
 from engine.sip.events import InviteAccepted, InviteReceived, SessionEnded, SessionId
-from engine.sip.message import Request
+from engine.sip.message import Headers, Request
 from engine.sip.uri import SipUri
 from tests.support.sip_phone import SDP, SDP_ANSWER, make_station, target
 from tests.support.sip_raw import RawPeer, answering, pair
@@ -213,3 +215,23 @@ def test_ipv6_is_written_in_brackets() -> None:
     station.endpoint.bye(session, now=wire.now)
     wire.run(0.1)
     assert raw.requests("BYE")[0].request_uri == "sip:raw@[2001:db8::1]"
+
+
+def contact(*values: str) -> str | None:
+    return contact_of(Request("INVITE", "sip:h", Headers([("Contact", value) for value in values])))
+
+
+def test_the_contact_of_a_dialog_is_one_sip_uri_or_none() -> None:
+    assert contact("Ann <sip:a@h:5062;transport=tcp?x=y>;q=1") == "sip:a@h:5062;transport=tcp"
+    assert contact() is None
+    assert contact("*") is None
+
+
+@pytest.mark.parametrize(
+    "values",
+    [("<sip:a@h>", "<sip:b@h>"), ("<sip:a@h>, <sip:b@h>",), ("<sip:a@h>", "*"), ("*", "<sip:a@h>"), ("<tel:1>",)],
+)
+def test_any_other_contact_is_refused(values: tuple[str, ...]) -> None:
+    with pytest.raises(RemoteSipError) as caught:
+        contact(*values)
+    assert caught.value.status_hint == 400

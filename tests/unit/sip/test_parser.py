@@ -166,7 +166,9 @@ def test_folding_right_after_the_start_line_is_400() -> None:
     assert refused(START + b" x: y\r\n" + HEAD + b"\r\n").status_hint == 400
 
 
-@pytest.mark.parametrize("line", [b"no colon", b": no name", b"two words: x", b"Via", b"na\xc3\xafve: x", b"a\0b: x"])
+@pytest.mark.parametrize(
+    "line", [b"no colon", b": no name", b"two words: x", b"Via", b"Subject", b"na\xc3\xafve: x", b"a\0b: x"]
+)
 def test_a_line_that_is_no_field_is_400(line: bytes) -> None:
     error = refused(START + HEAD + line + b"\r\n\r\n")
     assert error.status_hint == 400
@@ -217,3 +219,13 @@ def test_latin_1_is_read_where_utf_8_fails() -> None:
 def test_unicode_line_separators_do_not_end_a_line() -> None:
     message = request(START + HEAD + "Subject: a\u2028b\x85c\x0bd\r\n\r\n".encode())
     assert message.headers.get("Subject") == "a\u2028b\x85c\x0bd"
+
+
+@pytest.mark.parametrize(
+    "line", [b"Subject:  x", b"Subject: x ", b"Subject: \tx", b"Subject:x", b"Subject: x\t", b"Subject :  x"]
+)
+def test_white_space_about_a_value_is_no_part_of_it(line: bytes) -> None:
+    for data in (START + HEAD + line + b"\r\n\r\n", START + line + b"\r\n" + HEAD + b"\r\n"):
+        message = parse_datagram(data)
+        assert isinstance(message, Request)
+        assert message.headers.get("Subject") == "x"
