@@ -230,8 +230,10 @@ class CallManager:
         leg_id = LegId(event.leg)
         found = self._board.owners.get(leg_id)
         if found is None:
-            # A leg that was asked to close before we heard that it never opened; or one that media does not know.
-            self._board.closing.pop(leg_id, None)
+            # Asked to close before we heard that it never opened, or unknown to media: no LegClosed comes. What else
+            # could not be done on a leg that is closing by now has no bearing on that.
+            if event.command in ("OpenLeg", "CloseLeg"):
+                self._board.closing.pop(leg_id, None)
             return
         call, leg = found
         match event.command:

@@ -5,7 +5,7 @@ import pytest
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.directory import Put, Queue
 from engine.calls.leg import LegState
-from engine.calls.log import CallAnswered, CallConnected, CallRouted, CallStarted, LegClosed
+from engine.calls.log import CallAnswered, CallConnected, CallEnded, CallRouted, CallStarted, LegClosed
 from engine.calls.ports import AgentPhone, MakeOffer, OfferResult, ReleaseReason, WithdrawReason
 from engine.calls.routing import ToQueue
 from engine.ids import AgentName, OfferId, QueueName
@@ -42,6 +42,20 @@ def test_music_that_cannot_be_played_gives_way_to_the_engines_own_and_then_to_a_
     other, _ = rig.queued()
     assert rig.media.players[other].tone is Tone.RINGBACK
     assert rig.media.players[other].loop
+
+
+def test_music_that_is_found_missing_after_the_hang_up_costs_the_call_nothing_of_its_record() -> None:
+    rig = Rig()
+    leg = rig.call_in()
+    rig.media.bad_files = {"/music/default.wav"}
+    rig.media.held = True
+    rig.confirm(leg, Codec.PCMU)
+    rig.legs.far_hang_up(leg)
+    rig.pump()
+    rig.media.release()
+    rig.pump()
+    assert [type(body) for body in rig.bodies()][-2:] == [CallEnded, LegClosed]
+    rig.assert_clean()
 
 
 def test_the_agents_phone_is_called_with_the_callers_party_and_codec_first() -> None:
