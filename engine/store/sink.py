@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any, Final, Protocol
 
@@ -99,8 +99,7 @@ class _Sqlite:
     def __init__(self, engine: Engine) -> None:
         with _as_sqlalchemy():
             self._connection = engine.raw_connection()
-        self._driver: Any = self._connection.driver_connection
-        self._cursor = self._driver.cursor()
+        self._cursor = self._connection.cursor()
 
     def transact(self, work: Work) -> None:
         with _as_sqlalchemy():
@@ -110,11 +109,8 @@ class _Sqlite:
             self._cursor.execute("COMMIT")
 
     def close(self) -> None:
-        """Take back what is not committed, and let go of every lock and of the file now: a cursor that somebody still
-        knows (an error that is being told) would keep them."""
-        with suppress(sqlite3.Error):
-            if self._driver.in_transaction:
-                self._driver.rollback()
+        """Let go of the file and its locks now; what is not committed is taken back. A cursor that is still known, to
+        the traceback of an error that is being told, would keep the connection open."""
         self._cursor.close()
         self._connection.invalidate()
 
