@@ -14,7 +14,7 @@ from engine.calls.events import LocalMedia, RemoteMedia
 from engine.media.commands import Codec, Direction
 from engine.sip.errors import RemoteSipError
 from engine.sip.flow import Flow
-from engine.sip.offer_answer import Agreed, AudioCodec, Local, NotAcceptable, make_answer, make_offer, read_answer
+from engine.sip.offer_answer import Agreed, AudioCodec, Local, NotAcceptable, answer_to, make_answer, make_offer
 from engine.sip.sdp import Direction as SipDirection
 
 _ALL: Final = tuple(Codec)
@@ -39,6 +39,8 @@ class SipMedia:
     early: bytes | None = None
     """A description in a provisional answer, in case the final one has none."""
     local: LocalMedia | None = None
+    _offered: Local | None = None
+    """What our offer that waits for its answer says."""
     _agreed: Agreed | None = None
     _told: RemoteMedia | None = None
     _version: int = 0
@@ -52,7 +54,8 @@ class SipMedia:
     def describe(self, codecs: tuple[Codec, ...]) -> bytes:
         """Our answer to the offer that waits, or an offer of ours where none does. Raises RemoteSipError."""
         if self.offer is None:
-            self.offer = make_offer(self._ours(tuple(dict.fromkeys((*codecs, *_ALL)))))
+            self._offered = self._ours(tuple(dict.fromkeys((*codecs, *_ALL))))
+            self.offer = make_offer(self._offered)
             return self.offer
         offer, self.offer = self.offer, None
         try:
@@ -65,10 +68,10 @@ class SipMedia:
     def take_answer(self, sdp: bytes | None) -> None:
         """The peer answered our offer. Raises RemoteSipError where it cannot be used, or where no answer came
         (RFC 3261 13.2.1)."""
-        offer, self.offer = self.offer, None
-        if offer is None or sdp is None:
+        offered, self._offered, self.offer = self._offered, None, None
+        if offered is None or sdp is None:
             raise RemoteSipError("no answer to the offer", status_hint=488, reason="Not Acceptable Here")
-        self._agreed = read_answer(offer, sdp)
+        self._agreed = answer_to(offered, sdp)
 
     def answer_change(self, sdp: bytes | None, flow: Flow) -> bytes:
         """Our answer to a re-INVITE that came by this flow, or our offer where it brought none. Raises RemoteSipError
