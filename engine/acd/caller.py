@@ -7,15 +7,16 @@ A caller **arrives**, is let in or refused (queue full), and then **waits**: sta
 being rung. While at least one agent rings for the caller, the state is **offered**; with `ringall` several offers
 stand at once. When the last of them ends untaken, the caller waits again, at the old place in the line, because
 places are the order of arrival and nothing else. The first agent to answer has the caller: **connected**. Hang-up, the
-queue's `max_wait_s` and the removal of the queue lead to **left** from wherever the caller is.
+end of the call by the engine, the queue's `max_wait_s` and the removal of the queue lead to **left** from wherever the
+caller is.
 
 Connected and left are final: the ACD forgets the caller, and nothing that comes later finds it. This is what decides
 every race: of answer, hang-up and timeout the first input wins, and the others find no caller or no offer.
 
 Outputs: `withdraw` ends all offers that still stand for the caller, `exit` is written as CallerLeft, `release` tells
-the calls layer to end the call (it knows already when the caller hung up). A pair without entry is a defect of the
-ACD and raises `InvalidTransition`. `python -m engine.acd.caller` prints the table, which `docs/caller-state-table.md`
-repeats.
+the calls layer to end the call (it knows already of a hang-up and of what it ended itself). A pair without entry is a
+defect of the ACD and raises `InvalidTransition`. `python -m engine.acd.caller` prints the table, which
+`docs/caller-state-table.md` repeats.
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ class CallerInput(StrEnum):
     """The last offer that stood ended without an answer."""
     ANSWER = "answer"
     LEAVE = "leave"
-    """The caller hung up, or the call was ended."""
+    """The caller hung up, or is heard no more."""
+    END = "end"
+    """The engine ended the call: no media, an operator's word, shutdown."""
     TIMEOUT = "timeout"
     """`max_wait_s` is over."""
     QUEUE_REMOVED = "queue_removed"
@@ -75,6 +78,7 @@ class CallerTransition:
 _S = CallerState
 _I = CallerInput
 _ABANDONED: Final = CallerTransition(next=_S.LEFT, exit=QueueExit.ABANDONED, withdraw=WithdrawReason.CALLER_LEFT)
+_ENDED: Final = CallerTransition(next=_S.LEFT, exit=QueueExit.FAILED, withdraw=WithdrawReason.CALLER_LEFT)
 _TIMED_OUT: Final = CallerTransition(
     next=_S.LEFT, exit=QueueExit.TIMEOUT, withdraw=WithdrawReason.QUEUE_TIMEOUT, release=ReleaseReason.TIMEOUT
 )
@@ -87,12 +91,14 @@ TABLE: Final[dict[tuple[CallerState, CallerInput], CallerTransition]] = {
     (_S.ARRIVING, _I.REFUSE): CallerTransition(next=_S.LEFT, exit=QueueExit.FULL, release=ReleaseReason.FULL),
     (_S.WAITING, _I.OFFER): CallerTransition(next=_S.OFFERED),
     (_S.WAITING, _I.LEAVE): _ABANDONED,
+    (_S.WAITING, _I.END): _ENDED,
     (_S.WAITING, _I.TIMEOUT): _TIMED_OUT,
     (_S.WAITING, _I.QUEUE_REMOVED): _QUEUE_GONE,
     (_S.OFFERED, _I.OFFER): CallerTransition(next=_S.OFFERED),
     (_S.OFFERED, _I.NOT_TAKEN): CallerTransition(next=_S.WAITING),
     (_S.OFFERED, _I.ANSWER): CallerTransition(next=_S.CONNECTED, withdraw=WithdrawReason.ANSWERED_ELSEWHERE),
     (_S.OFFERED, _I.LEAVE): _ABANDONED,
+    (_S.OFFERED, _I.END): _ENDED,
     (_S.OFFERED, _I.TIMEOUT): _TIMED_OUT,
     (_S.OFFERED, _I.QUEUE_REMOVED): _QUEUE_GONE,
 }

@@ -15,7 +15,7 @@ from engine.acd.snapshot import LiveCounts, Snapshot, live, snapshot
 from engine.calls.directory import AgentStatus, Change, Directory, Entity, Put
 from engine.calls.events import Party, Reachable, Unreachable
 from engine.calls.log import Journal
-from engine.calls.ports import AgentStatusView, OfferResult, QueueEffect
+from engine.calls.ports import AgentStatusView, LeaveReason, OfferResult, QueueEffect
 from engine.errors import InvalidRequest, NotFound
 from engine.ids import AgentName, CallId, IdSource, OfferId, QueueName
 
@@ -52,10 +52,10 @@ class Acd:
             raise NotFound(f"no queue {name!r}; there are: {', '.join(self._floor.queues) or 'none'}")
         return wanted
 
-    def leave(self, call: CallId, now: float) -> None:
+    def leave(self, call: CallId, reason: LeaveReason, now: float) -> None:
         """The caller hung up, or was ended, while waiting or being offered."""
         if call in self._floor.callers:
-            line.leave(self._floor, call, now)
+            line.leave(self._floor, call, reason, now)
             self._floor.settle(now)
 
     # --- offers (QueuePort) ---

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from engine.acd.caller import Caller, CallerInput
 from engine.acd.floor import DeadlineKind, Floor
 from engine.acd.queue import LiveQueue
 from engine.calls.events import Party
 from engine.calls.log import CallerQueued
+from engine.calls.ports import LeaveReason
 from engine.ids import CallId
 
 
@@ -44,9 +47,12 @@ def set_max_wait(floor: Floor, queue: LiveQueue, caller: Caller) -> None:
         floor.deadlines.discard(deadline)
 
 
-def leave(floor: Floor, call: CallId, now: float) -> None:
+_LEAVES: Final = {LeaveReason.CALLER_GONE: CallerInput.LEAVE, LeaveReason.ENDED: CallerInput.END}
+
+
+def leave(floor: Floor, call: CallId, reason: LeaveReason, now: float) -> None:
     """The caller hung up, or the call was ended."""
-    floor.advance_caller(floor.callers[call], CallerInput.LEAVE, now)
+    floor.advance_caller(floor.callers[call], _LEAVES[reason], now)
 
 
 def out_of_time(floor: Floor, call: CallId, now: float) -> None:

@@ -6,7 +6,8 @@ it writes the unique id of the member's channel. What app_queue has no word for:
 
 - an offer that was refused, lost or failed is RINGNOANSWER, as app_queue does it; one that another agent took (ringall)
   writes nothing, as there;
-- a queue that is removed under its callers writes WITHDRAW, and a full one nothing: app_queue logs no entry then;
+- a queue that is removed under its callers writes WITHDRAW, and so does the end of a waiting call by the engine (no
+  media, an operator's word, shutdown, a crash); a full queue writes nothing: app_queue logs no entry then;
 - a logged-out agent is paused in all queues.
 """
 

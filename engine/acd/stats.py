@@ -15,6 +15,8 @@ class QueueCounters:
     abandoned: int = 0
     """The caller hung up while waiting. Unlike app_queue's counter it does not hold those whom the queue let go."""
     timed_out: int = 0
+    failed: int = 0
+    """We ended the call while the caller waited: no media process, an operator's word, shutdown."""
     refused: int = 0
     """The queue was full: never entered."""
     offers: int = 0
@@ -36,5 +38,7 @@ class QueueCounters:
                 self.timed_out += 1
             case QueueExit.FULL:
                 self.refused += 1
-            case QueueExit.QUEUE_REMOVED | QueueExit.FAILED:
+            case QueueExit.FAILED:
+                self.failed += 1
+            case QueueExit.QUEUE_REMOVED:
                 pass  # the queue, and its counters with it, are going

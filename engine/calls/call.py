@@ -180,7 +180,7 @@ class Call:
         if self.over:
             return
         self.over = True
-        self.destination.closing(now)
+        self.destination.closing(cause, ended_by, now)
         cause = self._end_caller(cause, now, text, retry_after_s)
         for leg in tuple(self.far.values()):
             self.drop(leg, cause if leg.answered else CANCELLED, now)

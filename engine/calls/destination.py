@@ -70,8 +70,8 @@ class Destination:
     def expired(self, now: float) -> None:
         """The call's deadline, which this destination set, has come."""
 
-    def closing(self, now: float) -> None:
-        """The call ends now, for whatever reason; tell those outside who count on it."""
+    def closing(self, cause: EndCause, ended_by: str, now: float) -> None:
+        """The call ends now, with this cause by this side; tell those outside who count on it."""
 
     def caller_gone(self, cause: EndCause) -> EndCause:
         """What it means here that the caller's leg is over with this cause of its own."""

@@ -126,10 +126,12 @@ class CallerConnected:
 
 class QueueExit(StrEnum):
     ABANDONED = "abandoned"
+    """The caller hung up, or was heard no more."""
     TIMEOUT = "timeout"
     FULL = "full"
     QUEUE_REMOVED = "queue_removed"
     FAILED = "failed"
+    """The engine ended the call, or itself, while the caller waited."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,6 +89,15 @@ class OfferResult(StrEnum):
     """Our own fault: no media port, media process lost."""
 
 
+class LeaveReason(StrEnum):
+    """Why somebody who waited does so no longer."""
+
+    CALLER_GONE = "caller_gone"
+    """Hung up, or not heard any more."""
+    ENDED = "ended"
+    """By us: the media process was lost, an operator or the end of the engine ended the call."""
+
+
 class QueuePort(Protocol):
     """What the calls layer tells the ACD. Effects come back through `take_effects`."""
 
@@ -101,8 +110,8 @@ class QueuePort(Protocol):
         queue."""
         ...
 
-    def leave(self, call: CallId, now: float) -> None:
-        """The caller hung up (or was ended) while waiting or being offered; nothing happens when it is not there."""
+    def leave(self, call: CallId, reason: LeaveReason, now: float) -> None:
+        """The caller hung up, or was ended, while waiting or being offered; nothing happens when it is not there."""
         ...
 
     def offer_ringing(self, offer: OfferId, now: float) -> None: ...

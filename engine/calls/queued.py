@@ -19,7 +19,7 @@ from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.destination import Destination, Phase
 from engine.calls.events import RemoteMedia
 from engine.calls.music import Music
-from engine.calls.ports import AgentPhone, MakeOffer, OfferResult, ReleaseReason, WithdrawReason
+from engine.calls.ports import AgentPhone, LeaveReason, MakeOffer, OfferResult, ReleaseReason, WithdrawReason
 from engine.calls.switchboard import CallLeg, Role
 from engine.errors import NotFound
 from engine.ids import LegId, OfferId, QueueName
@@ -182,14 +182,16 @@ class Queued(Destination):
 
     # --- the end ---
 
-    def closing(self, now: float) -> None:
+    def closing(self, cause: EndCause, ended_by: str, now: float) -> None:
         for leg in tuple(self._offers.values()):
             self._forget(leg)
         self.call.board.queued.pop(self.call.id, None)
         if self._bridge is not None:
             self.call.board.queues.talk_ended(self.call.id, now)
         elif self._waiting:
-            self.call.board.queues.leave(self.call.id, now)
+            # A line that fell silent is ended by us, but it is the caller who has gone.
+            gone = ended_by != ENGINE or cause.outcome is Outcome.CLIENT
+            self.call.board.queues.leave(self.call.id, LeaveReason.CALLER_GONE if gone else LeaveReason.ENDED, now)
 
     def caller_gone(self, cause: EndCause) -> EndCause:
         if cause.reason is Reason.CALLER_HANGUP and self._bridge is None:

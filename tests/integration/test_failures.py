@@ -314,6 +314,9 @@ def test_ctrl_c_hangs_up_on_everybody_and_keeps_every_record(centres: Callable[.
     assert cdrs == [("shutdown", "server")] * 2
     assert types[-1] == "EngineStopped"
     assert types.count("CallEnded") == types.count("CallStarted") == 2
+    ends = [line.split("|")[3:] for line in (engine.state / "log" / "queue_log").read_text().splitlines()]
+    assert ["NONE", "WITHDRAW", "1", "1"] in [line[:4] for line in ends], "who waited was hung up on by us"
+    assert "ABANDON" not in [line[1] for line in ends]
 
 
 # --- files ---

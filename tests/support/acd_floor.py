@@ -12,7 +12,7 @@ from engine.acd.snapshot import AgentView, QueueView
 from engine.calls.directory import Agent, Change, Directory, Entity, Member, Queue
 from engine.calls.events import Party, Reachable, Unreachable, UnreachableReason
 from engine.calls.log import Journal, LogBody, Record
-from engine.calls.ports import MakeOffer, OfferResult, QueueEffect
+from engine.calls.ports import LeaveReason, MakeOffer, OfferResult, QueueEffect
 from engine.ids import AgentName, CallId, OfferId, QueueName
 
 WALL = 1_790_000_000.0
@@ -83,7 +83,10 @@ class AcdFloor:
         self.acd.enter(CallId(call), QueueName(queue), Party(number=number), self.now)
 
     def hang_up(self, call: str) -> None:
-        self.acd.leave(CallId(call), self.now)
+        self.acd.leave(CallId(call), LeaveReason.CALLER_GONE, self.now)
+
+    def end(self, call: str) -> None:
+        self.acd.leave(CallId(call), LeaveReason.ENDED, self.now)
 
     def answer(self, offer: OfferId) -> bool:
         self.acd.offer_ringing(offer, self.now)

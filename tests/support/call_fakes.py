@@ -28,6 +28,7 @@ from engine.calls.leg import TABLE, LegAction, LegInput, LegState
 from engine.calls.ports import (
     AgentStatusView,
     Destination,
+    LeaveReason,
     MakeOffer,
     OfferResult,
     QueueEffect,
@@ -364,6 +365,7 @@ class FakeQueues:
     waiting: dict[CallId, QueueName] = field(default_factory=dict)
     talking: dict[CallId, AgentName] = field(default_factory=dict)
     offers: dict[OfferId, MakeOffer] = field(default_factory=dict)
+    left_because: list[LeaveReason] = field(default_factory=list)
     rang: list[OfferId] = field(default_factory=list)
     failed: list[tuple[AgentName, OfferResult]] = field(default_factory=list)
     engaged: list[tuple[AgentName, CallId]] = field(default_factory=list)
@@ -387,8 +389,9 @@ class FakeQueues:
             return
         self.waiting[call] = queue
 
-    def leave(self, call: CallId, now: float) -> None:
+    def leave(self, call: CallId, reason: LeaveReason, now: float) -> None:
         self.waiting.pop(call, None)
+        self.left_because.append(reason)
         self._withdraw_all(call, WithdrawReason.CALLER_LEFT)
 
     def _withdraw_all(self, call: CallId, reason: WithdrawReason) -> None:

@@ -12,6 +12,7 @@ LEFT = CallerState.LEFT
 
 # (next, withdraw, exit, release); every pair that is not here cannot happen
 ABANDONED = (LEFT, WithdrawReason.CALLER_LEFT, QueueExit.ABANDONED, None)
+ENDED = (LEFT, WithdrawReason.CALLER_LEFT, QueueExit.FAILED, None)
 TIMED_OUT = (LEFT, WithdrawReason.QUEUE_TIMEOUT, QueueExit.TIMEOUT, ReleaseReason.TIMEOUT)
 QUEUE_GONE = (LEFT, WithdrawReason.CALLER_LEFT, QueueExit.QUEUE_REMOVED, ReleaseReason.QUEUE_REMOVED)
 EXPECTED = {
@@ -19,12 +20,14 @@ EXPECTED = {
     (ARRIVING, CallerInput.REFUSE): (LEFT, None, QueueExit.FULL, ReleaseReason.FULL),
     (WAITING, CallerInput.OFFER): (OFFERED, None, None, None),
     (WAITING, CallerInput.LEAVE): ABANDONED,
+    (WAITING, CallerInput.END): ENDED,
     (WAITING, CallerInput.TIMEOUT): TIMED_OUT,
     (WAITING, CallerInput.QUEUE_REMOVED): QUEUE_GONE,
     (OFFERED, CallerInput.OFFER): (OFFERED, None, None, None),
     (OFFERED, CallerInput.NOT_TAKEN): (WAITING, None, None, None),
     (OFFERED, CallerInput.ANSWER): (CallerState.CONNECTED, WithdrawReason.ANSWERED_ELSEWHERE, None, None),
     (OFFERED, CallerInput.LEAVE): ABANDONED,
+    (OFFERED, CallerInput.END): ENDED,
     (OFFERED, CallerInput.TIMEOUT): TIMED_OUT,
     (OFFERED, CallerInput.QUEUE_REMOVED): QUEUE_GONE,
 }

@@ -97,11 +97,11 @@ class Centre(RuleBasedStateMachine):
             self.carry_out()
 
     @precondition(lambda self: self.waiting)
-    @rule(which=index)
-    def leave(self, which: int) -> None:
+    @rule(which=index, by_us=st.booleans())
+    def leave(self, which: int, by_us: bool) -> None:
         call = list(self.waiting)[which % len(self.waiting)]
         del self.waiting[call]
-        self.floor.hang_up(call)
+        (self.floor.end if by_us else self.floor.hang_up)(call)
         self.carry_out()
 
     @precondition(lambda self: self.standing)

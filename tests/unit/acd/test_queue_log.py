@@ -125,6 +125,22 @@ def test_a_caller_who_leaves_while_it_rings() -> None:
     assert lines.new()[1:] == ["c1|q|anna|RINGCANCELED|4200", "c1|q|NONE|ABANDON|1|1|4"]
 
 
+def test_a_caller_whose_call_the_engine_ends_did_not_abandon_it() -> None:
+    lines = floor_of("anna")
+    lines.floor.call("c1")
+    lines.floor.call("c2")
+    lines.floor.pass_time(4.2)
+    lines.floor.end("c2")
+    lines.floor.end("c1")
+    assert lines.new()[2:] == [
+        "c2|q|NONE|WITHDRAW|2|2|4|failed",
+        "c1|q|anna|RINGCANCELED|4200",
+        "c1|q|NONE|WITHDRAW|1|1|4|failed",
+    ]
+    (queue,) = lines.floor.acd.snapshot(lines.floor.now).queues
+    assert (queue.counters.abandoned, queue.counters.failed) == (0, 2)
+
+
 def test_a_caller_who_waited_too_long() -> None:
     lines = floor_of("anna", queue=Queue(name=QueueName("q"), max_wait_s=9))
     lines.floor.call("c1")

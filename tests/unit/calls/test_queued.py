@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.directory import Put, Queue
 from engine.calls.leg import LegState
 from engine.calls.log import CallAnswered, CallConnected, CallEnded, CallRouted, CallStarted, LegClosed
-from engine.calls.ports import AgentPhone, MakeOffer, OfferResult, ReleaseReason, WithdrawReason
+from engine.calls.ports import AgentPhone, LeaveReason, MakeOffer, OfferResult, ReleaseReason, WithdrawReason
 from engine.calls.routing import ToQueue
-from engine.ids import AgentName, OfferId, QueueName
+from engine.ids import AgentName, CallId, LegId, OfferId, QueueName
 from engine.media.commands import Codec, SetRemote, StopPlay, Tone
 from tests.support.call_rig import Rig
 
@@ -170,6 +172,30 @@ def test_a_caller_who_vanishes_between_our_answer_and_his_confirmation() -> None
     rig.pump()
     assert rig.end().cause.reason is Reason.ABANDONED
     rig.assert_clean()
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        (lambda rig, leg, call: rig.legs.far_hang_up(leg), LeaveReason.CALLER_GONE),
+        (lambda rig, leg, call: rig.media.silence(leg), LeaveReason.CALLER_GONE),
+        (lambda rig, leg, call: rig.manager.media_lost(rig.now, "exit code -9"), LeaveReason.ENDED),
+        (lambda rig, leg, call: rig.manager.hang_up(call, rig.now, "api"), LeaveReason.ENDED),
+        (lambda rig, leg, call: rig.manager.shut_down(rig.now), LeaveReason.ENDED),
+    ],
+    ids=["hangs up", "is silent", "media lost", "operator", "shutdown"],
+)
+@pytest.mark.parametrize("rings", [False, True])
+def test_the_queue_is_told_who_ended_the_wait(
+    end: Callable[[Rig, LegId, CallId], None], told: LeaveReason, rings: bool
+) -> None:
+    rig = Rig()
+    leg, call = rig.queued()
+    if rings:
+        rig.offered(call)
+    end(rig, leg, call)
+    rig.pump()
+    assert rig.queues.left_because == [told]
 
 
 def test_a_caller_who_gives_up_waiting() -> None:
