@@ -69,10 +69,11 @@ def test_a_spare_pair_that_was_given_in_answer_is_spare_no_longer() -> None:
 
 
 def test_spare_pairs_go_with_their_process() -> None:
-    outbox = ready(30000)
+    outbox = ready(30000, 30002)
     outbox.send(OpenLeg(leg="a", tag="t"))
     outbox.closed()
     outbox.opened(WELCOME)
     assert outbox.take_opened() == []
     outbox.send(OpenLeg(leg="b", tag="t"))
+    assert outbox.take_opened() == [], "what was spare in the last process is not in this one"
     assert outbox.take() == [OpenLeg(leg="b", tag="t")]

@@ -35,6 +35,13 @@ def test_a_burst_is_handed_on_in_order_and_in_one_piece_by_one_timer() -> None:
     assert desk.kept == [records[:7], records[7:]]
 
 
+def test_what_is_gathered_is_far_less_than_the_second_that_kill_9_may_cost() -> None:
+    """The rest of it is the writer's (test_writer_killed)."""
+    desk = Desk()
+    desk.gatherer.gather(queue_call("c1"))
+    assert [delay <= 0.25 for delay, _ in desk.due] == [True]
+
+
 def test_flush_hands_on_at_once_and_the_timer_finds_nothing() -> None:
     desk, records = Desk(), queue_call("c1")
     desk.gatherer.gather(records)

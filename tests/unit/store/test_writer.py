@@ -225,6 +225,14 @@ def test_at_the_bound_new_calls_are_refused_and_live_ones_are_kept() -> None:
     assert sorted(disk.stored) == list(range(1, 151))
 
 
+def test_the_bound_is_100_000_records() -> None:
+    writer = EventWriter(Disk())
+    writer.append(some(1, 1) * 99_999)
+    assert not writer.full
+    writer.append(some(2, 1))
+    assert writer.full
+
+
 def test_who_asked_is_told_once_that_there_is_room_again() -> None:
     disk = Disk()
     disk.trouble = full_disk()
