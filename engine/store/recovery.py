@@ -13,7 +13,7 @@ looked at.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,6 +29,7 @@ from engine.calls.log import (
     CallerQueued,
     EngineStarted,
     Journal,
+    QueueExit,
     Record,
 )
 from engine.ids import AgentName, CallId, QueueName
@@ -63,19 +64,23 @@ class CutOff:
 
 
 def recover(engine: Engine, journal: Journal, *, now: float) -> Recovered:
-    """Append a CallEnded (indeterminate, engine_restart) for every call that has none, and return the CDRs of all
-    calls that have none; in these, a call that was cut off ended at the last sign of life of the engine."""
+    """Append a CallEnded (indeterminate, engine_restart) for every call that has none, before it a CallerLeft (failed)
+    for who waited in a queue, and return the CDRs of all calls that have none; in these, a call that was cut off ended
+    at the last sign of life of the engine."""
     cut = cut_off(engine)
     if cut.last is None:
         return Recovered(earlier=(), cdrs=())
     fold = CdrFold()
     earlier: list[Record] = []
     rows: list[Cdr] = []
+    left = _left(cut.calls, cut.last)
     for call, records in cut.calls.items():
         for record in records:
             rows += fold.apply(record)
         if not any(isinstance(record.body, CallEnded) for record in records):
             earlier += records
+            if call in left:
+                journal.append(left[call], now=now, call=call)
             end = journal.append(_end_of(records, cut.last), now=now, call=call)
             rows += fold.apply(end._replace(wall=cut.last.wall))
     # A restart completes whatever still waits for the quality of its legs.
@@ -108,6 +113,36 @@ def cut_off(engine: Engine) -> CutOff:
 def _until(last: Record, alive_at: str | None) -> Record:
     longer_s = 0.0 if alive_at is None else max(0.0, float(alive_at) - last.wall)
     return last._replace(wall=last.wall + longer_s, mono=last.mono + longer_s)
+
+
+def _left(calls: Mapping[CallId, Sequence[Record]], last: Record) -> dict[CallId, CallerLeft]:
+    """How those left who waited to the last: from the place in the line that they had then. In a line stands who has
+    no CDR, so that nobody is missing in front of them."""
+    lines: dict[QueueName, int] = {}
+    found: dict[CallId, CallerLeft] = {}
+    for queued in sorted(filter(None, map(_waiting_since, calls.values()))):
+        assert isinstance(queued.body, CallerQueued)
+        assert queued.call is not None
+        lines[queued.body.queue] = position = lines.get(queued.body.queue, 0) + 1
+        found[queued.call] = CallerLeft(
+            queue=queued.body.queue,
+            why=QueueExit.FAILED,
+            waited_s=last.mono - queued.mono,
+            position=position,
+            entry_position=queued.body.position,
+        )
+    return found
+
+
+def _waiting_since(records: Sequence[Record]) -> Record | None:
+    """The CallerQueued of somebody who has not left the queue since."""
+    found: Record | None = None
+    for record in records:
+        if isinstance(record.body, CallerQueued):
+            found = record
+        elif isinstance(record.body, CallerLeft | CallerConnected | CallEnded):
+            found = None
+    return found
 
 
 def _end_of(records: Sequence[Record], last: Record) -> CallEnded:

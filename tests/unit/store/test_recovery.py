@@ -1,11 +1,23 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 from sqlalchemy import Engine
 
+from engine.acd.queue_log import QueueLog
 from engine.calls.causes import Outcome, Reason
-from engine.calls.log import CallEnded, EngineStarted, Journal, Record
+from engine.calls.directory import Directory
+from engine.calls.log import (
+    CallEnded,
+    CallerLeft,
+    CallerQueued,
+    EngineStarted,
+    Journal,
+    QueueExit,
+    Record,
+)
+from engine.ids import QueueName
 from engine.store.reader import cdr, next_seq
 from engine.store.recovery import cut_off, recover
 from engine.store.sink import SqlSink
@@ -94,9 +106,45 @@ def test_a_sign_of_life_that_is_older_than_the_last_record_changes_nothing(datab
 
 def test_a_caller_who_still_waited_is_said_to_have_waited(database: Engine) -> None:
     log(database, *queue_call("c1")[:5], record(9, call_started("x"), call="c2"))
-    end = restart(database)[0].body
+    left, end = [entry.body for entry in restart(database) if entry.call == "c1"]
+    assert left == CallerLeft(queue=SALES, why=QueueExit.FAILED, waited_s=5.0, position=1, entry_position=1)
     assert isinstance(end, CallEnded)
     assert (end.waited_s, end.talked_s, end.queue, end.agent) == (5.0, 0.0, SALES, None)
+
+
+def test_those_who_waited_leave_from_the_places_that_they_had(database: Engine) -> None:
+    other = QueueName("other")
+    log(
+        database,
+        *queue_call("served")[:9],
+        *(record(10 + n, call_started(call), call=call) for n, call in enumerate(["gone", "third", "fourth", "alone"])),
+        record(20, CallerQueued(queue=SALES, position=1, caller="1"), call="gone"),
+        record(21, CallerQueued(queue=SALES, position=2, caller="2"), call="fourth"),
+        record(22, CallerQueued(queue=SALES, position=3, caller="3"), call="third"),
+        record(23, CallerQueued(queue=other, position=1, caller="4"), call="alone"),
+        record(
+            24, CallerLeft(queue=SALES, why=QueueExit.ABANDONED, waited_s=4, position=1, entry_position=1), call="gone"
+        ),
+        record(30, call_started("z"), call="new"),
+    )
+    records = restart(database)
+    found = {entry.call: entry.body for entry in records if isinstance(entry.body, CallerLeft)}
+    failed = partial(CallerLeft, why=QueueExit.FAILED)
+    assert found == {
+        "fourth": failed(queue=SALES, waited_s=9.0, position=1, entry_position=2),
+        "third": failed(queue=SALES, waited_s=8.0, position=2, entry_position=3),
+        "alone": failed(queue=other, waited_s=7.0, position=1, entry_position=1),
+    }
+    for call in found:
+        kinds = [type(entry.body) for entry in records if entry.call == call]
+        assert kinds == [CallerLeft, CallEnded], "the end of a call comes last"
+    lines = [line.split("|", 1)[1] for line in QueueLog(Directory()).lines(records)]
+    assert lines == [
+        "third|sales|NONE|WITHDRAW|2|3|8|failed",
+        "fourth|sales|NONE|WITHDRAW|1|2|9|failed",
+        "alone|other|NONE|WITHDRAW|1|1|7|failed",
+        "NONE|NONE|NONE|QUEUESTART|",
+    ]
 
 
 def test_a_call_that_had_ended_but_had_no_cdr_yet_gets_it(database: Engine) -> None:
@@ -112,7 +160,7 @@ def test_a_call_that_had_ended_but_had_no_cdr_yet_gets_it(database: Engine) -> N
 
 def test_nothing_is_done_twice(database: Engine) -> None:
     log(database, *queue_call("c1")[:4])
-    assert len(restart(database)) == 2
+    assert len(restart(database)) == 3
     assert len(restart(database)) == 1
     assert cut_off(database).calls == {}
 
