@@ -449,6 +449,16 @@ def test_a_leg_is_open_on_a_spare_pair_as_soon_as_it_is_asked_for_and_hears_noth
     successor.close()
 
 
+def test_pairs_that_become_free_after_all_were_used_are_spare_again(plane: Plane, control: Control) -> None:
+    legs = [str(port) for port in range(plane.options.port_min, plane.options.port_max + 1, 2)]
+    control.send(*[OpenLeg(leg=leg, tag="") for leg in legs])
+    for _ in legs:
+        control.wait(LegOpened)
+    control.collect(0.1)  # the spare pairs of the beginning, which are used up too
+    control.send(*[CloseLeg(leg=leg) for leg in legs])
+    assert len(control.wait(Spares, timeout=3).ports) == len(legs) // 4
+
+
 def test_a_port_that_another_program_holds_is_skipped_counted_and_logged_once(plane: Plane, control: Control) -> None:
     taken = plane.options.port_min + 6  # the first ones are spare
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
