@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from typing import Final, NamedTuple
 
 from engine.sip.errors import LocalSipError, RemoteSipError
+from engine.sip.memory import remember
 from engine.sip.names import REASONS
 from engine.sip.sdp import Attributes, Connection, Direction, MediaDescription, RtpMap, SessionDescription, parse_sdp
 
@@ -31,6 +32,8 @@ _DTMF_EVENTS: Final = "0-16"
 _CLOCK: Final = 8000
 _RTP: Final = "RTP/AVP"
 _REMEMBERED: Final = 256
+_REMEMBERED_LINES: Final = 64
+"""Attributes of a stream; one with more is no phone's, and a thousand take a hundred times the bytes of their text."""
 _NO_ADDRESS: Final = frozenset({"0.0.0.0", "::"})
 """RFC 2543's hold: "send me nothing" (RFC 3264 8.4)."""
 
@@ -186,7 +189,7 @@ def _address(connection: Connection | None, local: Local) -> str:
     return connection.address
 
 
-@lru_cache(maxsize=1024)
+@remember(1024, 64)
 def _version(address: str) -> int | None:
     """4 or 6; None for a host name, and for what would reach several hosts. Remembered, for peers are few."""
     try:
@@ -207,9 +210,13 @@ class _Audio(NamedTuple):
     """Where a=rtcp names one."""
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def _audio(formats: tuple[str, ...], attributes: Attributes) -> _Audio:
-    """Remembered, since it is the same in every call of one phone."""
+    """Remembered where it is not long, since it is the same in every call of one phone."""
+    read = _remembered_audio if len(attributes) <= _REMEMBERED_LINES else _read_audio
+    return read(formats, attributes)
+
+
+def _read_audio(formats: tuple[str, ...], attributes: Attributes) -> _Audio:
     stream = MediaDescription("audio", 0, 1, _RTP, formats, None, attributes)
     mappings = stream.rtpmap()
     numbers = [int(text) for text in formats if text.isascii() and text.isdigit() and len(text) <= 3]
@@ -221,6 +228,9 @@ def _audio(formats: tuple[str, ...], attributes: Attributes) -> _Audio:
         direction=stream.direction,
         rtcp_port=stream.rtcp_port,
     )
+
+
+_remembered_audio: Final = lru_cache(maxsize=_REMEMBERED)(_read_audio)
 
 
 def _codec(number: int, mapping: RtpMap | None) -> AudioCodec | None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import gc
+import tracemalloc
+
 import pytest
 
 from engine.sip.errors import LocalSipError, RemoteSipError
@@ -422,3 +425,20 @@ a=rtpmap:0 PCMU/8000
     )
     assert (agreed.codec, agreed.dtmf_payload_type, agreed.address) == (PCMU, None, "127.0.0.1")
     assert "m=audio 20002 RTP/AVP 0" in text
+
+
+def test_a_long_description_is_not_remembered() -> None:
+    """Else whoever may send one would choose how much we hold."""
+    filler = ["a=x"] * 2000
+    far = "9" * 20_000
+    tracemalloc.start()
+    try:
+        for number in range(20):
+            offer = sdp("m=audio 4000 RTP/AVP 0", f"a=y:{number}", *filler)
+            make_answer(offer, LOCAL)
+            with pytest.raises(NotAcceptable):
+                make_answer(sdp("m=audio 4000 RTP/AVP 0", c=f"c=IN IP4 {number}{far}"), LOCAL)
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] < 150_000
+    finally:
+        tracemalloc.stop()
