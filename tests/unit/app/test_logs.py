@@ -138,6 +138,14 @@ def test_a_call_that_went_well_has_a_line_for_its_start_and_one_for_its_end() ->
 
 
 @pytest.mark.usefixtures("_loggers")
+def test_the_end_names_both_legs_although_the_records_that_told_them_are_hidden() -> None:
+    stream = io.StringIO()
+    set_up_logs(LogConfig(), stream)
+    RecordLogger().observe(queue_call("c1"))
+    assert "event=CallEnded seq=10 call=c1 leg=c1-a peer_leg=c1-b" in stream.getvalue()
+
+
+@pytest.mark.usefixtures("_loggers")
 def test_a_call_that_ended_is_forgotten() -> None:
     stream = io.StringIO()
     set_up_logs(LogConfig(level=LogLevel.DEBUG), stream)

@@ -14,9 +14,11 @@ from engine.app.config import Config
 from engine.app.dialplan_file import configured_dialplan
 from engine.app.state import StateDir
 from engine.app.storage import open_storage
-from engine.app.wiring import build_books, load_tokens, tell_doubts
-from engine.calls.directory import Agent, Queue, Trunk
+from engine.app.wiring import build_books, endpoint_config, load_tokens, tell_doubts
+from engine.calls.directory import Agent, AgentStatus, Queue, Trunk
+from engine.calls.log import AgentStatusChanged
 from engine.ids import AgentName, QueueName, TrunkName
+from engine.sip.flow import Address
 from engine.store.directory_store import DirectoryStore
 from engine.store.secrets import token_digest
 from engine.store.sink import SqlSink
@@ -25,7 +27,7 @@ from engine.store.writer import EventWriter
 from tests.support.at_once import AtOnce
 from tests.support.call_fakes import SetClock
 from tests.support.centre_rig import CentreRig
-from tests.support.records import queue_call
+from tests.support.records import queue_call, record
 
 
 def test_good_tokens_are_those_of_the_store_and_the_one_of_the_state_directory(
@@ -69,6 +71,13 @@ def test_nothing_is_told_where_all_is_well(config: Config, database: Engine, cap
     assert [entry for entry in caplog.records if entry.getMessage() == "agents_without_secret"] == []
 
 
+def test_what_the_operator_says_of_sip_reaches_the_stack() -> None:
+    said = {"realm": "office", "registration_min_s": 45, "registration_max_s": 600, "nonce_ttl_s": 77}
+    made = endpoint_config(Config.model_validate({"sip": said}), lambda flow: Address("192.0.2.1", 5080), b"n" * 16)
+    assert (made.realm, made.min_expires_s, made.max_expires_s, made.nonce_ttl_s) == ("office", 45, 600, 77)
+    assert made.nonce_secret == b"n" * 16
+
+
 class Loop:
     """Keeps what other threads want done on it."""
 
@@ -93,7 +102,36 @@ def test_everybody_understands_the_end_of_a_call_that_a_crash_cut_off(config: Co
     assert [line.split("|")[4] for line in books.queue_log.last(10)] == ["COMPLETECALLER", "QUEUESTART"]
     assert books.hub.last_seq == storage.journal.last_seq == 11
     books.thread.shutdown()
+    storage.writer.start()
     storage.close()
+    assert (state.log_dir / "queue_log").read_text().splitlines() == books.queue_log.last(10)
+
+
+def test_all_who_follow_what_happens_are_told_of_it(
+    config: Config, database: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    store = DirectoryStore(database)
+    store.put(Agent(name=AgentName("anna")))
+    state = StateDir(config.state_dir)
+    state.prepare()
+    storage = open_storage(config, SetClock())
+    loop: Any = Loop()
+    books = build_books(state, storage, CentreRig().core, SetClock(), loop)
+    first = storage.journal.last_seq + 1
+    pause = AgentStatusChanged(agent=AgentName("anna"), status=AgentStatus.BREAK, reason="rona: no answer", by="engine")
+    books.keeper.keep([*storage.journal.take(), record(first, pause), *queue_call("c1", first=first + 1)])
+    storage.writer.start()
+    storage.close()
+    books.thread.shutdown()
+    metrics = books.metrics.render().decode()
+    assert 'hearthline_calls_total{direction="inbound",outcome="success"} 1.0' in metrics
+    assert 'hearthline_agent_status{status="break"} 1.0' in metrics
+    told = [line.event for entry in caplog.records for line in getattr(entry, "lines", ())]
+    assert {"AgentStatusChanged", "CallStarted", "CallEnded"} <= set(told)
+    assert "|anna|CONNECT|" in (state.log_dir / "queue_log").read_text()
+    assert store.load().agents[AgentName("anna")].status_reason == "rona: no answer"
+    assert books.hub.last_seq == first + 12
 
 
 def test_calls_are_refused_while_the_log_is_full_and_taken_when_the_writers_thread_has_made_room(
