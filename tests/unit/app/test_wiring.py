@@ -127,6 +127,7 @@ def test_all_who_follow_what_happens_are_told_of_it(
     metrics = books.metrics.render().decode()
     assert 'hearthline_calls_total{direction="inbound",outcome="success"} 1.0' in metrics
     assert 'hearthline_agent_status{status="break"} 1.0' in metrics
+    assert 'hearthline_agents{state="unreachable"} 1.0' in metrics, "known from the start"
     told = [line.event for entry in caplog.records for line in getattr(entry, "lines", ())]
     assert {"AgentStatusChanged", "CallStarted", "CallEnded"} <= set(told)
     assert "|anna|CONNECT|" in (state.log_dir / "queue_log").read_text()
