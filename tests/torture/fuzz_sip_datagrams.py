@@ -15,6 +15,7 @@ import socket
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,13 +62,13 @@ class Outcome:
         )
 
 
-def requests(sender: tuple[str, int], live: list[Talk]) -> list[bytes]:
-    """Good messages to make bad ones of: RFC 4475's, and those that an engine sees, some with the Call-ID of a call
-    that stands. None of those has the call's tags as well: who knows both may end it."""
+def requests(sender: tuple[str, int], live: Sequence[str]) -> list[bytes]:
+    """Good messages to make bad ones of: RFC 4475's, and those that an engine sees, some with the Call-ID of one of the
+    calls that stand, `live`. None of those has the call's tags as well: who knows both may end it."""
     found = [case.data for case in (*VALID, *ODD, *REFUSED)]
     host, port = sender
     for number, method in enumerate(("INVITE", "REGISTER", "OPTIONS", "ACK", "BYE", "CANCEL", "UPDATE", "INFO")):
-        for call_id in (f"fuzz{number}", *(talk.call_id for talk in live)):
+        for call_id in (f"fuzz{number}", *live):
             fields = [
                 ("Via", f"SIP/2.0/UDP {host}:{port};branch=z9hG4bK{number}{call_id};rport"),
                 ("Max-Forwards", "70"),
@@ -83,7 +84,7 @@ def requests(sender: tuple[str, int], live: list[Talk]) -> list[bytes]:
             found.append(write(f"{method} sip:601@127.0.0.1 SIP/2.0", [*fields, *extra], body))
     for status in (100, 180, 200, 401, 486, 503):
         fields = [("Via", f"SIP/2.0/UDP {host}:{port};branch=z9hG4bKr"), ("From", "<sip:a@b>;tag=1")]
-        fields += [("To", "<sip:c@d>;tag=2"), ("Call-ID", live[0].call_id), ("CSeq", "1 INVITE")]
+        fields += [("To", "<sip:c@d>;tag=2"), ("Call-ID", live[0]), ("CSeq", "1 INVITE")]
         found.append(write(f"SIP/2.0 {status} Whatever", fields))
     return found
 
@@ -133,7 +134,8 @@ class Fuzz:
     def _send_sip(self) -> None:
         with ExitStack() as held:
             senders = [held.enter_context(self._socket(host)) for host in (STRANGER_HOST, TRUNK_HOST, "127.0.0.1")]
-            corpora = [requests(each.getsockname(), self._talks) for each in senders]
+            call_ids = [talk.call_id for talk in self._talks]
+            corpora = [requests(each.getsockname(), call_ids) for each in senders]
             while self.outcome.sip < self._count:
                 for _ in range(min(ROUND, self._count - self.outcome.sip)):
                     # Mostly a stranger: what a trunk sends may begin a call, of which there are not so many ports.
