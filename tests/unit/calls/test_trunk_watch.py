@@ -42,6 +42,16 @@ def test_only_a_change_is_news() -> None:
     assert len(line.asked) == 5
 
 
+def test_a_trunk_that_is_down_is_asked_more_often_but_not_without_rest() -> None:
+    line = Line()
+    seldom, often = PBX, replace(PBX, name=TrunkName("near"), ping_s=2)
+    for trunk, due in ((seldom, 15.0), (often, 12.0)):
+        watch = TrunkWatch([trunk], line.ask)
+        watch.handle_deadline(0)
+        watch.answered(len(line.asked), None, 10)
+        assert watch.next_deadline() == due
+
+
 def test_an_answer_about_what_the_trunk_was_before_says_nothing_about_what_it_is() -> None:
     line = Line()
     watch = TrunkWatch([PBX], line.ask)

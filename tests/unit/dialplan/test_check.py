@@ -26,6 +26,11 @@ def trunk(*, strip: int = 0, prefix: str = "", ring_timeout_s: float = 60) -> Di
     return DialTrunk(trunk=TrunkName("pbx"), strip=strip, prefix=prefix, ring_timeout_s=ring_timeout_s)
 
 
+def test_a_fault_in_one_extension_hides_none_in_the_next() -> None:
+    both = extension("a", "600", 'queu = "sales"') + '\n[[context.a.extension]]\nnumber = "601"\necho = false\n'
+    assert {line.split(":")[0] for line in faults(both)} >= {"context.a.extension[0]", "context.a.extension[1].echo"}
+
+
 @pytest.mark.parametrize(
     ("text", "action"),
     [

@@ -113,6 +113,18 @@ def test_sends_100_ms_with_growing_duration_and_the_end_three_times() -> None:
     assert not sender
 
 
+@pytest.mark.parametrize("digit", DIGITS)
+def test_every_digit_is_sent_to_its_end(digit: str) -> None:
+    """The switchboard takes ticks away from a sender that is falsy."""
+    sender = DigitSender()
+    sender.add(digit)
+    packets = []
+    while sender:
+        packets.append(sender.tick())
+    assert len(packets) == 8
+    assert {packet.payload[0] for packet in packets if packet is not None} == {DIGITS.index(digit)}
+
+
 def test_digits_stand_in_line() -> None:
     sender = DigitSender()
     sender.add("1*")

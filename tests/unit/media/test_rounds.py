@@ -78,7 +78,9 @@ def test_silence_that_nobody_heard_of_is_told_to_who_comes(bench: Bench) -> None
 
 def test_reports_go_out_every_five_seconds_or_so(bench: Bench) -> None:
     a = bench.leg("a")
-    pass_seconds(bench, 30)
+    pass_seconds(bench, 1)
+    assert bench.wire.rtcp[a.port] == [], "the first is not sent at once (RFC 3550 6.2)"
+    pass_seconds(bench, 29)
 
     assert 6 <= len(bench.wire.rtcp[a.port]) <= 8
     assert all(parse(packet) is not None for packet in bench.wire.rtcp[a.port])
@@ -136,5 +138,15 @@ def test_every_leg_is_visited_twice_a_second(bench: Bench) -> None:
     for leg in legs:
         leg.latched = None
     pass_seconds(bench, 10)
+
+    assert {len(bench.heard(leg)) for leg in legs} <= {19, 20, 21}
+
+
+def test_ticks_that_are_left_out_leave_no_leg_out(bench: Bench) -> None:
+    legs = [bench.leg(str(number)) for number in range(19)]
+    for leg in legs:
+        leg.latched = None
+    for number in range(5, 505, 5):
+        bench.rounds.tick(number, bench.now + number * 0.02)
 
     assert {len(bench.heard(leg)) for leg in legs} <= {19, 20, 21}

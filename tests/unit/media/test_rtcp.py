@@ -104,6 +104,17 @@ def test_two_sides_measure_loss_jitter_and_round_trip() -> None:
     assert b.rtcp.round_trip is None
 
 
+def test_each_of_several_blocks_is_read() -> None:
+    """As a mixer sends them: ours need not be the first."""
+    first = struct.pack("!IIIIII", 1, 5, 0, 0, 0, 0)
+    ours = struct.pack("!IIIIII", 0xA1, 7, 0, 24, 0, 0)
+    found = parse(struct.pack("!BBHI", 0x82, 201, 13, 9) + first + ours)
+    assert found == [
+        ReportBlock(ssrc=1, lost=5, jitter=0, last_sr=0, delay=0),
+        ReportBlock(ssrc=0xA1, lost=7, jitter=24, last_sr=0, delay=0),
+    ]
+
+
 def test_a_report_about_another_stream_is_not_ours(leg: Leg) -> None:
     leg.rtcp.heard([ReportBlock(ssrc=1, lost=9, jitter=9, last_sr=9, delay=0)], 0xA1, 0.0, WALL)
 
