@@ -63,6 +63,7 @@ def test_a_store_beside_the_file_is_found_from_everywhere(tmp_path: Path, url: s
         ('[sip]\nport = "x"', ["sip.port", "'x'", "integer"]),
         ("[sip]\nport = 70000", ["sip.port", "70000", "65535"]),
         ('[sip]\nhost = "foo"', ["sip.host", "'foo'", "IP address"]),
+        ('[sip]\nhost = ""', ["sip.host", "''", "IP address"]),
         ('[sip]\nrealm = "a b"', ["sip.realm", "'a b'"]),
         ("[media]\nport_min = 1000", ["media.port_min", "1000", "1024"]),
         ("[media]\nport_min = 20003", ["media", "20003", "even"]),

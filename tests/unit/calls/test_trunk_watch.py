@@ -80,6 +80,12 @@ def test_a_trunk_that_is_not_asked_any_more_is_up_and_that_is_told_once() -> Non
     assert len(line.asked) == 1
 
 
+def test_a_trunk_that_was_never_to_be_asked_is_up_without_a_word() -> None:
+    watch = TrunkWatch([replace(PBX, ping_s=0)], Line().ask)
+    assert watch.next_deadline() is None
+    assert watch.all()[0].up is True
+
+
 def test_a_trunk_that_was_dropped_is_forgotten_whole() -> None:
     line = Line()
     watch = TrunkWatch([PBX], line.ask)

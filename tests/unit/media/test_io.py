@@ -53,7 +53,7 @@ class World:
         self.sockets.others[descriptor] = lambda now: happens()
         self._ready(seconds, descriptor)
 
-    def packets(self, seconds: float, sizes: list[int | OSError]) -> None:
+    def packets(self, seconds: float, sizes: list[int | OSError], *, descriptor: int = 7) -> None:
         """Let a leg's socket become ready then, with these packets in it (or what the kernel says in their place)."""
 
         def recv_into(buffer: bytearray) -> int:
@@ -65,8 +65,8 @@ class World:
             return found
 
         leg = SimpleNamespace(tx=SimpleNamespace(failed=self.failures.append))
-        self.sockets.latched[7] = SimpleNamespace(recv_into=recv_into, leg=leg)
-        self._ready(seconds, 7)
+        self.sockets.latched[descriptor] = SimpleNamespace(recv_into=recv_into, leg=leg)
+        self._ready(seconds, descriptor)
 
     def wait(self, seconds: float) -> None:
         self.now += seconds
@@ -194,3 +194,11 @@ def test_after_a_while_without_a_look_every_socket_is_emptied(world: World) -> N
     world.packets(0.05, [172, 173, 174])
     world.run(0.2)
     assert world.received == [172, 173, 174]
+
+
+def test_a_leg_without_a_packet_keeps_none_from_the_others(world: World) -> None:
+    world.packets(0.01, [], descriptor=5)
+    world.packets(0.01, [ConnectionRefusedError()], descriptor=6)
+    world.packets(0.01, [172], descriptor=7)
+    world.run(0.1)
+    assert world.received == [172]

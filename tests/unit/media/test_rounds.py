@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from engine.media.commands import CloseLeg, Direction, DtmfDigit, ListLegs, OpenLeg, Quality, RtpResumed, RtpTimeout
-from engine.media.rtcp import parse
+from engine.media.rtcp import SenderReport, ntp, parse
 from tests.support.media_fakes import HEADER, Bench, Speaker, remote
 
 
@@ -84,6 +84,16 @@ def test_reports_go_out_every_five_seconds_or_so(bench: Bench) -> None:
 
     assert 6 <= len(bench.wire.rtcp[a.port]) <= 8
     assert all(parse(packet) is not None for packet in bench.wire.rtcp[a.port])
+
+
+def test_a_sender_report_carries_the_time_of_day(bench: Bench) -> None:
+    a = bench.leg("a")
+    a.latched = None  # such a leg is sent silence
+    pass_seconds(bench, 10)
+    (report, *_) = parse(bench.wire.rtcp[a.port][-1]) or []
+    assert isinstance(report, SenderReport)
+    seconds, _ = ntp(1e9 + bench.now)
+    assert 0 <= (seconds & 0xFFFF) - (report.ntp_middle >> 16) <= 8
 
 
 def test_a_leg_says_goodbye_when_it_is_closed_and_nothing_after(bench: Bench) -> None:
