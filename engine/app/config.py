@@ -69,6 +69,13 @@ class SipConfig(_Section):
     def _advertise_is_ip(cls, value: str) -> str:
         return _ip(value, allow_empty=True)
 
+    @model_validator(mode="after")
+    def _registration_times(self) -> SipConfig:
+        shortest, longest = self.registration_min_s, self.registration_max_s
+        if shortest > longest:
+            raise ValueError(f"registration_min_s must not exceed registration_max_s; found {shortest}, {longest}")
+        return self
+
 
 class MediaConfig(_Section):
     spawn: bool = Field(

@@ -63,6 +63,9 @@ from engine.store.reader import HistoryReader
 from engine.store.secrets import token_digest
 from engine.store.token_store import TokenStore
 
+_REGISTRATION_S: Final = 300
+"""What a phone is granted that asks for no certain time."""
+
 _NAMED: Final = 10
 """Names in one log line; more are only counted."""
 
@@ -298,5 +301,6 @@ def endpoint_config(config: Config, advertise: Callable[[Flow], Address], nonce_
         nonce_secret=nonce_secret,
         min_expires_s=config.sip.registration_min_s,
         max_expires_s=config.sip.registration_max_s,
+        default_expires_s=max(_REGISTRATION_S, config.sip.registration_min_s),
         nonce_ttl_s=config.sip.nonce_ttl_s,
     )

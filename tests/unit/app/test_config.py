@@ -65,6 +65,7 @@ def test_a_store_beside_the_file_is_found_from_everywhere(tmp_path: Path, url: s
         ('[sip]\nhost = "foo"', ["sip.host", "'foo'", "IP address"]),
         ('[sip]\nhost = ""', ["sip.host", "''", "IP address"]),
         ('[sip]\nrealm = "a b"', ["sip.realm", "'a b'"]),
+        ("[sip]\nregistration_min_s = 61\nregistration_max_s = 60", ["sip", "61", "60", "registration_max_s"]),
         ("[media]\nport_min = 1000", ["media.port_min", "1000", "1024"]),
         ("[media]\nport_min = 20003", ["media", "20003", "even"]),
         ("[media]\nport_min = 29000\nport_max = 28000", ["media", "29000", "28000", "order"]),

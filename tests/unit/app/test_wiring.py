@@ -76,6 +76,13 @@ def test_what_the_operator_says_of_sip_reaches_the_stack() -> None:
     made = endpoint_config(Config.model_validate({"sip": said}), lambda flow: Address("192.0.2.1", 5080), b"n" * 16)
     assert (made.realm, made.min_expires_s, made.max_expires_s, made.nonce_ttl_s) == ("office", 45, 600, 77)
     assert made.nonce_secret == b"n" * 16
+    assert made.default_expires_s == 300
+
+
+def test_a_phone_that_asks_for_no_certain_time_is_not_told_that_it_is_too_brief() -> None:
+    said = Config.model_validate({"sip": {"registration_min_s": 900}})
+    made = endpoint_config(said, lambda flow: Address("192.0.2.1", 5080), b"n" * 16)
+    assert made.default_expires_s == 900
 
 
 class Loop:
