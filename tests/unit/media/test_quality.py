@@ -19,6 +19,20 @@ def figures() -> Quality:
     return quality(a)
 
 
+def test_packets_are_counted_over_every_stream_of_a_leg() -> None:
+    """A phone that is moved, or restarted, begins another one."""
+    bench = Bench()
+    a, b = bench.leg("a"), bench.leg("b")
+    bench.bridge("a", "b")
+    first, second = Speaker(a), Speaker(a)
+    second.ssrc = first.ssrc + 1
+    for speaker, packets in ((first, 3), (second, 4)):
+        for _ in range(packets):
+            bench.speak(speaker)
+    assert (quality(a).packets_received, quality(a).octets_received) == (7, 7 * 160)
+    assert (quality(b).packets_sent, quality(a).lost) == (7, 0)
+
+
 def test_the_first_figures_are_news(figures: Quality) -> None:
     assert news(None, figures, 0.0)
 
