@@ -29,6 +29,7 @@ class LiveCentre:
         self._secrets: dict[str, str] = {}
         self._phones: list[PlainPhone] = []
         self._marks = iter(range(0x91, 0xF0))
+        self._proof: Talk | None = None
 
     @property
     def sip(self) -> tuple[str, int]:
@@ -107,6 +108,7 @@ class LiveCentre:
             talk.wait(200)
             wait_until(lambda: len(phone.voice.heard[0xF1]) > 5, timeout=5, what="an echo")
             assert talk.hang_up().status == 200
+            self._proof = talk
 
     def no_legs(self, *, timeout: float = 10.0) -> None:
         """Return once the media process has no leg left."""
@@ -116,6 +118,8 @@ class LiveCentre:
         """Return once no leg is left and the log is on the disk, so that it can be counted."""
         self.no_legs(timeout=timeout)
         self.until(lambda: self.metric("hearthline_calls_active") == 0, "the end of all calls", timeout=timeout)
+        if self._proof is not None:
+            self.cdr(self._proof)  # records are gathered for a moment before anybody is told; this one is the last
         self.until(
             lambda: self.engine.api.get("/api/v1/status")["engine"]["store"]["pending"] == 0,
             "the log on the disk",
@@ -146,7 +150,7 @@ class LiveCentre:
             found[:] = [cdr for cdr in cdrs if cdr["protocol_id"] == talk.call_id]
             return bool(found)
 
-        wait_until(written, timeout=5, what=f"the CDR of {talk.call_id}")
+        wait_until(written, timeout=10, what=f"the CDR of {talk.call_id}")
         return found[0]
 
     def until(self, condition: Callable[[], bool], what: str, *, timeout: float = 10.0) -> None:
