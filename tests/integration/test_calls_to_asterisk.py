@@ -80,6 +80,7 @@ def test_an_agent_calls_a_number_in_asterisk_and_hears_it(
     assert gaps(tone, 1004, longer_than_ms=40) == []
 
 
+@pytest.mark.timing
 def test_both_directions_carry_sound(engine: Engine, asterisk: Asterisk, phone: Phone, tmp_path: Path) -> None:
     phone.tell("dial", uri="9700")
     phone.wait_for("answered")

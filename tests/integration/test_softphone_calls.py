@@ -196,6 +196,7 @@ def test_a_second_caller_is_busy_and_the_first_call_hears_nothing_of_it(
     assert line_dbfs(at_called.between(0.3, at_called.seconds), 700) < CALLER_DBFS - 60
 
 
+@pytest.mark.timing
 def test_a_wav_file_is_played_in_a_loop(procs: Processes, ports: PortPool, tmp_path: Path) -> None:
     prompt, heard = tmp_path / "prompt.wav", tmp_path / "heard.wav"
     write_wav(prompt, Audio(rate=8000, samples=sine(800, seconds=0.5, rate=8000, dbfs=-15)))
