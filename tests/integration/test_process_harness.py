@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.leftovers import LeftBehind, Leftovers
+from tests.support.leftovers import LeftBehind, Leftovers, sockets_on
 from tests.support.ports import PortPool
 from tests.support.procs import Process, Processes, ProcessWouldNotEnd, WaitedInVain, wait_until
 
@@ -81,6 +81,31 @@ def test_a_socket_left_on_a_given_port_is_found(session_ports: PortPool) -> None
         with pytest.raises(LeftBehind, match=rf"port {left.getsockname()[1]} "):
             leftovers.check(grace=0.1)
     leftovers.check(grace=0.1)
+
+
+def test_a_socket_of_another_run_on_a_given_port_is_none_of_ours(session_ports: PortPool) -> None:
+    pool = session_ports.share()
+    leftovers = Leftovers()
+    leftovers.watch_pool(pool)
+    port = pool.one()
+    # Ends its parent, so that it is nobody's child.
+    program = f"""
+import os, socket, sys
+if os.fork():
+    os._exit(0)
+held = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+held.bind(("127.0.0.1", {port}))
+print("bound", flush=True)
+sys.stdin.read()
+"""
+    stranger = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert stranger.stdout is not None
+    try:
+        assert stranger.stdout.readline() == b"bound\n"
+        assert sockets_on([port]) != []
+        leftovers.check(grace=0.1)
+    finally:
+        stranger.communicate(timeout=10)
 
 
 def test_a_process_of_somebody_else_is_left_alone(procs: Processes) -> None:

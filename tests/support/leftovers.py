@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import psutil
 
@@ -19,8 +20,9 @@ class LeftBehind(AssertionError):
     """A test ended and something of it still runs or listens."""
 
 
-def sockets_on(ports: Iterable[int]) -> list[str]:
-    """One line for each UDP or TCP socket whose local port is among `ports`."""
+def sockets_on(ports: Iterable[int], *, owners: Collection[int] | None = None) -> list[str]:
+    """One line for each UDP or TCP socket whose local port is among `ports`; of `owners` (process ids) or of nobody
+    known, where they are given."""
     wanted = frozenset(ports)
     if not wanted:
         return []
@@ -33,6 +35,7 @@ def sockets_on(ports: Iterable[int]) -> list[str]:
         f"port {connection.laddr.port} {connection.type.name} {connection.status} pid {connection.pid}"
         for connection in connections
         if connection.laddr and connection.laddr.port in wanted and connection.status not in _PASSING
+        if owners is None or connection.pid is None or connection.pid in owners
     ]
 
 
@@ -58,12 +61,15 @@ class Leftovers:
     def found(self) -> list[str]:
         """What is there right now, one line each."""
         lines: list[str] = []
+        # Another run of the tests on this machine finds a port free that we were given and have not bound.
+        ours = {os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))}
         for processes in self._processes:
             for process in processes.survivors():
+                ours.add(process.pid)
                 with contextlib.suppress(psutil.NoSuchProcess):
                     lines.append(f"process {process.pid} {' '.join(process.cmdline()) or process.name()}")
         ports = self._ports.union(*(pool.given for pool in self._pools))
-        return lines + sockets_on(ports)
+        return lines + sockets_on(ports, owners=ours)
 
     def check(self, *, grace: float = 2.0) -> None:
         """Raise `LeftBehind` for what is still there after `grace` seconds, having killed the processes."""

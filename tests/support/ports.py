@@ -1,4 +1,4 @@
-"""Free UDP and TCP ports on the loopback address, none given twice in a run.
+"""Free UDP and TCP ports on the loopback address, none given twice in a run before all have been.
 
 The range lies below Linux's ephemeral ports and clear of what Hearthline (5080, 8080, 20002-29998) and Asterisk
 (5060) use by default, so that tests can run beside either. Runs in parallel start at different places of it.
@@ -53,7 +53,7 @@ class PortPool:
 
     @property
     def given(self) -> frozenset[int]:
-        """Every port handed out by this pool so far; those of its shares are included."""
+        """Every port handed out by this pool since it last began anew; those of its shares are included."""
         return frozenset(self._given)
 
     def one(self) -> int:
@@ -70,11 +70,13 @@ class PortPool:
         return block
 
     def _find(self, count: int, *, even: bool) -> range:
-        for start in self._candidates(count, even=even):
-            block = range(start, start + count)
-            if self._given.isdisjoint(block) and all(is_free(port) for port in block):
-                self._next = block.stop
-                return block
+        for _ in range(2):
+            for start in self._candidates(count, even=even):
+                block = range(start, start + count)
+                if self._given.isdisjoint(block) and all(is_free(port) for port in block):
+                    self._next = block.stop
+                    return block
+            self._given.clear()  # a long run has been through all of them: those of its first tests are free again
         raise NoFreePort(f"no {count} neighbouring free ports in {self._first}-{self._last}")
 
     def _candidates(self, count: int, *, even: bool) -> Iterator[int]:

@@ -31,3 +31,11 @@ def test_a_held_port_is_passed_over(kind: socket.SocketKind) -> None:
             holder.listen()
         with pytest.raises(NoFreePort):
             PortPool(first=wanted, last=wanted).one()
+
+
+def test_when_all_have_been_given_it_begins_anew() -> None:
+    some = PortPool().block(4)
+    pool = PortPool(first=some.start, last=some.stop - 1, start=some.start)
+    assert [pool.one() for _ in range(6)] == [*some, *some[:2]]
+    with pytest.raises(NoFreePort):
+        pool.block(5)
