@@ -17,7 +17,18 @@ from typing import Literal
 
 import pytest
 
-PartName = Literal["asterisk", "sipp", "pulseaudio", "portaudio", "pjsua2", "promtool"]
+PartName = Literal[
+    "asterisk",
+    "sipp",
+    "kamailio",
+    "baresip",
+    "linphone",
+    "tshark",
+    "pulseaudio",
+    "portaudio",
+    "pjsua2",
+    "promtool",
+]
 
 SYSTEM_DEPS = "make system-deps"
 
@@ -76,6 +87,10 @@ PARTS: dict[PartName, Part] = {
     for part in (
         Part(name="asterisk", lack=_lack_asterisk),
         Part(name="sipp", lack=_lack_programs("sipp")),
+        Part(name="kamailio", lack=_lack_programs("kamailio")),
+        Part(name="baresip", lack=_lack_programs("baresip")),
+        Part(name="linphone", lack=_lack_programs("linphonec")),
+        Part(name="tshark", lack=_lack_programs("tshark")),
         Part(name="pulseaudio", lack=_lack_programs("pulseaudio", "pactl", "pacat", "parec")),
         Part(name="portaudio", lack=_lack_portaudio),
         Part(name="pjsua2", lack=_lack_pjsua2, remedy="make venv"),
