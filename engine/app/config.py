@@ -6,6 +6,7 @@ store. Unknown keys are errors. `python -m engine.app.config` prints the referen
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
@@ -58,6 +59,15 @@ class SipConfig(_Section):
     registration_max_s: int = Field(3600, ge=60, le=86400, description="Longest registration that is granted.")
     registration_min_s: int = Field(30, ge=10, le=3600, description="Shortest one; less is answered with 423.")
     nonce_ttl_s: int = Field(300, ge=10, le=3600, description="Life of a digest nonce.")
+    pass_headers: tuple[str, ...] = Field(
+        (),
+        max_length=16,
+        strict=False,
+        description='Header fields that go along from a caller to the next leg, as ["X-Customer"]; only X- ones.',
+    )
+    show_hidden_callers: bool = Field(
+        False, description="Show agents the number of callers who hide it, where a trusted trunk tells it."
+    )
 
     @field_validator("host")
     @classmethod
@@ -68,6 +78,14 @@ class SipConfig(_Section):
     @classmethod
     def _advertise_is_ip(cls, value: str) -> str:
         return _ip(value, allow_empty=True)
+
+    @field_validator("pass_headers")
+    @classmethod
+    def _extra_headers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if re.fullmatch(r"[Xx]-[A-Za-z0-9-]{1,60}", name) is None:
+                raise ValueError(f"{name!r} is no name of an X- header field, such as X-Customer")
+        return value
 
     @model_validator(mode="after")
     def _registration_times(self) -> SipConfig:
@@ -240,6 +258,8 @@ def _toml(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return f'"{value}"'
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_toml, value))}]"
     return str(value)
 
 

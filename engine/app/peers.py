@@ -20,6 +20,7 @@ class TrunkPeers:
         self._directory = directory
         self._networks: list[tuple[IPv4Network | IPv6Network, Trunk]] = []
         self._cache: dict[tuple[str, int], str | None] = {}
+        self._trusted: frozenset[str] = frozenset()
         self.directory_changed()
 
     def directory_changed(self) -> None:
@@ -44,6 +45,10 @@ class TrunkPeers:
             self._cache.clear()
         self._cache[remote] = found
         return found
+
+    def trusts(self, trunk: str) -> bool:
+        """Whether identities that this trunk asserts are believed, and ours told to it: not without being told so."""
+        return trunk in self._trusted
 
     def _search(self, host: str, port: int) -> str | None:
         address = ip_address(host)

@@ -266,7 +266,15 @@ def build_core(
     credentials = AgentCredentials(directory, config.sip.realm)
     sip = endpoint_config(config, sip_address, nonce_secret)
     endpoint = Endpoint(sip, ids=ids, credentials=credentials, peers=peers)
-    legs = SipLegs(endpoint, directory, ids=ids, listener_flow=listener_flow, media_address=media_address)
+    legs = SipLegs(
+        endpoint,
+        directory,
+        ids=ids,
+        listener_flow=listener_flow,
+        media_address=media_address,
+        trusts=peers.trusts,
+        show_hidden=config.sip.show_hidden_callers,
+    )
     acd = Acd(directory, journal, ids, now)
     media = MediaOutbox()
     calls = CallManager(
@@ -299,6 +307,7 @@ def endpoint_config(config: Config, advertise: Callable[[Flow], Address], nonce_
         realm=config.sip.realm,
         advertise=advertise,
         nonce_secret=nonce_secret,
+        pass_headers=tuple(config.sip.pass_headers),
         min_expires_s=config.sip.registration_min_s,
         max_expires_s=config.sip.registration_max_s,
         default_expires_s=max(_REGISTRATION_S, config.sip.registration_min_s),

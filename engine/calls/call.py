@@ -49,6 +49,7 @@ class Call:
         self.origin = offered.origin
         self.party = caller
         self.called = offered.called
+        self.carried = offered.carried
         self.direction = direction
         self.caller = CallLeg(
             id=offered.leg,

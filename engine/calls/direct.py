@@ -89,7 +89,7 @@ class Direct(Destination):
         if far is None or far.port is None or call.caller.port is None:
             return
         call.board.timers.set(call.id, now + self._target.ring_timeout_s)
-        call.board.place(far, self._target.destination, call.party, tuple(Codec), now)
+        call.board.place(far, self._target.destination, call.party, tuple(Codec), now, carried=call.carried)
 
     def far_failed(self, leg: CallLeg, now: float) -> None:
         self.call.finish(_NO_PORT, ENGINE, now)

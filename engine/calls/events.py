@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from engine.calls.causes import EndCause
 from engine.ids import AgentName, LegId, TrunkName
@@ -37,6 +38,28 @@ class Party:
 
     number: str
     display: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """What came with a call besides its caller and its media; its next leg takes it along."""
+
+    hidden: bool = False
+    """The caller wants not to be known."""
+    diverted_from: str = ""
+    """Number that forwarded the call last; empty where none did."""
+    diversion_reason: str = ""
+    """Why, in the protocol's word ("no-answer", "user-busy", "unconditional")."""
+    session: str = ""
+    """Name of the session from end to end, the same in the systems on its way; empty where the caller gave none."""
+    user_to_user: str = ""
+    """What the caller's application says to the called one's."""
+    whole: object = None
+    """All of it, for a leg of the same protocol. Nobody else looks inside."""
+
+
+NOTHING_CARRIED: Final = Carried()
+"""Of a plain call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +100,7 @@ class Offered:
     caller: Party
     protocol_id: str
     """The protocol's own name of the call (SIP Call-ID), for logs."""
+    carried: Carried = NOTHING_CARRIED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

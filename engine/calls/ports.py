@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from engine.calls.causes import EndCause
 from engine.calls.directory import AgentStatus
-from engine.calls.events import LocalMedia, Party
+from engine.calls.events import NOTHING_CARRIED, Carried, LocalMedia, Party
 from engine.ids import AgentName, CallId, LegId, OfferId, QueueName, TrunkName
 from engine.media.commands import Command
 
@@ -39,8 +39,17 @@ class LegPort(Protocol):
     """Commands to legs. Every leg that was offered or placed ends with exactly one `Ended` event, except that nothing
     follows `reject`. Commands to a leg that is over already are ignored: the event that says so is under way."""
 
-    def place(self, leg: LegId, destination: Destination, caller: Party, media: LocalMedia, now: float) -> None:
-        """Call somebody. Ringing, Answered or Ended follow."""
+    def place(
+        self,
+        leg: LegId,
+        destination: Destination,
+        caller: Party,
+        media: LocalMedia,
+        now: float,
+        *,
+        carried: Carried = NOTHING_CARRIED,
+    ) -> None:
+        """Call somebody, with what another leg of the call carried. Ringing, Answered or Ended follow."""
         ...
 
     def ring(self, leg: LegId, now: float) -> None:

@@ -146,7 +146,8 @@ class Queued(Destination):
         caller = self.call.caller
         assert caller.remote is not None, "who waits is up"
         assert leg.agent is not None, "offers are to agents"
-        self.call.board.place(leg, AgentPhone(agent=leg.agent), self.call.party, preferring(caller.remote.codec), now)
+        call, codecs = self.call, preferring(caller.remote.codec)
+        call.board.place(leg, AgentPhone(agent=leg.agent), call.party, codecs, now, carried=call.carried)
 
     def far_failed(self, leg: CallLeg, now: float) -> None:
         self.call.board.queues.offer_failed(self._forget(leg), OfferResult.FAILED, now)

@@ -15,11 +15,12 @@ from typing import Any, Final
 from engine.calls import events as neutral
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.directory import Change, Directory, Drop, Put, Trunk
-from engine.calls.events import LegEvent, LocalMedia, Party, PresenceEvent
+from engine.calls.events import NOTHING_CARRIED, Carried, LegEvent, LocalMedia, Party, PresenceEvent
 from engine.calls.final_status import cancel_text, failure_cause, hangup_text, refusal_status
 from engine.calls.leg import LegAction, LegInput, LegState
 from engine.calls.leg_book import BookedLeg, LegBook
 from engine.calls.ports import AgentPhone, Destination
+from engine.calls.sip_carried import SipCarrying
 from engine.calls.sip_media import SipMedia
 from engine.calls.sip_targets import SipTargets
 from engine.calls.timers import Timers
@@ -62,6 +63,7 @@ class _Wanted:
 
     destination: Destination
     caller: Party
+    carried: Carried
     tried: list[Target] = field(default_factory=list)
 
 
@@ -90,12 +92,16 @@ class SipLegs:
         ids: IdSource,
         listener_flow: Callable[[Transport, Address], Flow | None],
         media_address: Callable[[Flow], str],
+        trusts: Callable[[TrunkName], bool] = lambda _: False,
+        show_hidden: bool = False,
     ) -> None:
         """`listener_flow` gives the flow from our listener to an address (a trunk), None where there is no way;
-        `media_address` the IP address that peers on a flow reach our media at."""
+        `media_address` the IP address that peers on a flow reach our media at; `trusts` says which trunks are told who
+        calls where others are not; `show_hidden` shows agents callers who hide."""
         self._endpoint = endpoint
         self._ids = ids
         self._media_address = media_address
+        self._carrying = SipCarrying(trusts=trusts, show_hidden=show_hidden)
         self._book: LegBook[_Leg, SessionId] = LegBook()
         self._numbers = 0
         self._patience: Timers[LegId] = Timers()
@@ -165,10 +171,20 @@ class SipLegs:
 
     # --- LegPort ---
 
-    def place(self, leg: LegId, destination: Destination, caller: Party, media: LocalMedia, now: float) -> None:
+    def place(
+        self,
+        leg: LegId,
+        destination: Destination,
+        caller: Party,
+        media: LocalMedia,
+        now: float,
+        *,
+        carried: Carried = NOTHING_CARRIED,
+    ) -> None:
         by_peer = Reason.AGENT_HANGUP if isinstance(destination, AgentPhone) else Reason.CALLED_HANGUP
         placed = self._new_leg(leg, incoming=False, by_peer=by_peer)
-        placed.media.local, placed.wanted = media, _Wanted(destination=destination, caller=caller)
+        wanted = _Wanted(destination=destination, caller=caller, carried=carried)
+        placed.media.local, placed.wanted = media, wanted
         self._book.step(placed, LegInput.PLACE)
         if not self._try_next(placed, now):
             self._book.gone(placed, _UNREACHABLE)
@@ -223,10 +239,7 @@ class SipLegs:
         leg.media.flow, leg.media.offer = event.flow, event.sdp
         self._book.bind(leg, event.session)
         self._book.step(leg, LegInput.INCOMING)
-        origin, caller = _origin(event.peer), Party(number=event.from_user, display=event.from_display)
-        called, name = event.to_user, event.call_id
-        told = neutral.Offered(leg=leg.id, origin=origin, called=called, caller=caller, protocol_id=name)
-        self._book.tell(told)
+        self._book.tell(self._carrying.offered(leg.id, event))
 
     def _invite_cancelled(self, leg: _Leg, event: sip.InviteCancelled, now: float) -> None:
         self._book.gone(leg, _GIVEN_UP)
@@ -309,6 +322,7 @@ class SipLegs:
     def _invite(self, leg: _Leg, wanted: _Wanted, target: Target, now: float) -> SessionId:
         return self._endpoint.invite(
             target,
+            carried=self._carrying.towards(wanted.destination, target, wanted.caller, wanted.carried),
             from_user=wanted.caller.number or _ANONYMOUS,
             from_display=wanted.caller.display,
             to_user=wanted.destination.agent if isinstance(wanted.destination, AgentPhone) else None,
@@ -393,9 +407,3 @@ class SipLegs:
         self._numbers += 1
         media = SipMedia(number=self._numbers, address=self._media_address)
         return self._book.add(_Leg(id=leg, incoming=incoming, by_peer=by_peer, media=media))
-
-
-def _origin(peer: sip.Peer) -> neutral.Origin:
-    if isinstance(peer, sip.AgentPeer):
-        return neutral.FromAgent(agent=AgentName(peer.user))
-    return neutral.FromTrunk(trunk=TrunkName(peer.name))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from engine.calls.causes import EndCause
 from engine.calls.config import CallsConfig
 from engine.calls.directory import Directory
-from engine.calls.events import LocalMedia, Party, RemoteMedia
+from engine.calls.events import NOTHING_CARRIED, Carried, LocalMedia, Party, RemoteMedia
 from engine.calls.log import Journal, LogBody
 from engine.calls.ports import (
     AgentStatusPort,
@@ -162,12 +162,20 @@ class Switchboard:
         self.media.send(OpenLeg(leg=leg.id, tag=f"{call.id}:{leg.role}:{call.started:.3f}"))
 
     def place(
-        self, leg: CallLeg, destination: Destination, caller: Party, codecs: tuple[Codec, ...], now: float
+        self,
+        leg: CallLeg,
+        destination: Destination,
+        caller: Party,
+        codecs: tuple[Codec, ...],
+        now: float,
+        *,
+        carried: Carried = NOTHING_CARRIED,
     ) -> None:
         """Call the far side of a leg whose port is open."""
         assert leg.port is not None, "a leg is placed when its port is known"
         leg.dialog = True
-        self.legs.place(leg.id, destination, caller, LocalMedia(port=leg.port, codecs=codecs), now)
+        media = LocalMedia(port=leg.port, codecs=codecs)
+        self.legs.place(leg.id, destination, caller, media, now, carried=carried)
 
     def set_remote(self, leg: CallLeg, remote: RemoteMedia) -> None:
         """Tell media what was agreed with the peer, first or again."""

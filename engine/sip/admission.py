@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Protocol
 
 from engine.sip.auth import CredentialStore, DigestServer, Outcome
+from engine.sip.carried import NOTHING, Carried, carried_names, read_carried
 from engine.sip.events import AgentPeer, Peer, TrunkPeer
 from engine.sip.flow import Flow
 from engine.sip.message import Request
-from engine.sip.names import refuse
+from engine.sip.names import canonical, refuse
 from engine.sip.refusal import Refusal
 from engine.sip.stack import EndpointConfig
 
@@ -20,17 +21,23 @@ class PeerDirectory(Protocol):
         """Name of the trunk whose address the flow's remote is, or None."""
         ...
 
+    def trusts(self, trunk: str) -> bool:
+        """Whether this trunk's word on who calls is believed, and ours told to it (RFC 3325 2.3)."""
+        ...
+
 
 class Admission:
     """Decides from whom a request outside of dialogs is. Refusals need no state: a stranger gets one 401 for each
     request that he sends and no repetition (RFC 3261 26.3.2.4)."""
 
-    __slots__ = ("_credentials", "_digest", "_peers")
+    __slots__ = ("_carried", "_credentials", "_digest", "_passed", "_peers")
 
     def __init__(self, config: EndpointConfig, credentials: CredentialStore, peers: PeerDirectory) -> None:
         self._digest = DigestServer(config.realm, config.nonce_secret, config.nonce_ttl_s)
         self._credentials = credentials
         self._peers = peers
+        self._passed = tuple(map(canonical, config.pass_headers))
+        self._carried = carried_names(self._passed)
 
     def caller(self, request: Request, flow: Flow, now: float) -> Peer:
         """From whom an INVITE is. Raises Refusal(401) with a challenge, RemoteSipError(403) for wrong credentials."""
@@ -38,6 +45,14 @@ class Admission:
         if trunk is not None:
             return TrunkPeer(name=trunk)
         return AgentPeer(user=self.agent(request, now))
+
+    def carried(self, request: Request, peer: Peer) -> Carried:
+        """What the INVITE of this peer brings along for the next leg; of most calls, nothing."""
+        if self._carried.isdisjoint(request.headers.first):
+            return NOTHING
+        agent = peer.user if isinstance(peer, AgentPeer) else None
+        trusted = isinstance(peer, TrunkPeer) and self._peers.trusts(peer.name)
+        return read_carried(request, agent=agent, trusted=trusted, passed=self._passed)
 
     def agent(self, request: Request, now: float) -> str:
         """The user who sent the request, proved by digest. Raises as `caller`."""

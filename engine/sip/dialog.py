@@ -14,6 +14,7 @@ from engine.sip.memory import remember
 from engine.sip.message import Headers, Request, Response
 from engine.sip.names import refuse
 from engine.sip.outbox import Outbox
+from engine.sip.session_id import SessionIds, read_session_id
 from engine.sip.transaction import ClientTransaction
 
 DialogKey = tuple[str, str, str]
@@ -49,6 +50,7 @@ class Dialog:
         "remote_tag",
         "remote_target",
         "routes",
+        "session_ids",
         "user",
     )
 
@@ -86,6 +88,8 @@ class Dialog:
         """Where it began; a stream connection that is made on demand is made again from this one."""
         self.user = user
         self.confirmed = False
+        self.session_ids: SessionIds | None = None
+        """Where an end of the session has a UUID (RFC 7989)."""
 
     @property
     def key(self) -> DialogKey:
@@ -154,6 +158,8 @@ class Dialogs:
         }
         if method == "INVITE":
             fields["Contact"] = local.contact
+        if dialog.session_ids is not None:
+            fields["Session-ID"] = str(dialog.session_ids)
         if body:
             fields["Content-Type"] = "application/sdp"
         request = Request(method, dialog.remote_target, Headers.of(fields), body)
@@ -202,7 +208,7 @@ def of_response(
     that it needs no target and no routes. Raises RemoteSipError where Contact or Record-Route cannot be used."""
     target = None if early else contact_of(response)
     request = invite.request
-    return Dialog(
+    dialog = Dialog(
         call_id=request.headers.first.get("Call-ID", ""),
         local_party=request.headers.first.get("From", ""),
         local_tag=local_tag,
@@ -214,6 +220,10 @@ def of_response(
         flow=invite.flow,
         user=user,
     )
+    if "Session-ID" in request.headers.first:
+        dialog.session_ids = SessionIds(read_session_id(request.headers.first["Session-ID"]))
+        dialog.session_ids.hear(response.headers.first.get("Session-ID"))
+    return dialog
 
 
 def contact_of(message: Request | Response) -> str | None:

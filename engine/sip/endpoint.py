@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from engine.ids import IdSource
 from engine.sip.admission import Admission, PeerDirectory
 from engine.sip.auth import CredentialStore
+from engine.sip.carried import NOTHING, Carried
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.events import PingId, SessionId, SipEvent
 from engine.sip.flow import Flow, Transmission
@@ -162,10 +163,12 @@ class Endpoint:
         to_user: str | None = None,
         sdp: bytes | None,
         headers: Sequence[tuple[str, str]] = (),
+        carried: Carried = NOTHING,
         now: float,
     ) -> SessionId:
-        """Call somebody. Without `sdp` the peer is asked for an offer, which `answer_offer` answers after
-        InviteAccepted. Raises LocalSipError for what cannot be written, and where there is no room."""
+        """Call somebody, with what another leg `carried` along. Without `sdp` the peer is asked for an offer, which
+        `answer_offer` answers after InviteAccepted. Raises LocalSipError for what cannot be written, and where there is
+        no room."""
         stack = self._stack
         stack.transactions.require_room()
         tag = stack.ids.token()
@@ -178,6 +181,7 @@ class Endpoint:
             to_user=to_user,
             sdp=sdp,
             headers=headers,
+            carried=carried,
         )
         try:
             number = stack.admit_session()

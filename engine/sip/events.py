@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NewType
 
+from engine.sip.carried import NOTHING, Carried
 from engine.sip.flow import Flow
 
 SessionId = NewType("SessionId", int)
@@ -60,6 +61,8 @@ class InviteReceived:
     from_display: str
     sdp: bytes | None
     """The offer; None asks us for one (late offer, RFC 3261 13.2.1)."""
+    carried: Carried = NOTHING
+    """What the call brings along for its next leg."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from engine.sip.acceptance import Acceptance
+from engine.sip.carried import Carried
 from engine.sip.dialog import of_request
 from engine.sip.errors import LocalSipError
 from engine.sip.events import InviteCancelled, InviteReceived, Peer, SessionId, TrunkPeer
@@ -15,6 +16,7 @@ from engine.sip.message import Request, Response
 from engine.sip.names import REASONS, refuse
 from engine.sip.refusal import sdp_of
 from engine.sip.session import Phase, Session, reason_of
+from engine.sip.session_id import SessionIds, new_session_id
 from engine.sip.stack import Stack
 from engine.sip.timers import Timer
 from engine.sip.transaction import ServerTransaction
@@ -79,11 +81,13 @@ class IncomingSession(Session):
 
     # --- from the stack ---
 
-    def begin(self, peer: Peer, flow: Flow, now: float) -> None:
+    def begin(self, peer: Peer, flow: Flow, carried: Carried, now: float) -> None:
         """Send 100 and tell the layer above of the call."""
         request = self._transaction.request
         caller = request.from_
         self._transaction.respond(Response.build(request, 100), now)
+        if carried.session and self._dialog is not None:
+            self._dialog.session_ids = SessionIds(new_session_id(self._stack.ids), carried.session)
         self._stack.outbox.events.append(
             InviteReceived(
                 session=self.id,
@@ -94,6 +98,7 @@ class IncomingSession(Session):
                 from_user=(caller.uri.user or "") if isinstance(peer, TrunkPeer) else peer.user,
                 from_display=caller.display,
                 sdp=sdp_of(request),
+                carried=carried,
             )
         )
 
@@ -131,6 +136,8 @@ class IncomingSession(Session):
     def _respond(self, status: int, reason: str, headers: Sequence[tuple[str, str]], body: bytes, now: float) -> None:
         reason = reason or REASONS.get(status, "Refused")
         request = self._transaction.request
+        if self._dialog is not None and self._dialog.session_ids is not None:
+            headers = [*headers, ("Session-ID", str(self._dialog.session_ids))]
         response = Response.build(request, status, reason, self._tag, headers, body)
         self._transaction.respond(response, now)
 

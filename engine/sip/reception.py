@@ -106,7 +106,7 @@ class Reception:
         check_understood(request)
         request.uri, request.from_.uri  # noqa: B018  # malformed ones are refused before there is state
         session = IncomingSession(self._stack, request, flow, self._stack.admit_session())
-        session.begin(peer, flow, now)
+        session.begin(peer, flow, self._admission.carried(request, peer), now)
 
     def _register(self, request: Request, flow: Flow, now: float) -> None:
         self._registrar.register(self._admission.agent(request, now), request, flow, now)

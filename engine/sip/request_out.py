@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from engine.sip.carried import ANONYMOUS, NOTHING, Carried
 from engine.sip.grammar import quote
 from engine.sip.identity import ALLOW
 from engine.sip.message import Headers, Request
+from engine.sip.session_id import NIL
 from engine.sip.stack import Stack, Target
 from engine.sip.uri import address_of
 
@@ -21,6 +23,7 @@ def invite_request(
     to_user: str | None,
     sdp: bytes | None,
     headers: Sequence[tuple[str, str]],
+    carried: Carried = NOTHING,
 ) -> Request:
     """The INVITE of a new session (RFC 3261 13.2.1). Raises LocalSipError for what cannot be written."""
     fields = _fields(stack, target, "INVITE", tag=tag, from_user=from_user, from_display=from_display, to_user=to_user)
@@ -31,7 +34,18 @@ def invite_request(
     request = Request("INVITE", target.uri, Headers.of(fields), sdp or b"")
     if headers:
         request.headers.extend(headers)
+    if carried is not NOTHING:
+        _take_along(request, carried, tag)
     return request
+
+
+def _take_along(request: Request, carried: Carried, tag: str) -> None:
+    if carried.anonymous:
+        request.headers.set("From", f"{ANONYMOUS};tag={tag}")
+    if carried.session:
+        # We stand for the caller, and whom we call has not told us a UUID yet (RFC 7989 6, 7).
+        request.headers.add("Session-ID", f"{carried.session};remote={NIL}")
+    request.headers.extend(carried.fields())
 
 
 def options_request(stack: Stack, target: Target) -> Request:

@@ -208,7 +208,8 @@ class Session:
 
     def _bye_received(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
         transaction = self._stack.admit(request, flow, None)
-        transaction.respond(Response.build(request, 200), now)
+        headers = () if dialog.session_ids is None else (("Session-ID", str(dialog.session_ids)),)
+        transaction.respond(Response.build(request, 200, headers=headers), now)
         self._ended_by_peer(reason_of(request), now)
 
     def _ended_by_peer(self, reason: str, now: float) -> None:

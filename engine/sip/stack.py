@@ -54,6 +54,8 @@ class EndpointConfig:
     """Makes the stateless nonces and tags; new at every start is fine."""
     server_name: str = "Hearthline"
     """Server and User-Agent."""
+    pass_headers: tuple[str, ...] = ()
+    """Further header fields of an INVITE that go along to the next leg (`carried`)."""
     timers: Timers = field(default_factory=Timers)
     min_expires_s: int = 30
     """Shortest registration; less is refused with 423."""

@@ -45,6 +45,9 @@ class Nobody:
     def trunk_at(self, flow: Flow) -> str | None:
         return "trunk"
 
+    def trusts(self, trunk: str) -> bool:
+        return False
+
 
 def make(name: str, address: Address) -> Endpoint:
     config = EndpointConfig(

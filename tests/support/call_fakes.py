@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.directory import AgentStatus
 from engine.calls.events import (
+    NOTHING_CARRIED,
     Answered,
+    Carried,
     Ended,
     LegEvent,
     LocalMedia,
@@ -105,6 +107,7 @@ class FakeLeg:
     destination: Destination | None = None
     caller: Party | None = None
     media: LocalMedia | None = None
+    carried: Carried = NOTHING_CARRIED
     cause: EndCause | None = None
     """Why we ended it."""
     text: str = ""
@@ -138,9 +141,18 @@ class FakeLegs:
 
     # LegPort
 
-    def place(self, leg: LegId, destination: Destination, caller: Party, media: LocalMedia, now: float) -> None:
+    def place(
+        self,
+        leg: LegId,
+        destination: Destination,
+        caller: Party,
+        media: LocalMedia,
+        now: float,
+        *,
+        carried: Carried = NOTHING_CARRIED,
+    ) -> None:
         assert leg not in self.legs, "a leg is placed once"
-        self.legs[leg] = FakeLeg(destination=destination, caller=caller, media=media)
+        self.legs[leg] = FakeLeg(destination=destination, caller=caller, media=media, carried=carried)
         self._step(leg, LegInput.PLACE)
 
     def ring(self, leg: LegId, now: float) -> None:

@@ -6,7 +6,7 @@ the trunk "pbx" by its address. `register` sends the REGISTER of a phone by hand
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from engine.calls.directory import Agent, Directory, Trunk
@@ -38,9 +38,13 @@ class Trunks:
 
     def __init__(self, known: dict[Address, str]) -> None:
         self._known = known
+        self.trusted: set[str] = set()
 
     def trunk_at(self, flow: Flow) -> str | None:
         return self._known.get(flow.remote)
+
+    def trusts(self, trunk: str) -> bool:
+        return trunk in self.trusted
 
 
 class Passwords:
@@ -73,7 +77,7 @@ def description(
 class SipPair:
     """See the module. `told` holds the neutral events, `far` the events of the far endpoint."""
 
-    def __init__(self, *, ping_s: float = 0.0) -> None:
+    def __init__(self, *, ping_s: float = 0.0, show_hidden: bool = False) -> None:
         self.now = 0.0
         self.directory = Directory.of(
             [
@@ -82,7 +86,8 @@ class SipPair:
             ]
         )
         ids = Numbers()
-        self.engine = Endpoint(config(ENGINE), ids=ids, credentials=Passwords(), peers=Trunks({PBX: "pbx"}))
+        self.trunks = Trunks({PBX: "pbx"})
+        self.engine = Endpoint(config(ENGINE), ids=ids, credentials=Passwords(), peers=self.trunks)
         self.peer = Endpoint(config(PBX), ids=ids, credentials=Passwords(), peers=Trunks({ENGINE: "engine"}))
         self.no_way = False
         self.legs = SipLegs(
@@ -91,6 +96,8 @@ class SipPair:
             ids=ids,
             listener_flow=lambda transport, remote: None if self.no_way else Flow(transport, ENGINE, remote),
             media_address=lambda flow: "203.0.113.9",
+            trusts=self.trunks.trusts,
+            show_hidden=show_hidden,
         )
         self.told: list[LegEvent | PresenceEvent] = []
         self.far: list[SipEvent] = []
@@ -142,10 +149,12 @@ class SipPair:
 
     # what the far side does
 
-    def call_in(self, sdp: bytes | None, called: str = "4000") -> SessionId:
+    def call_in(self, sdp: bytes | None, called: str = "4000", fields: Sequence[tuple[str, str]] = ()) -> SessionId:
         """The trunk calls the engine."""
         target = Target(uri=SipUri(user=called, host=ENGINE.host, port=ENGINE.port), flow=udp(PBX, ENGINE))
-        session = self.peer.invite(target, from_user="0301234", from_display="Mrs Caller", sdp=sdp, now=self.now)
+        session = self.peer.invite(
+            target, from_user="0301234", from_display="Mrs Caller", sdp=sdp, headers=fields, now=self.now
+        )
         self.run()
         return session
 

@@ -49,9 +49,13 @@ class Trunks:
     """A PeerDirectory: trunk names by host; "*" is everybody else."""
 
     by_host: dict[str, str]
+    trusted: frozenset[str] = frozenset()
 
     def trunk_at(self, flow: Flow) -> str | None:
         return self.by_host.get(flow.remote.host, self.by_host.get("*"))
+
+    def trusts(self, trunk: str) -> bool:
+        return trunk in self.trusted
 
 
 def make_station(
@@ -63,6 +67,8 @@ def make_station(
     timers: Timers | None = None,
     limits: Limits | None = None,
     nonce_ttl_s: float = 300.0,
+    trusted: frozenset[str] = frozenset(),
+    pass_headers: tuple[str, ...] = (),
 ) -> EndpointStation:
     """An endpoint at host:5060. Without `trunks` everybody is a trunk, so that no call is challenged."""
     address = Address(host, 5060)
@@ -73,8 +79,9 @@ def make_station(
         timers=timers or Timers(),
         limits=limits or Limits(),
         nonce_ttl_s=nonce_ttl_s,
+        pass_headers=pass_headers,
     )
-    peers = Trunks({"*": "everybody"} if trunks is None else trunks)
+    peers = Trunks({"*": "everybody"} if trunks is None else trunks, trusted)
     endpoint = Endpoint(config, ids=CountingIds(name), credentials=Passwords(passwords or {}), peers=peers)
     return EndpointStation(endpoint, address)
 

@@ -1,0 +1,84 @@
+"""What SIP calls carry from leg to leg, between the stack's words and the calls layer's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from engine.calls.events import NOTHING_CARRIED, Carried, FromAgent, FromTrunk, Offered, Origin, Party
+from engine.calls.ports import Destination, TrunkNumber
+from engine.ids import AgentName, LegId, TrunkName
+from engine.sip import carried as sip
+from engine.sip.events import AgentPeer, InviteReceived, Peer, TrunkPeer
+from engine.sip.headers import NameAddr
+from engine.sip.stack import Target
+
+_HIDDEN: Final = Party(number="anonymous", display="Anonymous")
+
+
+class SipCarrying:
+    """Reads what a call brings, and decides what of it the next leg gets."""
+
+    def __init__(self, *, trusts: Callable[[TrunkName], bool], show_hidden: bool) -> None:
+        """`trusts` says which trunks are told who calls where others are not; `show_hidden` shows agents callers who
+        hide."""
+        self._trusts = trusts
+        self._show_hidden = show_hidden
+
+    def offered(self, leg: LegId, event: InviteReceived) -> Offered:
+        """The neutral event of a call that came in."""
+        origin, called, name = _origin(event.peer), event.to_user, event.call_id
+        if event.carried is sip.NOTHING:
+            caller = Party(number=event.from_user, display=event.from_display)
+            return Offered(leg=leg, origin=origin, called=called, caller=caller, protocol_id=name)
+        caller, carried = self._caller_of(event), _told(event.carried)
+        return Offered(leg=leg, origin=origin, called=called, caller=caller, protocol_id=name, carried=carried)
+
+    def towards(self, destination: Destination, target: Target, caller: Party, carried: Carried) -> sip.Carried:
+        """What goes along to this destination."""
+        whole = carried.whole
+        if carried is NOTHING_CARRIED or not isinstance(whole, sip.Carried):
+            return sip.NOTHING
+        if not isinstance(destination, TrunkNumber):
+            return whole.towards_phone(show_hidden=self._show_hidden)
+        trusted, called, host = self._trusts(destination.trunk), destination.number, target.uri.host
+        return whole.towards_line(trusted=trusted, caller=caller.number, called=called, host=host)
+
+    def _caller_of(self, event: InviteReceived) -> Party:
+        """Who is shown as the caller: on a trusted line whom that asserts, before what the caller says; nobody where
+        the caller hides, unless the operator shows such callers. Of an agent, who digest proved."""
+        carried = event.carried
+        said = Party(number=event.from_user, display=event.from_display)
+        if not isinstance(event.peer, TrunkPeer):
+            return said
+        if carried.hidden and not self._show_hidden:
+            return _HIDDEN
+        if not carried.asserted:
+            return said
+        asserted = carried.asserted[0]
+        return Party(number=_number_of(asserted) or said.number, display=asserted.display or said.display)
+
+
+def _told(carried: sip.Carried) -> Carried:
+    """What people and records get to see; `whole` lets the next leg have the rest."""
+    last = carried.diversion[0] if carried.diversion else None
+    return Carried(
+        hidden=carried.hidden,
+        diverted_from="" if last is None else _number_of(last),
+        diversion_reason="" if last is None else last.params.get("reason") or "",
+        session=carried.session,
+        user_to_user=carried.user_to_user[0] if carried.user_to_user else "",
+        whole=carried,
+    )
+
+
+def _number_of(address: NameAddr) -> str:
+    """The number or user of an address; of a tel URI without its visual separators (RFC 3966 5.1.1)."""
+    user = address.uri.user or ""
+    return user if address.uri.is_sip else "".join(char for char in user if char not in "-.()")
+
+
+def _origin(peer: Peer) -> Origin:
+    if isinstance(peer, AgentPeer):
+        return FromAgent(agent=AgentName(peer.user))
+    return FromTrunk(trunk=TrunkName(peer.name))
