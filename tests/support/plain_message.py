@@ -130,8 +130,8 @@ def direction_of(body: bytes) -> str:
     return found[1].decode() if found else "sendrecv"
 
 
-def authorization(challenge: str, *, user: str, password: str, method: str, uri: str) -> Field:
-    """The answer to a digest challenge with qop=auth (RFC 7616 3.4)."""
+def authorization(challenge: str, *, user: str, password: str, method: str, uri: str, count: int = 1) -> Field:
+    """The answer to a digest challenge with qop=auth (RFC 7616 3.4); `count` is how often its nonce was used."""
     asked = dict(re.findall(r'(\w+)="?([^",]*)"?', challenge.partition(" ")[2]))
     digest = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}[asked.get("algorithm", "MD5")]
 
@@ -140,7 +140,7 @@ def authorization(challenge: str, *, user: str, password: str, method: str, uri:
 
     cnonce = token("c")
     secret = hashed(f"{user}:{asked['realm']}:{password}")
-    response = hashed(f"{secret}:{asked['nonce']}:00000001:{cnonce}:auth:{hashed(f'{method}:{uri}')}")
+    response = hashed(f"{secret}:{asked['nonce']}:{count:08x}:{cnonce}:auth:{hashed(f'{method}:{uri}')}")
     said = f'Digest username="{user}", realm="{asked["realm"]}", nonce="{asked["nonce"]}", uri="{uri}"'
     said += f', response="{response}", algorithm={asked.get("algorithm", "MD5")}, cnonce="{cnonce}", qop=auth'
-    return "Authorization", f"{said}, nc=00000001"
+    return "Authorization", f"{said}, nc={count:08x}"

@@ -1,0 +1,239 @@
+"""Runs the scenarios of tests/integration/sipp/rfc/ against one engine, several at a time.
+
+Each file begins with `<?run ...?>`, which says who SIPp is and what it does there:
+
+    as      trunk     it calls in from a trunk's address (the default)
+            agent     it is a telephone with an agent's secret
+            stranger  it is nobody
+            called    it is a telephone on a trunk, and a second SIPp, a caller by another trunk, calls it
+    dial    the number that it calls (default 601, the echo)
+    caller  beside "called": the scenario of that caller (default caller_talks)
+    over    the transports that it is about (default "udp tcp tls")
+    options what SIPp is told beside it, such as "-nr": repeat nothing by itself, and take nothing for repeated
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import socket
+import subprocess
+import threading
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final, Literal
+
+from tests.support.live_centre import STRANGER_HOST, TRUNK_HOST, LiveCentre
+from tests.support.plain_message import authorization, read, token, write
+from tests.support.ports import PortPool
+from tests.support.procs import Processes
+from tests.support.sipp import SippResult, SippRun, Sipps
+from tests.support.sipp_fragments import Piece, expand
+
+SCENARIOS: Final = Path(__file__).resolve().parents[1] / "integration/sipp/rfc"
+AT_ONCE: Final = 16
+"""SIPp processes that run beside each other; most of their time is spent waiting."""
+FIRST_TRUNK: Final = 8000
+TRUNKS: Final = 400
+"""Numbers from FIRST_TRUNK on lead to trunks of the same name, one for each run of a called telephone."""
+
+_RUN: Final = re.compile(r"<\?run\s*(.*?)\?>\s*", re.DOTALL)
+_LIMITS: Final = ("-timeout", "25", "-timeout_error", "-recv_timeout", "12000", "-timer_resol", "10")
+
+Transport = Literal["udp", "tcp", "tls"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One file."""
+
+    path: Path
+    role: str
+    dial: str
+    caller: str
+    over: Sequence[str]
+    options: Sequence[str]
+    text: str
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+
+def load(path: Path) -> Scenario:
+    """Read a file. Raises ValueError where it has no `<?run ...?>` or one that is not understood."""
+    text = path.read_text(encoding="utf-8")
+    found = _RUN.search(text)
+    if found is None:
+        raise ValueError(f"{path.name} has no <?run ...?>")
+    said = dict(re.findall(r'(\w+)="([^"]*)"', found[1]))
+    if unknown := set(said) - {"as", "dial", "caller", "over", "options"}:
+        raise ValueError(f"{path.name}: <?run ...?> does not know {', '.join(sorted(unknown))}")
+    return Scenario(
+        path=path,
+        role=said.get("as", "trunk"),
+        dial=said.get("dial", "601"),
+        caller=said.get("caller", "caller_talks"),
+        over=said.get("over", "udp tcp tls").split(),
+        options=said.get("options", "").split(),
+        text=_RUN.sub("", text),
+    )
+
+
+def every_scenario() -> list[Scenario]:
+    """All of them, SIPp's own first. What a called telephone's caller does is no scenario of its own."""
+    ours = [load(path) for path in sorted(SCENARIOS.glob("*.xml")) if not path.stem.startswith("caller_")]
+    return [*BUILT_IN, *ours]
+
+
+def built_in(name: str, role: str = "trunk") -> Scenario:
+    """One of those that SIPp brings with it (`sipp -sd NAME` prints it)."""
+    return Scenario(
+        path=Path(f"sipp_{name}.xml"),
+        role=role,
+        dial="601",
+        caller="caller_talks",
+        over=("udp", "tcp", "tls"),
+        options=(),
+        text="",
+    )
+
+
+BUILT_IN: Final = (built_in("uac"), built_in("uas", "called"))
+"""Those of SIPp that say something about a server like ours: branchc wants a registrar without passwords, regexp a name
+where SDP may have a dash (RFC 8866 5.2), uac_pcap a raw socket."""
+
+
+class Laboratory:
+    """One engine and those who try it."""
+
+    def __init__(self, centre: LiveCentre, procs: Processes, ports: PortPool, directory: Path) -> None:
+        self._centre = centre
+        self._sipps = Sipps(procs, ports, directory)
+        self._ports = ports
+        self._directory = directory
+        self._lock = threading.Lock()
+        """Ports, processes and the engine's API are asked by one at a time."""
+        self._numbers = itertools.count()
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="sipp")
+        self._runs: dict[tuple[str, str], Future[list[SippResult]]] = {}
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def submit(self, wanted: Iterable[tuple[Scenario, Transport]]) -> None:
+        """Have these run as soon as there is room."""
+        for scenario, transport in wanted:
+            key = scenario.name, transport
+            if key not in self._runs:
+                self._runs[key] = self._pool.submit(self._run, scenario, transport)
+
+    def results(self, scenario: Scenario, transport: Transport) -> list[SippResult]:
+        """What came of it: of SIPp in the scenario's own part, then of the caller, if it had one."""
+        self.submit([(scenario, transport)])
+        return self._runs[scenario.name, transport].result(timeout=120)
+
+    def _run(self, scenario: Scenario, transport: Transport) -> list[SippResult]:
+        number = next(self._numbers)
+        if scenario.role == "called":
+            runs = self._call(scenario, transport, number)
+        else:
+            runs = [self._start(scenario, transport, number, scenario.role, scenario.dial)]
+        return [run.wait(timeout=40) for run in runs]
+
+    def _call(self, scenario: Scenario, transport: Transport, number: int) -> list[SippRun]:
+        dial = str(FIRST_TRUNK + number)
+        host = f"127.0.8.{number % 250 + 1}"
+        with self._lock:
+            port = self._ports.one()
+            self._centre.trunk(dial, host, port=port, transport=transport)
+        called = self._start(scenario, transport, number, "called", dial, at=(host, port))
+        caller = load(SCENARIOS / f"{scenario.caller}.xml")
+        return [called, self._start(caller, transport, number, "trunk", dial)]
+
+    def _start(
+        self,
+        scenario: Scenario,
+        transport: Transport,
+        number: int,
+        role: str,
+        dial: str,
+        *,
+        at: tuple[str, int] | None = None,
+    ) -> SippRun:
+        values: dict[str, str | Piece] = {
+            "server": f"{self._centre.sip[0]}:{self._centre.sip[1]}",
+            "dial": dial,
+            "domain": self._centre.sip[0],
+            "TRANSPORT": transport.upper(),
+            "transport": transport,
+            "user": "5551000",
+            "contact": f"<sip:@user@@[local_ip]:[local_port];transport={transport}>",
+        }
+        host = {"trunk": TRUNK_HOST, "called": TRUNK_HOST}.get(role, STRANGER_HOST)
+        with self._lock:
+            local = at or (host, self._ports.one())
+            values["local"] = f"{local[0]}:{local[1]}"
+            if role == "agent":
+                values["user"] = user = f"agent{number}"
+                self._centre.add_agent(user)
+                challenge, secret = self._challenge(host), self._centre.secret_of(user)
+                values["proof"] = partial(proof, challenge, user, secret, self._centre.sip)
+                foreign = re.sub(r'nonce="\w+"', 'nonce="00000000ffffffffffffffffffffffff"', challenge)
+                values["foreignproof"] = partial(proof, foreign, user, secret, self._centre.sip)
+                values["disproof"] = partial(proof, challenge, user, "not-it", self._centre.sip)
+            elif role == "stranger":
+                values["user"] = "mallory"
+            path = self._directory / f"{number}-{scenario.name}.xml"
+            text = scenario.text or _printed(scenario.name.removeprefix("sipp_"))
+            text = expand(text, values).replace("[transport]", transport.upper())
+            path.write_text(text, encoding="utf-8")
+            return self._sipps.start(
+                str(path),
+                local=local,
+                target=None if role == "called" else self._centre.sip,
+                service=dial,
+                transport="u1" if transport == "udp" else "t1",
+                pause_ms=200,
+                options=(*_LIMITS, *scenario.options),
+            )
+
+    def _challenge(self, host: str) -> str:
+        """A fresh MD5 challenge: SIPp's own digest knows nothing else, and takes the first that it is offered."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            asking.bind((host, 0))
+            asking.settimeout(5)
+            own = f"<sip:nobody@{self._centre.sip[0]}>"
+            via = f"SIP/2.0/UDP {host}:{asking.getsockname()[1]};branch={token('z9hG4bK')};rport"
+            fields = [("Via", via), ("Max-Forwards", "70"), ("From", f"{own};tag=1"), ("To", own)]
+            fields += [("Call-ID", token("n")), ("CSeq", "1 REGISTER")]
+            asking.sendto(write(f"REGISTER sip:{self._centre.sip[0]} SIP/2.0", fields), self._centre.sip)
+            heard = read(asking.recv(65535))
+        return next(value for _, value in heard.all("www-authenticate") if "MD5" in value)
+
+
+def _printed(name: str) -> str:
+    """A scenario of SIPp's own."""
+    return subprocess.run(["sipp", "-sd", name], capture_output=True, text=True, check=False).stdout
+
+
+def proof(challenge: str, user: str, password: str, server: tuple[str, int], method: str, *words: str) -> str:
+    """The Authorization field for a request: `words` are the number that it is for, unless it is for the registrar, and
+    how often the nonce was used, which must rise (RFC 7616 3.4.5)."""
+    *number, count = words
+    uri = f"sip:{number[0]}@{server[0]}:{server[1]}" if number else f"sip:{server[0]}"
+    name, value = authorization(challenge, user=user, password=password, method=method, uri=uri, count=int(count))
+    return f"{name}: {value}"
+
+
+def explain(results: Sequence[SippResult]) -> str:
+    """What was said, for a test that failed."""
+    parts: list[str] = []
+    for result in results:
+        parts.append(f"--- status {result.status}, {result.successful} good, {result.failed} failed")
+        parts.append(result.errors[:4000])
+        parts += [f"{'>>>' if each.sent else '<<<'} {each.time}\n{each.text}\n" for each in result.messages[:60]]
+    return "\n".join(parts)
