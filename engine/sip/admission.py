@@ -54,6 +54,16 @@ class Admission:
         trusted = isinstance(peer, TrunkPeer) and self._peers.trusts(peer.name)
         return read_carried(request, agent=agent, trusted=trusted, passed=self._passed)
 
+    def party(self, request: Request, flow: Flow, home: Flow, now: float) -> str | None:
+        """Who sends a request within a dialog that lives at `home`, but from elsewhere: an agent proves it by digest, a
+        trunk must be the same trunk (None then). Raises as `caller`."""
+        trunk = self._peers.trunk_at(home)
+        if trunk is None:
+            return self.agent(request, now)
+        if self._peers.trunk_at(flow) != trunk:
+            raise refuse(403, "not a party of the call")
+        return None
+
     def agent(self, request: Request, now: float) -> str:
         """The user who sent the request, proved by digest. Raises as `caller`."""
         verdict = self._digest.verify(

@@ -135,6 +135,10 @@ class Dialogs:
         to_tag = request.to_tag
         return None if to_tag is None else self._table.get((request.call_id, to_tag, request.from_tag or ""))
 
+    def named(self, key: DialogKey) -> Dialog | None:
+        """The dialog that a header field names (RFC 3891, 4538)."""
+        return self._table.get(key)
+
     def request(
         self,
         dialog: Dialog,
@@ -143,6 +147,7 @@ class Dialogs:
         number: int | None = None,
         headers: Sequence[tuple[str, str]] = (),
         body: bytes = b"",
+        content_type: str = "application/sdp",
     ) -> Request:
         """A request within the dialog (RFC 3261 12.2.1.1), with the next CSeq number or, for ACK, the given one."""
         if number is None:
@@ -161,7 +166,7 @@ class Dialogs:
         if dialog.session_ids is not None:
             fields["Session-ID"] = str(dialog.session_ids)
         if body:
-            fields["Content-Type"] = "application/sdp"
+            fields["Content-Type"] = content_type
         request = Request(method, dialog.remote_target, Headers.of(fields), body)
         if dialog.routes:
             request.request_uri, routes = _follow(dialog.routes, dialog.remote_target)

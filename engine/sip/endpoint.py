@@ -13,6 +13,8 @@ from engine.sip.auth import CredentialStore
 from engine.sip.carried import NOTHING, Carried
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.events import PingId, SessionId, SipEvent
+from engine.sip.feature_actions import FeatureActions, one_line
+from engine.sip.features import FEATURES
 from engine.sip.flow import Flow, Transmission
 from engine.sip.invite_in import IncomingSession
 from engine.sip.invite_out import OutgoingSession
@@ -44,7 +46,7 @@ class LiveCounts(NamedTuple):
     timers: int
 
 
-class Endpoint:
+class Endpoint(FeatureActions):
     """A user agent and registrar for trunks and agents' phones. Pure: no socket, clock or randomness is inside.
 
     Inputs never raise for what a peer sent. Actions raise LocalSipError where the session does not allow them. After
@@ -56,7 +58,9 @@ class Endpoint:
     ) -> None:
         self._stack = Stack(config, ids)
         self._registrar = Registrar(self._stack)
-        self._reception = Reception(self._stack, Admission(config, credentials, peers), self._registrar)
+        admission = Admission(config, credentials, peers)
+        self._stack.admission, self._stack.features = admission, FEATURES
+        self._reception = Reception(self._stack, admission, self._registrar)
         self._framers: dict[Flow, StreamFramer] = {}
         self._closing: list[Flow] = []
         self._ping_numbers = count(1)
@@ -350,10 +354,3 @@ class Endpoint:
         if session.phase is not Phase.UP or session.negotiation is None:
             raise LocalSipError(f"session {number} is {session.phase}, not up")
         return session.negotiation
-
-
-def one_line(text: str) -> str:
-    """The text, if it fits into a header field. Raises LocalSipError for a line break."""
-    if not text.isprintable():
-        raise LocalSipError(f"text for a header field with a control character: {text[:80]!r}")
-    return text

@@ -13,6 +13,8 @@ from engine.sip.flow import Flow
 
 SessionId = NewType("SessionId", int)
 PingId = NewType("PingId", int)
+ReferId = NewType("ReferId", int)
+MessageId = NewType("MessageId", int)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,8 @@ class InviteReceived:
     """The offer; None asks us for one (late offer, RFC 3261 13.2.1)."""
     carried: Carried = NOTHING
     """What the call brings along for its next leg."""
+    replaces: SessionId | None = None
+    """The session whose place the call is to take (RFC 3891). Whether this peer may have it is for us to decide."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +194,79 @@ class PingAnswered:
     round_trip_s: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferReceived:
+    """A party of a call asks that the other one be called by, or joined with, somebody (RFC 3515); answer with
+    `accept_refer` or `refuse_refer`, then tell by `tell_refer` how it goes."""
+
+    session: SessionId
+    refer: ReferId
+    to_user: str
+    """User part of Refer-To, unescaped: the number to call."""
+    to_uri: str
+    """Refer-To, without the header fields in it."""
+    replaces_asked: bool
+    """Refer-To names a dialog that the new call is to take the place of."""
+    replaces: SessionId | None
+    """The session with that dialog; None where we have no such one."""
+    referred_by: str
+    """Referred-By (RFC 3892), for the new call; empty where there is none that can be read."""
+    by: str | None
+    """Who has proved by digest to be asking; None where it came from where the dialog lives."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferAnswered:
+    """The peer has taken (2xx) or refused our REFER; nothing follows a refusal."""
+
+    refer: ReferId
+    status: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferNotified:
+    """What the peer says about the call that we have asked it for."""
+
+    refer: ReferId
+    status: int | None
+    """Of that call; None where it was not said."""
+    reason: str
+    over: bool
+    """Nothing more comes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DtmfReceived:
+    """A key, by INFO."""
+
+    session: SessionId
+    digit: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageReceived:
+    """A text (RFC 3428); answer with `answer_message`."""
+
+    message: MessageId
+    peer: Peer | None
+    """Who sent it; None within a call, whose peer is known."""
+    within: SessionId | None
+    """The call that it came within."""
+    to_user: str
+    from_user: str
+    from_display: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageAnswered:
+    """Outcome of `send_message`; None where nobody answered."""
+
+    message: MessageId
+    status: int | None
+
+
 SipEvent = (
     InviteReceived
     | InviteCancelled
@@ -204,4 +281,10 @@ SipEvent = (
     | BindingAdded
     | BindingRemoved
     | PingAnswered
+    | ReferReceived
+    | ReferAnswered
+    | ReferNotified
+    | DtmfReceived
+    | MessageReceived
+    | MessageAnswered
 )

@@ -7,8 +7,10 @@ from typing import Final
 
 from engine.sip.flow import Address, Flow, Transport
 
-ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS"
+ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, REFER, NOTIFY, SUBSCRIBE, INFO, MESSAGE"
 """Within a dialog."""
+SUPPORTED: Final = frozenset({"replaces", "norefersub", "tdialog"})
+"""Option tags that we understand where they are required (RFC 3891, 4488, 4538)."""
 ALLOW_ALL: Final = f"{ALLOW}, REGISTER"
 BRANCH_COOKIE: Final = "z9hG4bK"
 

@@ -12,6 +12,7 @@ from engine.sip.errors import LocalSipError
 from engine.sip.events import InviteCancelled, InviteReceived, Peer, SessionId, TrunkPeer
 from engine.sip.flow import Flow
 from engine.sip.identity import ALLOW
+from engine.sip.info import NO_PACKAGES
 from engine.sip.message import Request, Response
 from engine.sip.names import REASONS, refuse
 from engine.sip.refusal import sdp_of
@@ -28,11 +29,14 @@ _KEEP_RINGING_S: Final = 60.0
 class IncomingSession(Session):
     """A session that a peer began."""
 
-    __slots__ = ("_keep_ringing", "_tag", "_transaction")
+    __slots__ = ("_keep_ringing", "_replaces", "_tag", "_transaction")
 
-    def __init__(self, stack: Stack, request: Request, flow: Flow, number: SessionId) -> None:
+    def __init__(
+        self, stack: Stack, request: Request, flow: Flow, number: SessionId, replaces: SessionId | None = None
+    ) -> None:
         """Raises RemoteSipError where no dialog can be made of the request or there is no room for it."""
         super().__init__(stack, number)
+        self._replaces = replaces
         self._tag = stack.ids.token()
         dialog = of_request(request, self._tag, flow, self)
         if not dialog.remote_tag:
@@ -64,7 +68,10 @@ class IncomingSession(Session):
         if dialog is None:
             raise LocalSipError(f"session {self.id} has no dialog")
         late = not self._transaction.request.body
-        self._respond(200, "", [*self._contact(), ("Allow", ALLOW), ("Server", server)], sdp, now)
+        headers = [*self._contact(), ("Allow", ALLOW), ("Server", server)]
+        if "Recv-Info" in self._transaction.request.headers.first:
+            headers.append(NO_PACKAGES)
+        self._respond(200, "", headers, sdp, now)
         self._stop_ringing()
         self._begin(dialog)
         if self.negotiation is not None:
@@ -99,6 +106,7 @@ class IncomingSession(Session):
                 from_display=caller.display,
                 sdp=sdp_of(request),
                 carried=carried,
+                replaces=self._replaces,
             )
         )
 

@@ -30,6 +30,8 @@ class OutgoingSession(Session):
         "_transaction",
     )
 
+    outgoing = True
+
     def __init__(self, stack: Stack, number: SessionId, request: Request, tag: str, flow: Flow) -> None:
         super().__init__(stack, number)
         self._tag = tag

@@ -94,6 +94,7 @@ REASONS: Final[dict[int, str]] = {
     422: "Session Interval Too Small",
     423: "Interval Too Brief",
     480: "Temporarily Unavailable",
+    469: "Bad Info Package",
     481: "Call/Transaction Does Not Exist",
     482: "Loop Detected",
     483: "Too Many Hops",

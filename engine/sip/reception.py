@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from engine.sip import instant_message
 from engine.sip.admission import Admission
 from engine.sip.errors import RemoteSipError
 from engine.sip.flow import Flow
@@ -13,6 +14,7 @@ from engine.sip.message import Request, Response
 from engine.sip.names import refuse
 from engine.sip.refusal import Refusal, check_understood, method_not_allowed
 from engine.sip.registrar import Registrar
+from engine.sip.replaces import replaced_by_invite
 from engine.sip.stack import Stack
 from engine.sip.transaction import server_key
 
@@ -105,7 +107,8 @@ class Reception:
             raise refuse(483, "Max-Forwards is used up")
         check_understood(request)
         request.uri, request.from_.uri  # noqa: B018  # malformed ones are refused before there is state
-        session = IncomingSession(self._stack, request, flow, self._stack.admit_session())
+        replaces = replaced_by_invite(self._stack, request) if "Replaces" in request.headers.first else None
+        session = IncomingSession(self._stack, request, flow, self._stack.admit_session(), replaces)
         session.begin(peer, flow, self._admission.carried(request, peer), now)
 
     def _register(self, request: Request, flow: Flow, now: float) -> None:
@@ -114,6 +117,16 @@ class Reception:
     def _options(self, request: Request, flow: Flow, now: float) -> None:
         headers = [("Allow", ALLOW_ALL), ("Accept", "application/sdp"), ("Server", self._stack.config.server_name)]
         self._stack.reply(request, flow, 200, headers=headers)
+
+    def _message(self, request: Request, flow: Flow, now: float) -> None:
+        instant_message.take(self._stack, request, flow, self._admission.caller(request, flow, now), now)
+
+    def _refer(self, request: Request, flow: Flow, now: float) -> None:
+        """Whoever wants a call transferred is in it, and asks within it (RFC 3515 5.1: nobody else is trusted)."""
+        raise refuse(403, "REFER outside of a call")
+
+    def _notify(self, request: Request, flow: Flow, now: float) -> None:
+        raise refuse(481, "NOTIFY of no subscription")
 
     def _nothing(self, request: Request, flow: Flow, now: float) -> None:
         """An ACK that belongs to nothing, such as that of a challenge, which was sent without state."""
@@ -124,4 +137,7 @@ _OUTSIDE: Final = {
     "REGISTER": Reception._register,
     "OPTIONS": Reception._options,
     "ACK": Reception._nothing,
+    "MESSAGE": Reception._message,
+    "REFER": Reception._refer,
+    "NOTIFY": Reception._notify,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.sip.errors import RemoteSipError
-from engine.sip.identity import ALLOW, ALLOW_ALL
+from engine.sip.identity import ALLOW, ALLOW_ALL, SUPPORTED
 from engine.sip.message import Request, Response
 from engine.sip.names import REASONS
 
@@ -21,11 +21,16 @@ def method_not_allowed(method: str, *, in_dialog: bool) -> Refusal:
     return Refusal(405, f"{method[:40]} is not for us", (("Allow", ALLOW if in_dialog else ALLOW_ALL),))
 
 
-def check_understood(request: Request) -> None:
-    """Whether the request wants nothing that we do not know. Raises Refusal: 420 for an extension (RFC 3261 8.2.2.3; we
-    have none), 415 for a body other than SDP (8.2.3)."""
-    if "Require" in request.headers.first and (tags := request.require):
+def check_required(request: Request) -> None:
+    """Whether the request requires no extension that we do not know. Raises Refusal(420) (RFC 3261 8.2.2.3)."""
+    if "Require" in request.headers.first and (tags := [tag for tag in request.require if tag not in SUPPORTED]):
         raise Refusal(420, f"extensions are required: {', '.join(tags)[:80]}", (("Unsupported", ", ".join(tags)),))
+
+
+def check_understood(request: Request) -> None:
+    """Whether the request wants nothing that we do not know. Raises Refusal: 420 for an extension, 415 for a body other
+    than SDP (RFC 3261 8.2.3)."""
+    check_required(request)
     if request.body and (kind := request.content_type) != "application/sdp":
         raise Refusal(415, f"body of type {kind}", (("Accept", "application/sdp"),))
 

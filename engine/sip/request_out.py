@@ -57,6 +57,15 @@ def options_request(stack: Stack, target: Target) -> Request:
     return Request("OPTIONS", target.uri, Headers.of(fields))
 
 
+def message_request(stack: Stack, target: Target, *, from_user: str | None, from_display: str, body: bytes) -> Request:
+    """A text for somebody (RFC 3428 5). Raises LocalSipError for what cannot be written."""
+    tag = stack.ids.token()
+    to_user = target.uri.user
+    fields = _fields(stack, target, "MESSAGE", tag=tag, from_user=from_user, from_display=from_display, to_user=to_user)
+    fields["Content-Type"] = "text/plain"
+    return Request("MESSAGE", target.uri, Headers.of(fields), body)
+
+
 def _fields(
     stack: Stack,
     target: Target,

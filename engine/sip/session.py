@@ -11,7 +11,7 @@ BYE, the requests within it, and how it ends.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from engine.sip.acceptance import Acceptance
 from engine.sip.dialog import Dialog
@@ -27,6 +27,10 @@ from engine.sip.stack import Stack
 from engine.sip.timers import Timer
 from engine.sip.transaction import ClientTransaction, ServerTransaction
 
+if TYPE_CHECKING:
+    from engine.sip.refer import Referral
+    from engine.sip.refer_out import SentReferral
+
 _REASON_BOUND: Final = 200
 """Characters of a peer's Reason header that are passed on."""
 
@@ -41,7 +45,21 @@ class Phase(StrEnum):
 class Session:
     """The half of a call that is the same in both directions."""
 
-    __slots__ = ("_acceptance", "_bye_reason", "_dialog", "_lost_timer", "_stack", "id", "negotiation", "phase")
+    __slots__ = (
+        "_acceptance",
+        "_bye_reason",
+        "_dialog",
+        "_lost_timer",
+        "_stack",
+        "id",
+        "negotiation",
+        "phase",
+        "referral",
+        "sent_referrals",
+    )
+
+    outgoing: ClassVar[bool] = False
+    """Whether we began it."""
 
     def __init__(self, stack: Stack, number: SessionId) -> None:
         self._stack = stack
@@ -55,6 +73,23 @@ class Session:
         self._bye_reason: str | None = None
         """The Reason header of a BYE that waits for the ACK; None where no BYE waits."""
         self._lost_timer: Timer | None = None
+        self.referral: Referral | None = None
+        """The peer's last REFER."""
+        self.sent_referrals: tuple[SentReferral, ...] = ()
+        """Ours that are under way."""
+
+    @property
+    def stack(self) -> Stack:
+        return self._stack
+
+    @property
+    def dialog(self) -> Dialog | None:
+        """The dialog that stands; of several early ones of an INVITE of ours, none."""
+        return self._dialog
+
+    @property
+    def up(self) -> bool:
+        return self.phase is Phase.UP
 
     # --- from the layer above ---
 
@@ -72,7 +107,7 @@ class Session:
 
     def request_received(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
         """A request of the peer within a dialog of this session. Raises RemoteSipError to refuse it."""
-        handler = _IN_DIALOG.get(request.method)
+        handler = _IN_DIALOG.get(request.method) or self._stack.features.get(request.method)
         if handler is None:
             raise method_not_allowed(request.method, in_dialog=True)
         handler(self, dialog, request, flow, now)
@@ -183,6 +218,10 @@ class Session:
             self._acceptance = None
         if self.negotiation is not None:
             self.negotiation.close(now)
+        if self.referral is not None:
+            self.referral.session_closed(now)
+        for sent in self.sent_referrals:
+            sent.session_closed(now)
         if self._dialog is not None:
             stack.dialogs.remove(self._dialog)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2s
 from itertools import count
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.ids import IdSource
 from engine.sip.dialog import Dialogs
-from engine.sip.events import SessionId
+from engine.sip.events import MessageId, ReferId, SessionId
 from engine.sip.flow import Address, Flow, Transport
 from engine.sip.identity import Identity
 from engine.sip.message import Request, Response
@@ -22,7 +22,14 @@ from engine.sip.transactions import Transactions
 from engine.sip.uri import SipUri
 
 if TYPE_CHECKING:
+    from engine.sip.admission import Admission
+    from engine.sip.dialog import Dialog
+    from engine.sip.instant_message import ReceivedMessage
+    from engine.sip.refer import Referral
     from engine.sip.session import Session
+
+    InDialog = Callable[[Session, Dialog, Request, Flow, float], None]
+    """Serves a request within the dialog of a call. Raises RemoteSipError to refuse it."""
 
 _DEFAULT_PORT: Final = 5060
 _RETRY_AFTER_S: Final = 5
@@ -40,6 +47,8 @@ class Limits:
     """Past it the oldest gives way: a phone that lost its old contact must always come back in."""
     forks: int = 16
     """Early dialogs of one INVITE of ours."""
+    messages: int = 1_000
+    """MESSAGE whose sender waits for an answer; each does for 20 s at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +86,17 @@ class Stack:
     """The parts that usages share. Holds no policy; each part owns its own state."""
 
     __slots__ = (
+        "admission",
         "config",
         "dialogs",
+        "feature_numbers",
+        "features",
         "heap",
         "identity",
         "ids",
+        "messages",
         "outbox",
+        "referrals",
         "session_numbers",
         "sessions",
         "transactions",
@@ -100,6 +114,15 @@ class Stack:
         self.dialogs = Dialogs(self.identity, self.outbox, ids)
         self.sessions: dict[SessionId, Session] = {}
         self.session_numbers = count(1)
+        self.admission: Admission | None = None
+        """Who may ask what; set by the endpoint."""
+        self.features: Mapping[str, InDialog] = {}
+        """What is served within the dialog of a call beside the call itself, by method; set by the endpoint."""
+        self.referrals: dict[ReferId, Referral] = {}
+        """REFER of peers whose outcome is still to be told."""
+        self.messages: dict[MessageId, ReceivedMessage] = {}
+        """MESSAGE of peers that nobody has answered yet."""
+        self.feature_numbers = count(1)
 
     def admit(self, request: Request, flow: Flow, user: ServerUser | None) -> ServerTransaction:
         """A server transaction for a request that is being served. Raises RemoteSipError (503, 482) as

@@ -160,3 +160,17 @@ def calling() -> tuple[EndpointStation, RawPeer, Wire, SessionId, Request]:
     session = station.endpoint.invite(target(station, raw), from_user="x", sdp=SDP, now=wire.now)
     wire.run(0.1)
     return station, raw, wire, session, raw.requests("INVITE")[0]
+
+
+Taken = tuple[EndpointStation, RawPeer, Wire, SessionId, str]
+
+
+def taken(*, trunks: dict[str, str] | None = None, call_id: str = "raw-call") -> Taken:
+    """A call from the peer that is up; with our tag."""
+    station, raw, wire = pair(answering, trunks=trunks, passwords={"raw": "secret"})
+    raw.ask("INVITE", call_id=call_id)
+    wire.run(0.1)
+    tag = raw.responses()[-1].to_tag or ""
+    raw.ask("ACK", to_tag=tag, call_id=call_id)
+    wire.run(0.1)
+    return station, raw, wire, session_of(station), tag
