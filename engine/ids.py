@@ -15,6 +15,8 @@ AgentName = NewType("AgentName", str)
 
 QueueName = NewType("QueueName", str)
 TrunkName = NewType("TrunkName", str)
+GroupName = NewType("GroupName", str)
+"""A group of trunks that stand for one another."""
 
 OfferId = NewType("OfferId", str)
 """One attempt to connect one caller with one agent."""

@@ -13,7 +13,7 @@ from engine.api.auth import Guard, TokenBook
 from engine.api.feed import FeedHub
 from engine.api.feed_socket import feed_router
 from engine.api.history_routes import history_router
-from engine.api.line_routes import calls_router, trunks_router
+from engine.api.line_routes import calls_router, groups_router, trunks_router
 from engine.api.models import ErrorAnswer
 from engine.api.people_routes import agents_router, members_router, queues_router
 from engine.api.ports import Centre
@@ -50,6 +50,7 @@ def create_routes(centre: Centre, *, tokens: TokenBook, hub: FeedHub, version: s
         members_router(centre),
         calls_router(centre),
         trunks_router(centre),
+        groups_router(centre),
         history_router(centre),
         feed_router(centre, tokens, hub),
     ):

@@ -1,4 +1,4 @@
-"""Trunks and live calls."""
+"""Trunks, their groups, and live calls."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from engine.api.answers import show, show_all, who
-from engine.api.models import Items, NewTrunk, TrunkSettings
+from engine.api.models import Items
 from engine.api.ports import Centre
+from engine.api.trunk_models import GroupSettings, NewGroup, NewTrunk, TrunkSettings
+from engine.api.trunk_views import GroupView
 from engine.api.views import CallView, TrunkView
 
 
@@ -47,6 +49,47 @@ def trunks_router(centre: Centre) -> APIRouter:
     async def remove_trunk(name: str, request: Request) -> Response:
         """Remove a trunk; its live calls go on."""
         await centre.drop("trunk", name, who(request))
+        return Response(status_code=204)
+
+    return router
+
+
+def groups_router(centre: Centre) -> APIRouter:
+    """Trunks that stand for one another."""
+    router = APIRouter(prefix="/api/v1/groups", tags=["groups"])
+
+    @router.get("", response_model=Items[GroupView])
+    async def list_groups() -> Response:
+        """All groups of trunks."""
+        return show_all(centre.groups())
+
+    @router.get("/{name}", response_model=GroupView)
+    async def get_group(name: str) -> Response:
+        """One group."""
+        return show(centre.group(name))
+
+    @router.post("", status_code=201, response_model=GroupView)
+    async def add_group(body: NewGroup, request: Request) -> Response:
+        """Add a group; its trunks must be there."""
+        await centre.write("group", body.name, body.given(), "create", who(request))
+        return show(centre.group(body.name), status=201)
+
+    @router.put("/{name}", response_model=GroupView)
+    async def put_group(name: str, body: GroupSettings, request: Request) -> Response:
+        """Make or replace a group."""
+        await centre.write("group", name, body.given(), "replace", who(request))
+        return show(centre.group(name))
+
+    @router.patch("/{name}", response_model=GroupView)
+    async def change_group(name: str, body: GroupSettings, request: Request) -> Response:
+        """Change the settings that are given."""
+        await centre.write("group", name, body.given(), "update", who(request))
+        return show(centre.group(name))
+
+    @router.delete("/{name}", status_code=204)
+    async def remove_group(name: str, request: Request) -> Response:
+        """Remove a group; its trunks stay."""
+        await centre.drop("group", name, who(request))
         return Response(status_code=204)
 
     return router

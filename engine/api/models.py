@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, Literal, TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,6 +27,13 @@ class AgentSettings(Body):
     display: str = ""
     context: str = "agents"
     """Dialplan context that this agent's own calls enter."""
+    destinations: list[str] = []
+    """Numbers that this agent may call on trunks, by their beginnings: "0049", "+44", "all", with "!" before it to
+    forbid; the longest that fits decides. Empty: whatever the context allows, except foreign countries."""
+    max_outbound: int = 0
+    """Calls of this agent on trunks at once; 0 means no bound."""
+    daily_spend: float = 0.0
+    """What this agent's calls on trunks may cost a day; 0 means no bound."""
 
 
 class NewAgent(AgentSettings):
@@ -65,26 +72,6 @@ class MemberSettings(Body):
 class NewMember(MemberSettings):
     queue: str
     agent: str
-
-
-class TrunkSettings(Body):
-    host: str = ""
-    """IP address that calls to this trunk go to; needed for a new one."""
-    port: int = 5060
-    transport: Literal["udp", "tcp"] = "udp"
-    addresses: list[str] = []
-    """Further source addresses or networks that calls may come from; `host` always may."""
-    match_port: bool = False
-    """Take only requests whose source port is `port`."""
-    context: str = "from-trunk"
-    """Dialplan context that calls from this trunk enter."""
-    ping_s: float = 30.0
-    """Seconds between OPTIONS, 1 to 3600; 0 sends none and takes the trunk for up."""
-
-
-class NewTrunk(TrunkSettings):
-    name: str
-    """[a-z0-9._-]{1,64}."""
 
 
 class StatusChange(Body):
@@ -162,6 +149,10 @@ class CdrRow(BaseModel):
     ended_by: str
     caller_quality: LegQuality | None
     peer_quality: LegQuality | None
+    tried: str = ""
+    """Trunks that did not carry the call, in order, with why."""
+    cost: float = 0.0
+    """By the price list, on a trunk."""
 
 
 class EventRow(BaseModel):

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
+from engine.api.trunk_views import GroupView
 from engine.api.views import AgentView, CallView, EngineView, MediaView, MemberView, QueueView, TrunkView
 from engine.calls.directory import AgentStatus
 
-Kind = Literal["agent", "queue", "member", "trunk"]
+Kind = Literal["agent", "queue", "member", "trunk", "group"]
 """As in `DirectoryChanged.kind`; a member's name is "QUEUE/AGENT"."""
 
 WriteMode = Literal["create", "replace", "update"]
@@ -55,6 +56,10 @@ class Centre(Protocol):
     def trunks(self) -> Sequence[TrunkView]: ...
 
     def trunk(self, name: str) -> TrunkView: ...
+
+    def groups(self) -> Sequence[GroupView]: ...
+
+    def group(self, name: str) -> GroupView: ...
 
     def calls(self) -> Sequence[CallView]: ...
 

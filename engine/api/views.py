@@ -8,16 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
-from pydantic import ConfigDict
+from engine.api.base_view import View
+from engine.api.trunk_views import TrunkView
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """Base of what is shown; carries the settings by which field docs reach OpenAPI."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(use_attribute_docstrings=True)
+__all__ = [
+    "AgentView",
+    "CallView",
+    "CallerView",
+    "EngineView",
+    "MediaView",
+    "MemberView",
+    "QueueView",
+    "StatusView",
+    "StoreView",
+    "TrunkView",
+    "View",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +105,9 @@ class AgentView(View):
     user_agent: str
     has_secret: bool
     """Without one no phone can register as this agent."""
+    destinations: tuple[str, ...] = ()
+    max_outbound: int = 0
+    daily_spend: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,23 +135,6 @@ class CallView(View):
     """Since the caller's leg is up; null before."""
     talking_for_s: float | None
     """Since two people were put together; null before."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrunkView(View):
-    """A line to another PBX or provider."""
-
-    name: str
-    host: str
-    port: int
-    transport: str
-    addresses: tuple[str, ...]
-    match_port: bool
-    context: str
-    ping_s: float
-    up: bool
-    detail: str
-    """Why it is down, or how fast it answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from functools import partial
 from typing import TypeVar
 
 from engine.api.ports import Kind, Page, WriteMode
+from engine.api.trunk_views import GroupView
 from engine.api.views import AgentView, CallView, EngineView, MediaView, MemberView, QueueView, StoreView, TrunkView
 from engine.app import views
 from engine.app.core import Core
@@ -98,6 +99,13 @@ class RunningCentre:
 
     def trunk(self, name: str) -> TrunkView:
         return _one(self.trunks(), lambda view: view.name == name, f"trunk {name!r}")
+
+    def groups(self) -> Sequence[GroupView]:
+        found = sorted(self.core.directory.groups.values(), key=lambda group: group.name)
+        return [GroupView(name=group.name, members=group.members) for group in found]
+
+    def group(self, name: str) -> GroupView:
+        return _one(self.groups(), lambda view: view.name == name, f"group {name!r}")
 
     def calls(self) -> Sequence[CallView]:
         now = self.clock.monotonic()

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from engine.app import cli_agent, cli_db, cli_dialplan, cli_queue, cli_status, cli_token, cli_trunk
+from engine.app import cli_agent, cli_db, cli_dialplan, cli_queue, cli_status, cli_token, cli_trunk, cli_trunk_group
 from engine.app.cli_common import ConfigOption
 from engine.app.config import load_config
 from engine.errors import EngineError
@@ -25,6 +25,7 @@ app = typer.Typer(
 app.add_typer(cli_agent.app, name="agent")
 app.add_typer(cli_queue.app, name="queue")
 app.add_typer(cli_trunk.app, name="trunk")
+app.add_typer(cli_trunk_group.app, name="trunk-group")
 app.add_typer(cli_dialplan.app, name="dialplan")
 app.add_typer(cli_token.app, name="token")
 app.add_typer(cli_db.app, name="db")

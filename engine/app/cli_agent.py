@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from engine.app.administration import Administration, administration
-from engine.app.cli_common import ConfigOption, JsonOption, given, show
+from engine.app.cli_common import ConfigOption, JsonOption, given, listed, show
 from engine.app.config import load_config
 from engine.calls.directory import AgentStatus
 from engine.errors import EngineError, InvalidRequest
@@ -23,6 +23,18 @@ QueueOption = Annotated[
     list[str] | None,
     typer.Option("--queue", metavar="QUEUE[:PENALTY]", help="Make a member of this queue (repeatable)."),
 ]
+DestinationOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--destination",
+        help="Beginning of numbers that may be called on trunks: 0049, +44, all; !0900 forbids (repeatable). "
+        "Without any: no country but ours.",
+    ),
+]
+OutboundOption = Annotated[int | None, typer.Option("--max-outbound", help="Calls on trunks at once; 0: no bound.")]
+SpendOption = Annotated[
+    float | None, typer.Option("--daily-spend", help="What calls on trunks may cost a day; 0: no bound.")
+]
 
 
 @app.command("add")
@@ -31,13 +43,17 @@ def add(
     display: DisplayOption = None,
     context: ContextOption = None,
     queue: QueueOption = None,
+    destination: DestinationOption = None,
+    max_outbound: OutboundOption = None,
+    daily_spend: SpendOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Add an agent and show the SIP secret, once."""
     penalties = _penalties(queue)
+    values = _settings(display, context, destination, max_outbound, daily_spend)
     with administration(load_config(config)) as admin:
-        admin.write("agent", name, given(display=display, context=context), "create")
+        admin.write("agent", name, values, "create")
         try:
             _join(admin, name, penalties)
         except EngineError:
@@ -56,12 +72,16 @@ def set_(
     no_queue: Annotated[
         list[str] | None, typer.Option("--no-queue", help="Take out of this queue (repeatable).")
     ] = None,
+    destination: DestinationOption = None,
+    max_outbound: OutboundOption = None,
+    daily_spend: SpendOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Change an agent; what is not given stays."""
     penalties = _penalties(queue)
+    values = _settings(display, context, destination, max_outbound, daily_spend)
     with administration(load_config(config)) as admin:
-        admin.write("agent", name, given(display=display, context=context), "update")
+        admin.write("agent", name, values, "update")
         _join(admin, name, penalties)
         for left in no_queue or ():
             admin.drop("member", f"{left}/{name}")
@@ -134,3 +154,19 @@ def _show_secret(name: str, secret: str, *, as_json: bool) -> None:
         return
     print(f"agent {name}: SIP user {name}, secret {secret}")
     print("The secret is not kept and cannot be shown again; `hearthline agent secret` makes a new one.")
+
+
+def _settings(
+    display: str | None,
+    context: str | None,
+    destination: list[str] | None,
+    max_outbound: int | None,
+    daily_spend: float | None,
+) -> dict[str, object]:
+    return given(
+        display=display,
+        context=context,
+        destinations=listed(destination),
+        max_outbound=max_outbound,
+        daily_spend=daily_spend,
+    )

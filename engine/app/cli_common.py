@@ -29,6 +29,11 @@ def given(**values: object) -> dict[str, object]:
     return {name: value for name, value in values.items() if value is not None}
 
 
+def listed(values: list[str] | None) -> list[str] | None:
+    """What a repeatable option says: one empty word empties the list."""
+    return [] if values == [""] else values
+
+
 def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool, title: str = "") -> None:
     """Print rows as a table of these columns, or all of them as JSON."""
     if as_json:

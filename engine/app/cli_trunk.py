@@ -2,43 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
 
 import typer
 
+from engine.app import cli_trunk_options as opt
 from engine.app.administration import administration
-from engine.app.cli_common import ConfigOption, JsonOption, given, show
+from engine.app.cli_common import ConfigOption, JsonOption, given, listed, show
 from engine.app.config import load_config
+from engine.errors import NotFound
 
 app = typer.Typer(help="Add, change, list and remove trunks.", no_args_is_help=True)
 
-NameArgument = Annotated[str, typer.Argument(help="The trunk's name.")]
-HostOption = Annotated[str | None, typer.Option(help="IP address that calls to it go to and come from.")]
-PortOption = Annotated[int | None, typer.Option(help="Port that calls to it go to.")]
-TransportOption = Annotated[str | None, typer.Option(help="udp or tcp.")]
-AddressOption = Annotated[
-    list[str] | None,
-    typer.Option("--address", help="Further address or network that calls may come from (repeatable)."),
-]
-MatchPortOption = Annotated[
-    bool | None, typer.Option("--match-port/--any-port", help="Take only requests whose source port is --port.")
-]
-ContextOption = Annotated[str | None, typer.Option("--context", help="Dialplan context that its calls enter.")]
-PingOption = Annotated[float | None, typer.Option(help="Seconds between OPTIONS; 0 sends none.")]
 
-
-@app.command("set", help="Change a trunk; what is not given stays. --address, when given, replaces them all.")
+@app.command("set", help="Change a trunk; what is not given stays. A repeatable option, when given, replaces them all.")
 @app.command("add", help="Add a trunk; it needs a --host. Calls from its addresses are taken without a password.")
 def write(
     context: typer.Context,
-    name: NameArgument,
-    host: HostOption = None,
-    port: PortOption = None,
-    transport: TransportOption = None,
-    address: AddressOption = None,
-    match_port: MatchPortOption = None,
-    dialplan_context: ContextOption = None,
-    ping: PingOption = None,
+    name: opt.NameArgument,
+    host: opt.HostOption = None,
+    port: opt.PortOption = None,
+    transport: opt.TransportOption = None,
+    address: opt.AddressOption = None,
+    match_port: opt.MatchPortOption = None,
+    dialplan_context: opt.ContextOption = None,
+    user: opt.UserOption = None,
+    auth_user: opt.AuthUserOption = None,
+    secret_file: opt.SecretFileOption = None,
+    register: opt.RegisterOption = None,
+    register_expires: opt.ExpiresOption = None,
+    from_user: opt.FromUserOption = None,
+    from_domain: opt.FromDomainOption = None,
+    called_out: opt.CalledOutOption = None,
+    caller_out: opt.CallerOutOption = None,
+    called_in: opt.CalledInOption = None,
+    caller_in: opt.CallerInOption = None,
+    header_out: opt.HeaderOption = None,
+    trusted: opt.TrustedOption = None,
+    redirects: opt.RedirectsOption = None,
+    codec: opt.CodecOption = None,
+    srtp: opt.SrtpOption = None,
+    max_calls: opt.MaxCallsOption = None,
+    max_in: opt.MaxInOption = None,
+    max_out: opt.MaxOutOption = None,
+    cps_in: opt.CpsInOption = None,
+    cps_out: opt.CpsOutOption = None,
+    destination: opt.DestinationOption = None,
+    daily_spend: opt.DailySpendOption = None,
+    ping: opt.PingOption = None,
+    down_after: opt.DownAfterOption = None,
+    up_after: opt.UpAfterOption = None,
+    circuit_after: opt.CircuitOption = None,
+    patience: opt.PatienceOption = None,
+    setup: opt.SetupOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Carry out both commands, which take the same settings."""
@@ -49,10 +65,38 @@ def write(
         host=host,
         port=port,
         transport=transport,
-        addresses=address,
+        addresses=listed(address),
         match_port=match_port,
         context=dialplan_context,
+        user=user,
+        auth_user=auth_user,
+        secret=opt.secret_from(secret_file),
+        registers=register,
+        register_expires_s=register_expires,
+        from_user=from_user,
+        from_domain=from_domain,
+        called_out=listed(called_out),
+        caller_out=listed(caller_out),
+        called_in=listed(called_in),
+        caller_in=listed(caller_in),
+        headers_out=listed(header_out),
+        trusted=trusted,
+        redirects=redirects,
+        codecs=listed(codec),
+        srtp=srtp,
+        max_calls=max_calls,
+        max_in=max_in,
+        max_out=max_out,
+        cps_in=cps_in,
+        cps_out=cps_out,
+        destinations=listed(destination),
+        daily_spend=daily_spend,
         ping_s=ping,
+        down_after=down_after,
+        up_after=up_after,
+        circuit_after=circuit_after,
+        patience_s=patience,
+        setup_s=setup,
     )
     with administration(load_config(config)) as admin:
         admin.write("trunk", name, values, "create" if adding else "update")
@@ -68,8 +112,22 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     show(trunks, columns, as_json=as_json)
 
 
+@app.command("show")
+def show_one(name: opt.NameArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show every setting of a trunk, and how it does while an engine runs."""
+    with administration(load_config(config)) as admin:
+        found = next((trunk for trunk in admin.all("trunk") if trunk["name"] == name), None)
+    if found is None:
+        raise NotFound(f"no trunk {name!r}")
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    rows = [{"setting": key, "value": None if value == "" else value} for key, value in found.items()]
+    show(rows, ["setting", "value"], as_json=False)
+
+
 @app.command("remove")
-def remove(name: NameArgument, config: ConfigOption = None) -> None:
+def remove(name: opt.NameArgument, config: ConfigOption = None) -> None:
     """Remove a trunk; calls from its addresses are challenged from now on."""
     with administration(load_config(config)) as admin:
         admin.drop("trunk", name)

@@ -19,7 +19,7 @@ from engine.acd.centre import Acd
 from engine.app.media_outbox import MediaOutbox
 from engine.app.orphans import Orphans
 from engine.app.peers import TrunkPeers
-from engine.calls.directory import Agent, Change, Directory, Member, Put, Queue, Trunk
+from engine.calls.directory import Agent, Change, Directory, Member, Put, Queue, Trunk, TrunkGroup
 from engine.calls.events import Reachable, TrunkDown, TrunkUp, Unreachable
 from engine.calls.log import DirectoryChanged, Journal, Record
 from engine.calls.manager import CallManager
@@ -215,5 +215,7 @@ def _named(change: Change) -> tuple[str, str]:
             return "queue", queue
         case Trunk(name=trunk):
             return "trunk", trunk
+        case TrunkGroup(name=group):
+            return "group", group
         case Member(queue=queue, agent=agent):
             return "member", f"{queue}/{agent}"

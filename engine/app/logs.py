@@ -31,6 +31,13 @@ from engine.calls.log import (
     OfferOutcome,
     OfferRinging,
     Record,
+)
+from engine.calls.trunk_records import (
+    CallRated,
+    TollCutOff,
+    TollRefused,
+    TrunkCircuitChanged,
+    TrunkRegistrationChanged,
     TrunkStateChanged,
 )
 from engine.ids import CallId, LegId
@@ -38,7 +45,7 @@ from engine.log_format import Line, formatter, lines, pairs, plain
 
 _QUIET: Final = {
     *(AgentStateChanged, DigitReceived, LegClosed, OfferRinging),
-    *(CallRouted, CallAnswered, CallerQueued, OfferMade, CallerConnected, CallConnected),
+    *(CallRouted, CallAnswered, CallerQueued, OfferMade, CallerConnected, CallConnected, CallRated),
 }
 """Record types that are worth a line at level debug only: the steps of a call, which its CallEnded sums up, and what
 happens again and again."""
@@ -47,6 +54,10 @@ _LEVELS: Final[dict[type[Any], int]] = {
     **{cls: logging.DEBUG if cls in _QUIET else logging.INFO for cls in get_args(LogBody)},
     MediaLost: logging.WARNING,
     TrunkStateChanged: logging.WARNING,
+    TrunkCircuitChanged: logging.WARNING,
+    TrunkRegistrationChanged: logging.WARNING,
+    TollRefused: logging.WARNING,
+    TollCutOff: logging.WARNING,
 }
 """The highest that a record of this type can have."""
 
@@ -135,6 +146,8 @@ class RecordLogger:
 def _level(kind: type[Any], body: LogBody) -> int:
     if isinstance(body, OfferEnded) and body.outcome is OfferOutcome.ANSWERED:
         return logging.DEBUG
-    if isinstance(body, TrunkStateChanged) and body.up:
+    if (isinstance(body, TrunkStateChanged) and body.up) or (
+        isinstance(body, TrunkRegistrationChanged) and body.registered
+    ):
         return logging.INFO
     return _LEVELS[kind]

@@ -7,6 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Final
 
 from engine.calls.directory import Directory, Trunk
+from engine.calls.trunk import is_address
 from engine.ids import AgentName
 from engine.sip.flow import Flow
 
@@ -24,12 +25,15 @@ class TrunkPeers:
         self.directory_changed()
 
     def directory_changed(self) -> None:
-        """Read the trunks again. The narrowest network, then the one that names a port, goes before others."""
+        """Read the trunks again. A host that is a name says nothing of where calls come from.
+
+        The narrowest network, then the one that names a port, goes before others."""
         self._cache.clear()
         self._networks = [
             (ip_network(address, strict=False), trunk)
             for trunk in self._directory.trunks.values()
             for address in (trunk.host, *trunk.addresses)
+            if is_address(address)
         ]
         self._networks.sort(key=lambda entry: (-entry[0].prefixlen, not entry[1].match_port))
 

@@ -48,11 +48,9 @@ class OverStore:
             "queue": directory.queues.values(),
             "member": directory.members.values(),
             "trunk": directory.trunks.values(),
+            "group": directory.groups.values(),
         }
-        return [
-            {key: value for key, value in asdict(entity).items() if not key.startswith("ha1")}
-            for entity in entities[kind]
-        ]
+        return [_shown(asdict(entity)) for entity in entities[kind]]
 
     def write(self, kind: Kind, name: str, values: Mapping[str, object], mode: WriteMode) -> None:
         self._store.write(kind, name, values, mode)
@@ -65,3 +63,9 @@ class OverStore:
 
     def set_status(self, agent: str, status: AgentStatus, reason: str) -> None:
         self._store.set_status(agent, status, reason, time.time())
+
+
+def _shown(values: dict[str, Any]) -> dict[str, Any]:
+    """Without secrets; of a trunk, as the API does, whether it has one."""
+    shown = {key: value for key, value in values.items() if key != "secret" and not key.startswith("ha1")}
+    return shown if "secret" not in values else {**shown, "has_secret": bool(values["secret"])}

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
+from typing import Final
 
 from engine.acd import snapshot as acd
 from engine.api.views import AgentView, CallerView, CallView, MediaView, MemberView, QueueView, TrunkView
 from engine.app.core import Core
 from engine.calls.snapshot import LiveCall
+from engine.calls.trunk import Trunk
 from engine.calls.trunk_watch import TrunkHealth
+
+_TRUNK_SETTINGS: Final = tuple(field.name for field in fields(Trunk) if field.name != "secret")
 
 
 def queue_views(core: Core, now: float) -> Iterator[QueueView]:
@@ -76,6 +80,9 @@ def agent_views(core: Core, now: float) -> Iterator[AgentView]:
             source=agent.source,
             user_agent=agent.user_agent,
             has_secret=bool(settings.ha1_sha256),
+            destinations=settings.destinations,
+            max_outbound=settings.max_outbound,
+            daily_spend=settings.daily_spend,
         )
 
 
@@ -111,16 +118,10 @@ def trunk_view(health: TrunkHealth) -> TrunkView:
     else:
         detail = "does not answer"
     return TrunkView(
-        name=trunk.name,
-        host=trunk.host,
-        port=trunk.port,
-        transport=trunk.transport,
-        addresses=trunk.addresses,
-        match_port=trunk.match_port,
-        context=trunk.context,
-        ping_s=trunk.ping_s,
+        **{name: getattr(trunk, name) for name in _TRUNK_SETTINGS},
         up=bool(health.up),
         detail=detail,
+        has_secret=bool(trunk.secret),
     )
 
 

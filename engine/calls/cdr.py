@@ -22,6 +22,7 @@ from engine.calls.log import (
     MediaLost,
     Record,
 )
+from engine.calls.trunk_records import CallRated, TrunkTried
 from engine.ids import AgentName, CallId, LegId, QueueName
 
 
@@ -62,6 +63,10 @@ class Cdr:
     caller_quality: LegClosed | None
     """What was measured on the caller's leg; None when it never was up, or the media process was lost."""
     peer_quality: LegClosed | None
+    tried: str = ""
+    """Trunks that did not carry the call, in order, with why: "telco-a 503, telco-b silent"."""
+    cost: float = 0.0
+    """What it cost by the price list, on a trunk."""
 
 
 @dataclass(slots=True)
@@ -79,6 +84,8 @@ class _Open:
     peer_leg: LegId | None = None
     ended: tuple[float, CallEnded] | None = None
     qualities: dict[LegId, LegClosed] = field(default_factory=dict)
+    tried: list[str] = field(default_factory=list)
+    rated: CallRated | None = None
 
     def measured(self, ended: CallEnded) -> bool:
         """Whether every leg that was up has told its quality, or never will after such an end."""
@@ -105,6 +112,16 @@ class _Open:
     def note_quality(self, _wall: float, body: LegClosed) -> None:
         self.qualities[body.leg] = body
 
+    def note_trunk(self, _wall: float, body: TrunkTried) -> None:
+        self.tried.append(f"{body.trunk} {body.why if body.status is None else body.status}")
+
+    def note_rate(self, _wall: float, body: CallRated) -> None:
+        self.rated = body
+
+    def cost(self, talked_s: float) -> float:
+        """By the price list, to the second."""
+        return 0.0 if self.rated is None else self.rated.per_call + self.rated.per_minute * talked_s / 60
+
     def note_end(self, wall: float, body: CallEnded) -> None:
         self.ended = (wall, body)
 
@@ -116,6 +133,8 @@ _NOTES: Final[dict[type[Any], Callable[[_Open, float, Any], None]]] = {
     CallerConnected: _Open.note_agent,
     CallConnected: _Open.note_peer,
     LegClosed: _Open.note_quality,
+    TrunkTried: _Open.note_trunk,
+    CallRated: _Open.note_rate,
     CallEnded: _Open.note_end,
 }
 
@@ -187,6 +206,8 @@ class CdrFold:
             ended_by=ended.ended_by,
             caller_quality=state.qualities.get(started.leg),
             peer_quality=state.qualities.get(state.peer_leg) if state.peer_leg is not None else None,
+            tried=", ".join(state.tried),
+            cost=state.cost(ended.talked_s),
         )
 
 

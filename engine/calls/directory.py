@@ -1,4 +1,4 @@
-"""Who and what exists: agents, queues, memberships and trunks, as the store keeps and the engine sees them.
+"""Who and what exists: agents, queues, memberships, trunks and groups, as the store keeps and the engine sees them.
 
 `Directory` is one consistent snapshot in memory, replaced piece by piece by `apply`. The store is its owner on disk;
 whoever changes it writes there first and then hands the same `Change` to the running core.
@@ -10,8 +10,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from engine.calls.trunk import Trunk, TrunkGroup
 from engine.errors import NotFound
-from engine.ids import AgentName, QueueName, TrunkName
+from engine.ids import AgentName, GroupName, QueueName, TrunkName
+
+__all__ = [
+    "Agent",
+    "AgentStatus",
+    "Change",
+    "Directory",
+    "Drop",
+    "Entity",
+    "Member",
+    "Put",
+    "Queue",
+    "StrategyName",
+    "Trunk",
+    "TrunkGroup",
+]
 
 
 class AgentStatus(StrEnum):
@@ -44,6 +60,13 @@ class Agent:
     status_reason: str = ""
     status_since: float = 0.0
     """Seconds since the epoch, UTC."""
+    destinations: tuple[str, ...] = ()
+    """Numbers that this agent may call on trunks, by their beginnings; see `toll_rules.Destinations`. Empty: whatever
+    the context allows, except foreign countries."""
+    max_outbound: int = 0
+    """Calls of this agent on trunks at once; 0 means no bound."""
+    daily_spend: float = 0.0
+    """What this agent's calls on trunks may cost a day, in the currency of the price list; 0 means no bound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,24 +97,7 @@ class Member:
     """Members with a lower penalty are asked first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trunk:
-    name: TrunkName
-    host: str
-    """IP address that calls to this trunk go to."""
-    port: int = 5060
-    transport: str = "udp"
-    addresses: tuple[str, ...] = ()
-    """Further source addresses or networks ("192.0.2.0/24") that calls may come from; `host` always may."""
-    match_port: bool = False
-    """Take only requests whose source port is `port`: several trunks on one address (demo, tests)."""
-    context: str = "from-trunk"
-    """Dialplan context that calls from this trunk enter."""
-    ping_s: float = 30.0
-    """Seconds between OPTIONS; 0 sends none and takes the trunk for up."""
-
-
-Entity = Agent | Queue | Member | Trunk
+Entity = Agent | Queue | Member | Trunk | TrunkGroup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +125,7 @@ class Directory:
     queues: dict[QueueName, Queue] = field(default_factory=dict)
     members: dict[tuple[QueueName, AgentName], Member] = field(default_factory=dict)
     trunks: dict[TrunkName, Trunk] = field(default_factory=dict)
+    groups: dict[GroupName, TrunkGroup] = field(default_factory=dict)
 
     @classmethod
     def of(cls, entities: Iterable[Entity]) -> Directory:
@@ -137,6 +144,8 @@ class Directory:
                 self.queues[queue.name] = queue
             case Put(entity=Trunk() as trunk):
                 self.trunks[trunk.name] = trunk
+            case Put(entity=TrunkGroup() as group):
+                self.groups[group.name] = group
             case Put(entity=Member() as member):
                 self._put_member(member)
             case Drop(entity=Agent(name=agent_name)):
@@ -147,6 +156,8 @@ class Directory:
                 self.members = {k: m for k, m in self.members.items() if m.queue != queue_name}
             case Drop(entity=Trunk(name=trunk_name)):
                 self.trunks.pop(trunk_name, None)
+            case Drop(entity=TrunkGroup(name=group_name)):
+                self.groups.pop(group_name, None)
             case Drop(entity=Member() as member):
                 self.members.pop((member.queue, member.agent), None)
 

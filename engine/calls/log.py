@@ -13,8 +13,17 @@ from typing import Final, NamedTuple
 
 from engine.calls.causes import EndCause
 from engine.calls.directory import AgentStatus
+from engine.calls.trunk_records import (
+    CallRated,
+    TollCutOff,
+    TollRefused,
+    TrunkCircuitChanged,
+    TrunkRegistrationChanged,
+    TrunkStateChanged,
+    TrunkTried,
+)
 from engine.clock import Clock
-from engine.ids import AgentName, CallId, LegId, OfferId, QueueName, TrunkName
+from engine.ids import AgentName, CallId, LegId, OfferId, QueueName
 
 SCHEMA_VERSION: Final = 1
 
@@ -232,13 +241,6 @@ class AgentUnreachable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrunkStateChanged:
-    trunk: TrunkName
-    up: bool
-    detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MediaStarted:
     pid: int
     port_min: int
@@ -285,6 +287,12 @@ LogBody = (
     | AgentReachable
     | AgentUnreachable
     | TrunkStateChanged
+    | TrunkCircuitChanged
+    | TrunkRegistrationChanged
+    | TrunkTried
+    | CallRated
+    | TollRefused
+    | TollCutOff
     | MediaStarted
     | MediaLost
     | DirectoryChanged

@@ -34,13 +34,13 @@ from engine.calls.log import (
     LegClosed,
     MediaLost,
     MediaStarted,
-    TrunkStateChanged,
 )
 from engine.calls.ports import AgentStatusPort, LegPort, MediaPort, QueueEffect, QueuePort
 from engine.calls.reject import Reject, overloaded
 from engine.calls.routing import Route, Router, ToTrunk
 from engine.calls.snapshot import LiveCall, live_call
 from engine.calls.switchboard import LiveCounts, Role, Switchboard
+from engine.calls.trunk_records import TrunkStateChanged
 from engine.errors import NotFound
 from engine.ids import CallId, IdSource, LegId
 from engine.media import commands as media_plane

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from engine.calls.directory import Directory, Trunk
 from engine.calls.ports import AgentPhone, Destination, TrunkNumber
+from engine.calls.trunk import is_address
 from engine.ids import TrunkName
 from engine.sip.endpoint import Endpoint
 from engine.sip.flow import Address, Flow, Transport
@@ -42,6 +43,8 @@ class SipTargets:
 
     def trunk(self, trunk: Trunk, number: str | None) -> Target | None:
         """A number at a line, or the line itself; None where there is no way to send."""
+        if not is_address(trunk.host):
+            return None
         transport = Transport(trunk.transport.upper())
         flow = self._listener_flow(transport, Address(trunk.host, trunk.port))
         if flow is None:

@@ -31,8 +31,8 @@ from engine.calls.log import (
     MediaStarted,
     OfferEnded,
     Record,
-    TrunkStateChanged,
 )
+from engine.calls.trunk_records import TrunkStateChanged
 from engine.ids import AgentName, CallId, QueueName
 from engine.metrics.metrics import MetricSet
 

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
-from engine.calls.directory import Agent, AgentStatus, Directory, Drop, Entity, Member, Put
+from engine.calls.directory import Agent, AgentStatus, Directory, Drop, Entity, Member, Put, TrunkGroup
 from engine.errors import AlreadyExists, NotFound
 from engine.ids import AgentName
 from engine.store.database import reading
@@ -127,6 +127,9 @@ def _put(connection: Connection, entity: Entity, old: Entity | None) -> Put:
     kind = kind_of(entity)
     table = TABLES[kind]
     row = to_row(entity)
+    if isinstance(entity, TrunkGroup):
+        for member in entity.parsed():
+            _wanted(connection, "trunk", member.trunk)
     if old is not None:
         connection.execute(update(table).filter_by(**key_of(kind, name_of(entity))).values(row))
         return Put(entity=entity)

@@ -1,4 +1,4 @@
-"""Agents, queues, members and trunks as rows of their tables, and as what a person may set of them."""
+"""Agents, queues, members, trunks and groups as rows of their tables, and as what a person may set of them."""
 
 from __future__ import annotations
 
@@ -10,21 +10,31 @@ from typing import Any, Final, Literal, get_type_hints
 
 from sqlalchemy import Table
 
-from engine.calls.directory import Agent, Entity, Member, Queue, Trunk
+from engine.calls.directory import Agent, Entity, Member, Queue, Trunk, TrunkGroup
 from engine.errors import InvalidRequest
-from engine.ids import AgentName, QueueName, TrunkName
-from engine.store.tables import agents, members, queues, trunks
+from engine.ids import AgentName, GroupName, QueueName, TrunkName
+from engine.store.tables import agents, members, queues, trunk_groups, trunks
 
-Kind = Literal["agent", "queue", "member", "trunk"]
+Kind = Literal["agent", "queue", "member", "trunk", "group"]
 """As `DirectoryChanged.kind` has it."""
 
-CLASSES: Final[dict[Kind, type[Agent] | type[Queue] | type[Member] | type[Trunk]]] = {
+CLASSES: Final[dict[Kind, type[Agent] | type[Queue] | type[Member] | type[Trunk] | type[TrunkGroup]]] = {
     "agent": Agent,
     "queue": Queue,
     "member": Member,
     "trunk": Trunk,
+    "group": TrunkGroup,
 }
-TABLES: Final[dict[Kind, Table]] = {"agent": agents, "queue": queues, "member": members, "trunk": trunks}
+TABLES: Final[dict[Kind, Table]] = {
+    "agent": agents,
+    "queue": queues,
+    "member": members,
+    "trunk": trunks,
+    "group": trunk_groups,
+}
+
+SECRET: Final = "secret"
+"""The field that is written and never shown, in no error either."""
 
 _KEYS: Final = {"name", "queue", "agent"}
 _OWN: Final = {"ha1_md5", "ha1_sha256", "status", "status_reason", "status_since"}
@@ -47,6 +57,8 @@ def kind_of(entity: Entity) -> Kind:
             return "member"
         case Trunk():
             return "trunk"
+        case TrunkGroup():
+            return "group"
 
 
 def key_of(kind: Kind, name: str) -> dict[str, str]:
@@ -91,8 +103,13 @@ def build(kind: Kind, name: str, values: Mapping[str, object], base: Entity | No
 
 
 def defaults(kind: Kind) -> dict[str, Any]:
-    """Every settable field that has a default, with it: what a full replacement sets where nothing was said."""
-    return {f.name: f.default for f in fields(CLASSES[kind]) if f.name in SETTABLE[kind] and f.default is not MISSING}
+    """Every settable field that has a default, with it: what a full replacement sets where nothing was said. A secret,
+    which nobody can read back, stays."""
+    return {
+        field.name: field.default
+        for field in fields(CLASSES[kind])
+        if field.name in SETTABLE[kind] and field.name != SECRET and field.default is not MISSING
+    }
 
 
 def _checked(kind: Kind, name: str, field: str, value: object) -> Any:
@@ -113,7 +130,8 @@ def _checked(kind: Kind, name: str, field: str, value: object) -> Any:
     if hint in {str, int, float, bool} and type(value) is hint:
         return value
     wanted = "list of str" if hint == tuple[str, ...] else hint.__name__
-    raise InvalidRequest(f"{kind} {name}: {field} must be {wanted}, not {value!r}")
+    shown = "something else" if field == SECRET else repr(value)
+    raise InvalidRequest(f"{kind} {name}: {field} must be {wanted}, not {shown}")
 
 
 def _to_column(value: object) -> object:
@@ -125,7 +143,7 @@ def _to_column(value: object) -> object:
 def _from_column(hint: Any, value: Any) -> Any:
     if hint == tuple[str, ...]:
         return tuple(json.loads(value))
-    if hint in {AgentName, QueueName, TrunkName}:
+    if hint in {AgentName, GroupName, QueueName, TrunkName}:
         return value
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return hint(value)

@@ -22,6 +22,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     text,
 )
 
@@ -84,6 +85,8 @@ cdrs: Final = Table(
     Column("ended_by", String(16), nullable=False),
     Column("caller_quality", Text),
     Column("peer_quality", Text),
+    Column("tried", Text, nullable=False, server_default=""),
+    Column("cost", Double, nullable=False, server_default="0"),
     Index("ix_cdrs_ended", "ended", "call"),
 )
 """One row a call, `engine.calls.cdr.Cdr` by its field names, with its cause spread over three columns."""
@@ -100,6 +103,9 @@ agents: Final = Table(
     Column("status", String(16), nullable=False),
     Column("status_reason", Text, nullable=False),
     Column("status_since", Double, nullable=False),
+    Column("destinations", Text, nullable=False, server_default="[]"),
+    Column("max_outbound", Integer, nullable=False, server_default="0"),
+    Column("daily_spend", Double, nullable=False, server_default="0"),
 )
 """`ha1_realm` is the realm that the secrets were made for: when the configured one changes, they are worthless."""
 
@@ -138,6 +144,42 @@ trunks: Final = Table(
     Column("match_port", Boolean, nullable=False),
     Column("context", String(64), nullable=False),
     Column("ping_s", Double, nullable=False),
+    Column("user", Text, nullable=False, server_default=""),
+    Column("auth_user", Text, nullable=False, server_default=""),
+    Column("secret", Text, nullable=False, server_default=""),
+    Column("registers", Boolean, nullable=False, server_default=false()),
+    Column("register_expires_s", Integer, nullable=False, server_default="300"),
+    Column("from_user", Text, nullable=False, server_default=""),
+    Column("from_domain", Text, nullable=False, server_default=""),
+    Column("called_out", Text, nullable=False, server_default="[]"),
+    Column("caller_out", Text, nullable=False, server_default="[]"),
+    Column("called_in", Text, nullable=False, server_default="[]"),
+    Column("caller_in", Text, nullable=False, server_default="[]"),
+    Column("headers_out", Text, nullable=False, server_default="[]"),
+    Column("trusted", Boolean, nullable=False, server_default=false()),
+    Column("redirects", Boolean, nullable=False, server_default=false()),
+    Column("codecs", Text, nullable=False, server_default="[]"),
+    Column("srtp", String(16), nullable=False, server_default="off"),
+    Column("max_calls", Integer, nullable=False, server_default="0"),
+    Column("max_in", Integer, nullable=False, server_default="0"),
+    Column("max_out", Integer, nullable=False, server_default="0"),
+    Column("cps_in", Double, nullable=False, server_default="0"),
+    Column("cps_out", Double, nullable=False, server_default="0"),
+    Column("destinations", Text, nullable=False, server_default="[]"),
+    Column("daily_spend", Double, nullable=False, server_default="0"),
+    Column("down_after", Integer, nullable=False, server_default="2"),
+    Column("up_after", Integer, nullable=False, server_default="2"),
+    Column("circuit_after", Integer, nullable=False, server_default="5"),
+    Column("patience_s", Double, nullable=False, server_default="4"),
+    Column("setup_s", Double, nullable=False, server_default="15"),
+)
+"""`secret` is the password itself: who proves himself to a provider must know it."""
+
+trunk_groups: Final = Table(
+    "trunk_groups",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("members", Text, nullable=False),
 )
 
 api_tokens: Final = Table(

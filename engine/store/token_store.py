@@ -9,9 +9,9 @@ from sqlalchemy import Engine, delete, insert, select
 from engine.errors import AlreadyExists, NotFound
 from engine.store.database import reading
 from engine.store.errors import translated
+from engine.store.field_checks import check_name
 from engine.store.secrets import new_token, token_digest
 from engine.store.tables import api_tokens
-from engine.store.validation import check_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

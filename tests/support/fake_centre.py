@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TypeVar
 
 from engine.api.ports import Kind, WriteMode
+from engine.api.trunk_views import GroupView
 from engine.api.views import (
     AgentView,
     CallView,
@@ -68,6 +69,7 @@ PBX = TrunkView(
     up=True,
     detail="2 ms",
 )
+OUT = GroupView(name="out", members=("pbx:1:1",))
 ANNA_IN_SALES = MemberView(queue="sales", agent="anna", penalty=0, state="idle", resting=False)
 CALL = CallView(
     call="c1",
@@ -109,7 +111,7 @@ ENGINE = EngineView(
     last_seq=41,
     store=StoreView(degraded=False, pending=0, oldest_s=0.0, last_error=""),
 )
-_BLANK: dict[Kind, View] = {"agent": ANNA, "queue": SALES, "trunk": PBX, "member": ANNA_IN_SALES}
+_BLANK: dict[Kind, View] = {"agent": ANNA, "queue": SALES, "trunk": PBX, "member": ANNA_IN_SALES, "group": OUT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ class FakeCentre:
             ("queue", "sales"): SALES,
             ("trunk", "pbx"): PBX,
             ("member", "sales/anna"): ANNA_IN_SALES,
+            ("group", "out"): OUT,
         }
     )
     live: dict[str, CallView] = field(default_factory=lambda: {"c1": CALL})
@@ -180,6 +183,12 @@ class FakeCentre:
     def trunk(self, name: str) -> TrunkView:
         return self._one(TrunkView, "trunk", name)
 
+    def groups(self) -> Sequence[GroupView]:
+        return self._all(GroupView)
+
+    def group(self, name: str) -> GroupView:
+        return self._one(GroupView, "group", name)
+
     def calls(self) -> Sequence[CallView]:
         return list(self.live.values())
 
@@ -204,6 +213,8 @@ class FakeCentre:
         names = {f.name for f in fields(base)}
         key = dict(zip(("queue", "agent"), name.split("/"), strict=True)) if kind == "member" else {"name": name}
         plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+        if plain.pop("secret", None):
+            plain["has_secret"] = True
         assert plain.keys() <= names
         self.things[kind, name] = replace(base, **key, **plain)
 

@@ -11,7 +11,7 @@ from tests.support.fake_centre import ENGINE, SALES
 from tests.unit.api.conftest import Rig
 
 
-@pytest.mark.parametrize("what", ["queues", "agents", "members", "trunks", "calls"])
+@pytest.mark.parametrize("what", ["queues", "agents", "members", "trunks", "groups", "calls"])
 def test_lists_show_what_the_engine_has(rig: Rig, what: str) -> None:
     items = rig.get(f"/api/v1/{what}")["items"]
     assert len(items) == 1
@@ -66,13 +66,15 @@ def test_an_agent_is_added_and_its_secret_shown_once(rig: Rig) -> None:
 NEW: dict[str, dict[str, Any]] = {
     "queue": {"name": "help", "strategy": "ringall", "retry_s": 1},
     "trunk": {"name": "itsp", "host": "192.0.2.20", "addresses": ["192.0.2.0/24"]},
+    "group": {"name": "backup", "members": ["pbx:1:2"]},
     "member": {"queue": "help", "agent": "anna", "penalty": 3},
 }
-NAMES = {"queue": "help", "trunk": "itsp", "member": "help/anna"}
+NAMES = {"queue": "help", "trunk": "itsp", "member": "help/anna", "group": "backup"}
 CHANGES: dict[str, dict[str, Any]] = {
     "agent": {"display": "B."},
     "queue": {"wrap_up_s": 2.5, "rona_break": False},
     "trunk": {"host": "192.0.2.21", "ping_s": 0},
+    "group": {"members": ["pbx"]},
     "member": {"penalty": 7},
 }
 
@@ -89,14 +91,14 @@ def test_things_are_added(rig: Rig, kind: str) -> None:
 @pytest.mark.parametrize("kind", CHANGES)
 @pytest.mark.parametrize(("method", "mode"), [("PUT", "replace"), ("PATCH", "update")])
 def test_only_what_was_given_is_written(rig: Rig, kind: str, method: str, mode: str) -> None:
-    name = {"agent": "anna", "queue": "sales", "trunk": "pbx", "member": "sales/anna"}[kind]
+    name = {"agent": "anna", "queue": "sales", "trunk": "pbx", "member": "sales/anna", "group": "out"}[kind]
     answer = rig.ask(method, f"/api/v1/{kind}s/{name}", json=CHANGES[kind])
     assert answer.status_code == 200
     assert answer.json().items() >= CHANGES[kind].items()
     assert rig.centre.done == [("write", kind, name, CHANGES[kind], mode, "api")]
 
 
-@pytest.mark.parametrize("path", ["agents/anna", "queues/sales", "trunks/pbx", "members/sales/anna"])
+@pytest.mark.parametrize("path", ["agents/anna", "queues/sales", "trunks/pbx", "members/sales/anna", "groups/out"])
 def test_things_are_removed(rig: Rig, path: str) -> None:
     assert rig.ask("DELETE", f"/api/v1/{path}").status_code == 204
     assert rig.error("DELETE", f"/api/v1/{path}")[:2] == (404, "not_found")
@@ -140,7 +142,7 @@ def test_a_call_is_hung_up(rig: Rig) -> None:
         ("queues", {"name": "x", "retry_s": "soon"}, "retry_s: Input should be a valid number"),
         ("queues", {"name": "x", "max_callers": "5"}, "max_callers: Input should be a valid integer"),
         ("queues", {"name": "x", "strategy": "loudest"}, "'longest-idle' or 'ringall'"),
-        ("trunks", {"name": "x", "transport": "sctp"}, "'udp' or 'tcp'"),
+        ("trunks", {"name": "x", "transport": "sctp"}, "'udp', 'tcp' or 'tls'"),
         ("members", {"queue": "x"}, "agent: Field required"),
         ("agents", {"name": "x", "ha1_md5": "0" * 32}, "ha1_md5: Extra inputs"),
     ],

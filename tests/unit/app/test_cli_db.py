@@ -6,6 +6,7 @@ from pathlib import Path
 from sqlalchemy import Engine, text
 
 from engine.app.config import Config
+from engine.store import schema
 from engine.store.schema import SchemaState, check
 from tests.support.command_line import CommandLine
 
@@ -44,7 +45,7 @@ def test_check_tells_of_a_newer_store(hearthline: CommandLine, database: Engine)
 
 
 def test_check_names_the_command_for_an_older_store(hearthline: CommandLine, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr("engine.store.schema.REVISIONS", ("0001", "0002"))
+    monkeypatch.setattr("engine.store.schema.REVISIONS", (*schema.REVISIONS, "9998"))
     assert hearthline.fails("db", "check").endswith("schema is older; run 'hearthline db upgrade'")
 
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import io
+from pathlib import Path
+
 import pytest
 from sqlalchemy import Engine
 
@@ -71,8 +74,8 @@ def test_remove(hearthline: CommandLine, database: Engine) -> None:
     ("words", "error"),
     [
         (
-            ["add", "pbx", "--host", "pbx.example"],
-            "invalid_request: trunk pbx: host 'pbx.example' is not an IP address",
+            ["add", "pbx", "--host", "pbx example"],
+            "invalid_request: trunk pbx: host 'pbx example' is neither an IP address nor a name",
         ),
         (["set", "pbx", "--port", "1"], "not_found: no trunk 'pbx'"),
         (["remove", "pbx"], "not_found: no trunk 'pbx'"),
@@ -80,3 +83,86 @@ def test_remove(hearthline: CommandLine, database: Engine) -> None:
 )
 def test_what_cannot_be_done_is_one_line(hearthline: CommandLine, words: list[str], error: str) -> None:
     assert hearthline.fails("trunk", *words).startswith(error)
+
+
+def test_an_account_with_its_secret_from_a_file_or_standard_input(
+    hearthline: CommandLine, database: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_text("hush hush\n")
+    words = ["--user", "4930555", "--auth-user", "acc", "--register", "--register-expires", "600"]
+    hearthline("trunk", "add", "pbx", "--host", "sip.example.com", *words, "--secret-file", str(tmp_path / "secret"))
+    found = stored(database)
+    assert (found.secret, found.user, found.auth_user, found.registers, found.register_expires_s) == (
+        "hush hush",
+        "4930555",
+        "acc",
+        True,
+        600,
+    )
+    monkeypatch.setattr("sys.stdin", io.StringIO("other\n"))
+    hearthline("trunk", "set", "pbx", "--secret-file", "-", "--no-register")
+    assert (stored(database).secret, stored(database).registers) == ("other", False)
+    for shown in (hearthline("trunk", "show", "pbx"), str(hearthline.json("trunk", "list"))):
+        assert "other" not in shown
+        assert "has_secret" in shown
+    assert hearthline.fails("trunk", "set", "pbx", "--secret-file", str(tmp_path / "no")).startswith("invalid_request")
+
+
+def test_rules_limits_and_lists_are_set_and_emptied(hearthline: CommandLine, database: Engine) -> None:
+    words = [
+        *("--called-out", "strip:1", "--called-out", "e164:49", "--caller-out", "anonymous", "--called-in", "strip:3"),
+        *("--caller-in", "prefix:0", "--header-out", "header-add:X-A:1", "--codec", "PCMA", "--srtp", "off"),
+        *("--max-calls", "9", "--max-in", "5", "--max-out", "4", "--cps-in", "3", "--cps-out", "2.5"),
+        *("--destination", "+49", "--destination", "!0900", "--daily-spend", "20", "--trusted", "--redirects"),
+        *("--down-after", "3", "--up-after", "4", "--circuit-after", "6", "--patience", "2", "--setup", "20"),
+        *("--from-user", "acc", "--from-domain", "example.com"),
+    ]
+    hearthline("trunk", "add", "pbx", "--host", "192.0.2.1", *words)
+    assert stored(database) == Trunk(
+        name=PBX,
+        host="192.0.2.1",
+        called_out=("strip:1", "e164:49"),
+        caller_out=("anonymous",),
+        called_in=("strip:3",),
+        caller_in=("prefix:0",),
+        headers_out=("header-add:X-A:1",),
+        codecs=("PCMA",),
+        max_calls=9,
+        max_in=5,
+        max_out=4,
+        cps_in=3,
+        cps_out=2.5,
+        destinations=("+49", "!0900"),
+        daily_spend=20,
+        trusted=True,
+        redirects=True,
+        down_after=3,
+        up_after=4,
+        circuit_after=6,
+        patience_s=2,
+        setup_s=20,
+        from_user="acc",
+        from_domain="example.com",
+    )
+    hearthline("trunk", "set", "pbx", "--called-out", "", "--destination", "", "--untrusted")
+    found = stored(database)
+    assert (found.called_out, found.destinations, found.trusted) == ((), (), False)
+    assert found.caller_out == ("anonymous",)
+
+
+def test_show_tells_every_setting_of_one(hearthline: CommandLine) -> None:
+    hearthline("trunk", "add", "pbx", "--host", "192.0.2.1")
+    lines = dict(line.split(maxsplit=1) for line in hearthline("trunk", "show", "pbx").splitlines())
+    assert [lines[name].strip() for name in ("host", "patience_s", "has_secret")] == ["192.0.2.1", "4", "no"]
+    assert hearthline.json("trunk", "show", "pbx")["max_calls"] == 0
+    assert hearthline.fails("trunk", "show", "other") == "not_found: no trunk 'other'"
+
+
+def test_groups_of_trunks(hearthline: CommandLine, database: Engine) -> None:
+    hearthline("trunk", "add", "pbx", "--host", "192.0.2.1")
+    assert hearthline.fails("trunk-group", "add", "out", "--member", "x") == "not_found: no trunk 'x'"
+    assert hearthline("trunk-group", "add", "out", "--member", "pbx:1:5") == "group out added\n"
+    assert hearthline.json("trunk-group", "list") == [{"name": "out", "members": ["pbx:1:5"]}]
+    assert hearthline("trunk-group", "set", "out", "--member", "pbx") == "group out changed\n"
+    assert hearthline("trunk-group", "remove", "out") == "group out removed\n"
+    assert DirectoryStore(database).load().groups == {}

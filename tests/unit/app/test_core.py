@@ -15,9 +15,9 @@ from engine.calls.log import (
     MediaLost,
     OfferEnded,
     OfferOutcome,
-    TrunkStateChanged,
 )
 from engine.calls.routing import Route, ToAgent
+from engine.calls.trunk_records import TrunkStateChanged
 from engine.errors import NotFound
 from engine.ids import AgentName, QueueName, TrunkName
 from engine.media.commands import CloseLeg, LegInfo, Legs, ListLegs, RtpTimeout, Welcome

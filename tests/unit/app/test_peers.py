@@ -24,6 +24,12 @@ def test_host_and_networks_belong_to_the_trunk_and_nobody_else_does() -> None:
     assert peers.trunk_at(flow("198.51.101.1")) is None
 
 
+def test_a_trunk_that_has_a_name_sends_from_its_addresses_alone() -> None:
+    peers = TrunkPeers(Directory.of([trunk("itsp", "sip.example.com", addresses=("198.51.100.0/24",))]))
+    assert peers.trunk_at(flow("198.51.100.77")) == "itsp"
+    assert peers.trunk_at(flow("192.0.2.1")) is None
+
+
 def test_trunks_on_one_address_are_told_apart_by_port() -> None:
     peers = TrunkPeers(
         Directory.of(

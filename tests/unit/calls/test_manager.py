@@ -15,9 +15,9 @@ from engine.calls.log import (
     LegClosed,
     MediaLost,
     MediaStarted,
-    TrunkStateChanged,
 )
 from engine.calls.routing import ToAgent, ToEcho, ToQueue
+from engine.calls.trunk_records import TrunkStateChanged
 from engine.errors import NotFound
 from engine.ids import AgentName, CallId, QueueName, TrunkName
 from engine.media.commands import Direction, LegFailed

@@ -17,8 +17,8 @@ from engine.calls.log import (
     OfferEnded,
     OfferOutcome,
     QueueExit,
-    TrunkStateChanged,
 )
+from engine.calls.trunk_records import TrunkStateChanged
 from engine.ids import AgentName, OfferId, QueueName, TrunkName
 from engine.metrics.metrics import MetricSet
 from engine.metrics.observers import MetricsObserver

@@ -5,9 +5,22 @@ from dataclasses import fields
 import pytest
 from sqlalchemy import Engine, event, select
 
-from engine.calls.directory import Agent, AgentStatus, Directory, Drop, Entity, Member, Put, Queue, StrategyName, Trunk
+from engine.calls.directory import (
+    Agent,
+    AgentStatus,
+    Directory,
+    Drop,
+    Entity,
+    Member,
+    Put,
+    Queue,
+    StrategyName,
+    Trunk,
+    TrunkGroup,
+)
+from engine.calls.trunk import GroupMember
 from engine.errors import AlreadyExists, InvalidRequest, NotFound, Unavailable
-from engine.ids import AgentName, QueueName, TrunkName
+from engine.ids import AgentName, GroupName, QueueName, TrunkName
 from engine.store.directory_store import DirectoryStore
 from engine.store.entities import CLASSES, SETTABLE, TABLES, Kind
 from engine.store.secrets import ha1_pair
@@ -16,6 +29,41 @@ from engine.store.tables import agents, members
 ANNA, BERT = AgentName("anna"), AgentName("bert")
 SALES, HELP = QueueName("sales"), QueueName("help")
 PBX = Trunk(name=TrunkName("pbx"), host="192.0.2.10", addresses=("192.0.2.0/24", "2001:db8::1"), match_port=True)
+
+PROVIDER = Trunk(
+    name=TrunkName("provider"),
+    host="sip.example.com",
+    port=0,
+    transport="tls",
+    user="4930555",
+    auth_user="acc-1",
+    secret="hush",
+    registers=True,
+    register_expires_s=600,
+    from_user="4930555",
+    from_domain="example.com",
+    called_out=("e164:49",),
+    caller_out=("anonymous",),
+    called_in=("strip:3",),
+    caller_in=("prefix:0",),
+    headers_out=("header-add:X-Account:7",),
+    trusted=True,
+    redirects=True,
+    codecs=("PCMA",),
+    max_calls=30,
+    max_in=20,
+    max_out=10,
+    cps_in=5.0,
+    cps_out=2.5,
+    destinations=("+49", "!0900"),
+    daily_spend=100.0,
+    ping_s=60.0,
+    down_after=3,
+    up_after=4,
+    circuit_after=7,
+    patience_s=2.0,
+    setup_s=20.0,
+)
 
 
 @pytest.fixture
@@ -32,6 +80,8 @@ def fill(store: DirectoryStore) -> list[Entity]:
         Member(queue=SALES, agent=BERT, penalty=2),
         Member(queue=SALES, agent=ANNA),
         PBX,
+        PROVIDER,
+        TrunkGroup(name=GroupName("out"), members=("provider:1:9", "pbx:2")),
     ]
     for entity in entities:
         assert store.put(entity) == Put(entity=entity)
@@ -58,6 +108,7 @@ def test_dropping_takes_memberships_along(store: DirectoryStore) -> None:
     loaded = store.load()
     assert (list(loaded.members), list(loaded.queues), list(loaded.agents)) == ([], [HELP], [BERT])
     store.drop("trunk", "pbx")
+    store.drop("trunk", "provider")
     assert store.load().trunks == {}
     with pytest.raises(NotFound, match="no trunk 'pbx'"):
         store.drop("trunk", "pbx")
@@ -103,6 +154,26 @@ def test_a_trunk_can_be_replaced_only_with_its_host(store: DirectoryStore) -> No
     assert store.get("trunk", "pbx") == Trunk(name=TrunkName("pbx"), host="192.0.2.1", addresses=("192.0.2.7",))
 
 
+def test_a_trunks_secret_stays_when_the_rest_is_replaced_and_is_in_no_error(store: DirectoryStore) -> None:
+    store.put(PROVIDER)
+    replaced = store.write("trunk", "provider", {"host": "192.0.2.1", "user": "x"}, "replace").entity
+    assert replaced == Trunk(name=TrunkName("provider"), host="192.0.2.1", user="x", secret="hush")
+    assert "hush" not in repr(replaced)
+    for value in (["hush"], "hush" * 65, "hush\n"):
+        with pytest.raises(InvalidRequest) as refused:
+            store.write("trunk", "provider", {"secret": value}, "update")
+        assert "hush" not in str(refused.value)
+
+
+def test_a_group_has_trunks_that_are_there(store: DirectoryStore) -> None:
+    store.put(PBX)
+    with pytest.raises(NotFound, match="no trunk 'nowhere'"):
+        store.write("group", "out", {"members": ["pbx", "nowhere"]}, "create")
+    store.write("group", "out", {"members": ["pbx:2:5"]}, "create")
+    (group,) = store.load().groups.values()
+    assert group.parsed() == (GroupMember(trunk=PBX.name, priority=2, weight=5),)
+
+
 def test_a_secret_is_shown_once_and_kept_as_ha1_only(store: DirectoryStore, database: Engine) -> None:
     store.put(Agent(name=ANNA))
     assert store.agents_without_secret("hearthline") == [ANNA]
@@ -144,6 +215,7 @@ GOOD: dict[Kind, tuple[str, dict[str, object]]] = {
     "queue": ("sales", {}),
     "trunk": ("pbx", {"host": "192.0.2.10"}),
     "member": ("sales/anna", {}),
+    "group": ("out", {"members": ["pbx"]}),
 }
 
 
@@ -168,14 +240,44 @@ GOOD: dict[Kind, tuple[str, dict[str, object]]] = {
         ("queue", {"music": None}, "music must be str, not None"),
         ("queue", {"music": "x" * 1025}, "music has 1025 characters"),
         ("queue", {"strategy": "loudest"}, "strategy 'loudest' is not known; there are: longest-idle, ringall"),
-        ("trunk", {"host": "pbx.example.org"}, "host 'pbx.example.org' is not an IP address"),
+        ("trunk", {"host": "pbx example"}, "host 'pbx example' is neither an IP address nor a name"),
+        ("trunk", {"host": "192.0.2.300"}, "host '192.0.2.300' is neither"),
         ("trunk", {"port": 0}, "port 0 is out of range; allowed is 1 to 65535"),
-        ("trunk", {"transport": "sctp"}, "transport 'sctp' is not known; there are: udp, tcp"),
+        ("trunk", {"transport": "sctp"}, "transport 'sctp' is not known; there are: udp, tcp, tls"),
         ("trunk", {"addresses": ["192.0.2.1/24"]}, "addresses has '192.0.2.1/24'"),
         ("trunk", {"addresses": ["0.0.0.0/0"]}, "would take everybody for this trunk"),
         ("trunk", {"addresses": "192.0.2.1"}, "addresses must be list of str"),
         ("trunk", {"addresses": ["192.0.2.1"] * 65}, "65 addresses are too many"),
         ("trunk", {"ping_s": 0.5}, "ping_s 0.5 is out of range; allowed is 1 to 3600"),
+        ("trunk", {"user": "a b"}, "user 'a b' may have letters, digits"),
+        ("trunk", {"user": "x", "from_user": "a@b"}, "from_user 'a@b' may have"),
+        ("trunk", {"registers": True}, "to register it needs a user"),
+        ("trunk", {"secret": "hush"}, "a secret or auth_user needs a user"),
+        ("trunk", {"user": "x", "secret": "a\r\nb"}, "the secret must be at most 256 printable characters"),
+        ("trunk", {"from_domain": "a b"}, "from_domain 'a b' is neither"),
+        ("trunk", {"register_expires_s": 5}, "register_expires_s 5 is out of range"),
+        ("trunk", {"called_out": ["strip:x"]}, "called_out: 'strip:x': needs a whole number"),
+        ("trunk", {"called_in": ["anonymous"]}, "called_in: 'anonymous' is for callers"),
+        ("trunk", {"headers_out": ["header-add:Via:x"]}, "headers_out: the header 'Via' may not be changed"),
+        ("trunk", {"codecs": ["G729"]}, "codecs has 'G729', which is not known; there are: PCMU, PCMA"),
+        ("trunk", {"codecs": ["PCMA", "PCMA"]}, "codecs names one more than once"),
+        ("trunk", {"srtp": "required"}, "srtp 'required' cannot be had: this version has no SRTP"),
+        ("trunk", {"srtp": "optional"}, "srtp 'optional' cannot be had"),
+        ("trunk", {"max_out": -1}, "max_out -1 is out of range"),
+        ("trunk", {"cps_out": float("nan")}, "cps_out nan is out of range"),
+        ("trunk", {"daily_spend": -1.0}, "daily_spend -1.0 is out of range"),
+        ("trunk", {"down_after": 0}, "down_after 0 is out of range"),
+        ("trunk", {"up_after": 21}, "up_after 21 is out of range"),
+        ("trunk", {"patience_s": 0.0}, "patience_s 0.0 is out of range"),
+        ("trunk", {"setup_s": 601.0}, "setup_s 601.0 is out of range"),
+        ("trunk", {"destinations": ["+44x"]}, "destinations: '+44x' is no beginning of a number"),
+        ("agent", {"destinations": [""]}, "destinations: '' is no beginning of a number"),
+        ("agent", {"max_outbound": -1}, "max_outbound -1 is out of range"),
+        ("group", {"members": []}, "0 members; needs 1 to 64"),
+        ("group", {"members": ["pbx:a"]}, "members: 'pbx:a' is no member; write TRUNK"),
+        ("group", {"members": ["pbx", "pbx:2"]}, "members has pbx more than once"),
+        ("group", {"members": ["pbx:1001"]}, "member pbx: priority 1001 is out of range"),
+        ("group", {"members": ["pbx:1:1001"]}, "member pbx: weight 1001 is out of range"),
         ("member", {"penalty": 1001}, "penalty 1001 is out of range"),
     ],
 )
@@ -184,6 +286,7 @@ def test_what_cannot_be_used_is_refused_with_reason(
 ) -> None:
     store.put(Agent(name=ANNA))
     store.put(Queue(name=SALES))
+    store.put(PBX)
     before = store.load()
     name, good = GOOD[kind]
     with pytest.raises(InvalidRequest) as refused:
@@ -222,5 +325,5 @@ def test_the_tables_hold_every_field() -> None:
     for kind, cls in CLASSES.items():
         columns = {column.name for column in TABLES[kind].columns}
         assert columns == {field.name for field in fields(cls)} | extra.get(kind, set())
-    assert SETTABLE["agent"] == ("display", "context")
+    assert SETTABLE["agent"] == ("display", "context", "destinations", "max_outbound", "daily_spend")
     assert members.c.position.nullable is False

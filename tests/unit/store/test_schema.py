@@ -5,21 +5,31 @@ import threading
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config as AlembicConfig
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_mock_engine, text
 from sqlalchemy.dialects import postgresql
 
+from engine.calls.directory import Agent, Trunk
 from engine.calls.log import EngineStarted
 from engine.errors import AlreadyExists, ConfigError, InvalidRequest, Unavailable
+from engine.ids import AgentName, TrunkName
 from engine.store import schema
 from engine.store.database import open_database
+from engine.store.directory_store import DirectoryStore
 from engine.store.errors import SchemaMismatch
 from engine.store.schema import REVISIONS, SchemaState, backup, check, integrity, prepare, upgrade
 from engine.store.sink import SqlSink
 from engine.store.tables import metadata
 from tests.support.records import record
+
+CDR_AFTER_CALL = (
+    "'', 'inbound', '', '', '', '', '', '', NULL, NULL, '', 1, NULL, NULL, 2, 0, 0, 1, "
+    "'success', 'completed', 200, 'caller', NULL, NULL"
+)
 
 
 def set_revision(url: str, revision: str) -> None:
@@ -68,6 +78,43 @@ def test_a_newer_store_is_refused(url: str) -> None:
         prepare(url)
     with pytest.raises(SchemaMismatch, match="newer"):
         upgrade(url)
+
+
+def test_an_upgrade_from_the_first_tables_keeps_what_they_hold(url: str) -> None:
+    engine = open_database(url, foreign_keys=False)
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        rows = (
+            "INSERT INTO agents VALUES ('anna', 'Anna', 'agents', '', '', '', 'available', '', 0)",
+            "INSERT INTO trunks VALUES ('pbx', '192.0.2.1', 5070, 'tcp', '[\"192.0.2.2\"]', 1, 'office', 0)",
+            f"INSERT INTO cdrs VALUES ('c1', {CDR_AFTER_CALL})",
+        )
+        for row in rows:
+            connection.execute(text(row))
+    engine.dispose()
+    upgrade(url)
+    engine = open_database(url)
+    directory = DirectoryStore(engine).load()
+    with engine.connect() as connection:
+        cdr = connection.execute(text("SELECT call, tried, cost FROM cdrs")).one()
+    engine.dispose()
+    assert tuple(cdr) == ("c1", "", 0)
+    assert list(directory.agents.values()) == [Agent(name=AgentName("anna"), display="Anna")]
+    assert list(directory.trunks.values()) == [
+        Trunk(
+            name=TrunkName("pbx"),
+            host="192.0.2.1",
+            port=5070,
+            transport="tcp",
+            addresses=("192.0.2.2",),
+            match_port=True,
+            context="office",
+            ping_s=0,
+        )
+    ]
 
 
 def test_an_older_store_is_refused_with_the_command_that_helps(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
