@@ -30,7 +30,7 @@ from engine.sip import events as sip
 from engine.sip.endpoint import Endpoint
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.events import PingId, SessionId, SipEvent
-from engine.sip.flow import Address, Flow, Transport
+from engine.sip.flow import NOWHERE, Address, Flow, Transport
 from engine.sip.offer_answer import NotAcceptable
 from engine.sip.stack import Target
 
@@ -326,7 +326,7 @@ class SipLegs:
             from_user=wanted.caller.number or _ANONYMOUS,
             from_display=wanted.caller.display,
             to_user=wanted.destination.agent if isinstance(wanted.destination, AgentPhone) else None,
-            sdp=leg.media.first_offer(target.flow),
+            sdp=leg.media.first_offer(target.flow or NOWHERE),
             now=now,
         )
 

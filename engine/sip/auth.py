@@ -247,37 +247,62 @@ def answer_challenge(
     """Header name and value that answer the values of WWW-Authenticate (or with `proxy` Proxy-Authenticate), SHA-256
     before MD5; from the password, or from a look-up of HA1. Raises RemoteSipError where no challenge can be answered,
     LocalSipError without a secret."""
-    auth, algorithm = _best(challenges)
-    realm, nonce = auth.params["realm"], auth.params["nonce"]
+    auth, algorithm = best_challenge(challenges)
+    realm = auth.params["realm"]
     secret = ha1_lookup(user, realm, algorithm) if ha1_lookup is not None else None
     if secret is None:
         if password is None:
             raise LocalSipError(f"no secret for user {user!r} in realm {realm!r}")
         secret = ha1(user, realm, password, algorithm)
-    offered = [item.strip().lower() for item in auth.params.get("qop", "").split(",")]
+    text = credentials(
+        auth.params, algorithm, secret, user=user, method=method, uri=uri, cnonce=cnonce, nc=nc, body=body
+    )
+    return "Proxy-Authorization" if proxy else "Authorization", text
+
+
+def credentials(
+    challenge: Mapping[str, str],
+    algorithm: str,
+    secret: str,
+    *,
+    user: str,
+    method: str,
+    uri: str,
+    cnonce: str,
+    nc: int,
+    body: bytes,
+) -> str:
+    """The value that answers the parameters of a Digest challenge, from HA1 (RFC 7616 3.4)."""
+    offered = [item.strip().lower() for item in challenge.get("qop", "").split(",")]
     qop = next((name for name in _QOPS if name in offered), "")
     count = f"{nc:08x}" if qop else ""
     digest = response_digest(
         *(secret, algorithm),
-        **{"nonce": nonce, "method": method, "uri": uri, "qop": qop, "nonce_count": count},
+        **{"nonce": challenge["nonce"], "method": method, "uri": uri, "qop": qop, "nonce_count": count},
         cnonce=cnonce if qop else "",
         body=body,
     )
+    realm, nonce = quote(challenge["realm"]), quote(challenge["nonce"])
     parts = [
-        f"Digest username={quote(user)}, realm={quote(realm)}, nonce={quote(nonce)}, uri={quote(uri)}",
+        f"Digest username={quote(user)}, realm={realm}, nonce={nonce}, uri={quote(uri)}",
         f'response="{digest}", algorithm={algorithm}',
     ]
     if qop:
         parts.append(f"qop={qop}, nc={count}, cnonce={quote(cnonce)}")
-    if "opaque" in auth.params:
-        parts.append(f"opaque={quote(auth.params['opaque'])}")
-    return "Proxy-Authorization" if proxy else "Authorization", ", ".join(parts)
+    if "opaque" in challenge:
+        parts.append(f"opaque={quote(challenge['opaque'])}")
+    return ", ".join(parts)
 
 
-def _best(challenges: Sequence[str]) -> tuple[AuthParams, str]:
+def best_challenge(challenges: Sequence[str]) -> tuple[AuthParams, str]:
+    """The challenge to answer, with its algorithm: SHA-256 before MD5, whatever the order. Raises RemoteSipError where
+    none can be read and answered."""
     found: dict[str, AuthParams] = {}
     for text in challenges:
-        auth = parse_auth(text)
+        try:
+            auth = parse_auth(text)
+        except RemoteSipError:
+            continue
         algorithm = auth.params.get("algorithm", "MD5").upper()
         if auth.scheme == "digest" and auth.params.keys() >= {"realm", "nonce"}:
             found.setdefault(algorithm, auth)

@@ -38,6 +38,7 @@ class Dialog:
     """One dialog, early or confirmed. Its header texts are made once."""
 
     __slots__ = (
+        "account",
         "call_id",
         "confirmed",
         "flow",
@@ -67,7 +68,10 @@ class Dialog:
         routes: tuple[str, ...],
         flow: Flow,
         user: DialogUser,
+        account: str | None = None,
     ) -> None:
+        self.account = account
+        """Whose login answers a challenge to our requests."""
         self.call_id = call_id
         self.local_party = local_party
         """Our From in requests, with the tag."""
@@ -139,6 +143,11 @@ class Dialogs:
         """The dialog that a header field names (RFC 3891, 4538)."""
         return self._table.get(key)
 
+    def of_ours(self, request: Request) -> Dialog | None:
+        """The dialog that a request of ours is within."""
+        to_tag = request.to_tag
+        return None if to_tag is None else self._table.get((request.call_id, request.from_tag or "", to_tag))
+
     def request(
         self,
         dialog: Dialog,
@@ -168,8 +177,9 @@ class Dialogs:
         if body:
             fields["Content-Type"] = content_type
         request = Request(method, dialog.remote_target, Headers.of(fields), body)
+        request.account = dialog.account
         if dialog.routes:
-            request.request_uri, routes = _follow(dialog.routes, dialog.remote_target)
+            request.request_uri, routes = follow(dialog.routes, dialog.remote_target)
             request.headers.extend([("Route", route) for route in routes])
         if headers:
             request.headers.extend(headers)
@@ -224,6 +234,7 @@ def of_response(
         routes=() if early else _routes(response)[::-1],
         flow=invite.flow,
         user=user,
+        account=request.account,
     )
     if "Session-ID" in request.headers.first:
         dialog.session_ids = SessionIds(read_session_id(request.headers.first["Session-ID"]))
@@ -269,7 +280,7 @@ def _routes(message: Request | Response) -> tuple[str, ...]:
     return tuple(f"<{_target(address)}>" for address in addresses)
 
 
-def _follow(routes: tuple[str, ...], target: str) -> tuple[str, tuple[str, ...]]:
+def follow(routes: tuple[str, ...], target: str) -> tuple[str, tuple[str, ...]]:
     """Request-URI and Route of a request: loose routers leave the target in the Request-URI, a strict one (RFC 2543)
     wants to be it (RFC 3261 12.2.1.1)."""
     first = routes[0][1:-1]

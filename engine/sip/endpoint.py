@@ -8,11 +8,12 @@ from itertools import count
 from typing import Final, NamedTuple
 
 from engine.ids import IdSource
+from engine.sip.accounts import AccountStore
 from engine.sip.admission import Admission, PeerDirectory
 from engine.sip.auth import CredentialStore
 from engine.sip.carried import NOTHING, Carried
 from engine.sip.errors import LocalSipError, RemoteSipError
-from engine.sip.events import PingId, SessionId, SipEvent
+from engine.sip.events import LocateKey, PingId, SessionId, SipEvent
 from engine.sip.feature_actions import FeatureActions, one_line
 from engine.sip.features import FEATURES
 from engine.sip.flow import Flow, Transmission
@@ -54,9 +55,16 @@ class Endpoint(FeatureActions):
     `next_deadline`."""
 
     def __init__(
-        self, config: EndpointConfig, *, ids: IdSource, credentials: CredentialStore, peers: PeerDirectory
+        self,
+        config: EndpointConfig,
+        *,
+        ids: IdSource,
+        credentials: CredentialStore,
+        peers: PeerDirectory,
+        accounts: AccountStore | None = None,
     ) -> None:
-        self._stack = Stack(config, ids)
+        """`accounts` holds our logins at others; None where there are none."""
+        self._stack = Stack(config, ids, accounts)
         self._registrar = Registrar(self._stack)
         admission = Admission(config, credentials, peers)
         self._stack.admission, self._stack.features = admission, FEATURES
@@ -134,6 +142,11 @@ class Endpoint(FeatureActions):
         """Time has come to at least `next_deadline`."""
         self._stack.heap.ring(now)
 
+    def located(self, key: LocateKey, flows: Sequence[Flow], now: float) -> None:
+        """The answer to LocateWanted: the flows in the order of trying; empty where there is none, and the request
+        fails."""
+        self._stack.retries.located(key, flows, now)
+
     # --- outputs ---
 
     def next_event(self) -> SipEvent | None:
@@ -191,7 +204,7 @@ class Endpoint(FeatureActions):
             number = stack.admit_session()
         except RemoteSipError as error:
             raise LocalSipError(str(error)) from None
-        OutgoingSession(stack, number, request, tag, target.flow).start(now)
+        OutgoingSession(stack, number, request, tag, target).start(now)
         return number
 
     def progress(
@@ -264,7 +277,7 @@ class Endpoint(FeatureActions):
         stack.transactions.require_room()
         number = PingId(next(self._ping_numbers))
         request = options_request(stack, target)
-        stack.transactions.client(request, target.flow, Ping(stack.outbox, number)).start(now)
+        stack.client(request, target, Ping(stack.outbox, number)).start(now)
         return number
 
     # --- registrations ---

@@ -10,11 +10,13 @@ from typing import NewType
 
 from engine.sip.carried import NOTHING, Carried
 from engine.sip.flow import Flow
+from engine.sip.uri import SipUri
 
 SessionId = NewType("SessionId", int)
 PingId = NewType("PingId", int)
 ReferId = NewType("ReferId", int)
 MessageId = NewType("MessageId", int)
+LocateKey = NewType("LocateKey", int)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,6 +269,16 @@ class MessageAnswered:
     status: int | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocateWanted:
+    """A request goes to a URI whose flows are not known (`Target.flow` None): find them (RFC 3263) and call
+    `Endpoint.located` with them in the order of trying, also where there is none."""
+
+    key: LocateKey
+    uri: SipUri
+    """The next hop: the first route, else the target."""
+
+
 SipEvent = (
     InviteReceived
     | InviteCancelled
@@ -287,4 +299,5 @@ SipEvent = (
     | DtmfReceived
     | MessageReceived
     | MessageAnswered
+    | LocateWanted
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Transport(StrEnum):
@@ -36,6 +36,10 @@ class Flow(NamedTuple):
     remote: Address
     connection: int = 0
     """Number of the stream connection, 0 on UDP. A new connection from the same address is another flow."""
+
+
+NOWHERE: Final = Flow(Transport.UDP, Address("", 0), Address("", 0))
+"""Of a request whose target is still to be located. Compared by identity."""
 
 
 class Transmission(NamedTuple):

@@ -20,7 +20,7 @@ _CACHE_BOUND: Final = 4096
 class Local:
     """The strings of one flow, made once."""
 
-    __slots__ = ("address", "contact", "sent_by", "via")
+    __slots__ = ("_contact_tail", "_scheme", "address", "contact", "sent_by", "via")
 
     def __init__(self, flow: Flow, address: Address) -> None:
         self.address = address
@@ -34,6 +34,17 @@ class Local:
         """Wants only the rest of the branch. rport is asked for on every transport; it is an empty flag (RFC 3581
         3)."""
         self.contact = f"<{scheme}:{sent_by}{transport}>"
+        self._scheme, self._contact_tail = scheme, f"{sent_by}{transport}>"
+
+    def contact_of(self, user: str) -> str:
+        """A Contact with a user part, which is written as it is."""
+        return f"<{self._scheme}:{user}@{self._contact_tail}"
+
+    def contact_like(self, contact: str) -> str:
+        """A Contact of ours on another flow, written for this one: its user part and header parameters stay."""
+        head, _, tail = contact.partition(">")
+        user, found, _ = head.partition(":")[2].partition("@")
+        return (self.contact_of(user) if found else self.contact) + tail
 
 
 class Identity:

@@ -67,7 +67,7 @@ class SentMessage:
 
     def start(self, target: Target, request: Request, now: float) -> MessageId:
         """Send it. Raises LocalSipError where it cannot be written."""
-        self._stack.transactions.client(request, target.flow, self).start(now)
+        self._stack.client(request, target, self).start(now)
         return self._number
 
     def response_received(self, transaction: ClientTransaction, response: Response, now: float) -> None:

@@ -91,6 +91,9 @@ class IncomingSession(Session):
     def begin(self, peer: Peer, flow: Flow, carried: Carried, now: float) -> None:
         """Send 100 and tell the layer above of the call."""
         request = self._transaction.request
+        if isinstance(peer, TrunkPeer) and self._dialog is not None and self._stack.retries.accounts.has(peer.name):
+            # Our requests within the call are challenged as well (RFC 3261 22): the trunk's account has its name.
+            self._dialog.account = peer.name
         caller = request.from_
         self._transaction.respond(Response.build(request, 100), now)
         if carried.session and self._dialog is not None:

@@ -6,11 +6,12 @@ from engine.sip.dialog import Dialog, of_response
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.events import EndedBy, InviteAccepted, InviteFailed, ProgressReceived, SessionId
 from engine.sip.flow import Flow
+from engine.sip.fsm import State
 from engine.sip.message import Headers, Request, Response
 from engine.sip.names import REASONS
 from engine.sip.refusal import sdp_of
 from engine.sip.session import NOBODY, Phase, Session, send_bye
-from engine.sip.stack import Stack
+from engine.sip.stack import Stack, Target
 from engine.sip.timers import Timer
 from engine.sip.transaction import ClientTransaction
 
@@ -25,24 +26,23 @@ class OutgoingSession(Session):
         "_cancel_timer",
         "_early",
         "_late_offer",
-        "_provisional",
         "_tag",
         "_transaction",
     )
 
     outgoing = True
 
-    def __init__(self, stack: Stack, number: SessionId, request: Request, tag: str, flow: Flow) -> None:
+    def __init__(self, stack: Stack, number: SessionId, request: Request, tag: str, target: Target) -> None:
+        """Raises LocalSipError where the target has a route that is no address."""
         super().__init__(stack, number)
         self._tag = tag
-        self._transaction = stack.transactions.client(request, flow, self)
+        self._transaction = stack.client(request, target, self)
         self._early: dict[str, Dialog] = {}
         """By the peer's tag: one for each place that a proxy forked our INVITE to."""
         self._acks: dict[str, bytes] = {}
         """By the peer's tag: what is sent again when a 2xx comes again."""
         self._late_offer = not request.body
         """The 2xx brings the offer, and the ACK waits for our answer."""
-        self._provisional = False
         self._cancel_reason: str | None = None
         """Reason header of the CANCEL that was asked for; None where none was."""
         self._cancel_sent = False
@@ -65,7 +65,12 @@ class OutgoingSession(Session):
             raise LocalSipError(f"session {self.id} is {self.phase}, its final response has come")
         if self._cancel_reason is None:
             self._cancel_reason = reason_header
-            if self._provisional:
+            transaction = self._transaction
+            transaction.settle()
+            if transaction.unsent:
+                transaction.abandon(now)
+                self._failed(487, REASONS[487], now)
+            elif transaction.state is State.PROCEEDING:
                 self._send_cancel(now)
 
     def answer(self, sdp: bytes, now: float) -> bool:
@@ -85,7 +90,7 @@ class OutgoingSession(Session):
     @property
     def replied(self) -> bool:
         """Whether the peer has been heard, be it only with 100."""
-        return self._provisional or self.phase is not Phase.OFFERED
+        return self._transaction.state is not State.CALLING or self.phase is not Phase.OFFERED
 
     # --- the transaction user ---
 
@@ -149,7 +154,6 @@ class OutgoingSession(Session):
             self._send_ack(self._dialog, b"")
 
     def _provisional_received(self, response: Response, now: float) -> None:
-        self._provisional = True
         if self.phase is not Phase.OFFERED:
             return
         if self._cancel_reason is not None:

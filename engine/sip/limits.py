@@ -41,3 +41,12 @@ MAX_NONCE_COUNTS: Final = 4096
 
 NONCE_COUNT_WINDOW: Final = 64
 """How far a nonce count may lie behind the highest seen (parallel requests of one client overtake each other)."""
+
+MAX_CHALLENGES: Final = 16
+"""Challenges of one kind that are read of one response; two algorithms of each of a few proxies are common."""
+
+MAX_REALMS: Final = 8
+"""Realms that an account keeps a nonce for; past it the oldest is asked for anew."""
+
+MAX_CHALLENGED: Final = 6
+"""Challenges that one request answers: some proxies, each with a realm and once with a stale nonce."""

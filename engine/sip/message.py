@@ -206,12 +206,14 @@ _CHECKED: Final = (
 class Request(Message):
     """A request (RFC 3261 7.1)."""
 
-    __slots__ = ("_uri", "method", "request_uri")
+    __slots__ = ("_uri", "account", "method", "request_uri")
 
     def __init__(self, method: str, uri: SipUri | str, headers: Headers | None = None, body: bytes = b"") -> None:
         self.method = method
         self.request_uri = str(uri)
         """As it came or goes out."""
+        self.account: str | None = None
+        """Of a request of ours: whose login answers a challenge to it."""
         self._uri: SipUri | None = None
         self._hop = None
         self.headers = headers if headers is not None else Headers()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.sip.carried import ANONYMOUS, NOTHING, Carried
+from engine.sip.dialog import follow
 from engine.sip.grammar import quote
 from engine.sip.identity import ALLOW
 from engine.sip.message import Headers, Request
@@ -27,11 +28,13 @@ def invite_request(
 ) -> Request:
     """The INVITE of a new session (RFC 3261 13.2.1). Raises LocalSipError for what cannot be written."""
     fields = _fields(stack, target, "INVITE", tag=tag, from_user=from_user, from_display=from_display, to_user=to_user)
-    fields["Contact"] = stack.identity.of(target.flow).contact
+    fields["Contact"] = "" if target.flow is None else stack.identity.of(target.flow).contact
     fields["Allow"] = ALLOW
     if sdp:
         fields["Content-Type"] = "application/sdp"
     request = Request("INVITE", target.uri, Headers.of(fields), sdp or b"")
+    if target.routes:
+        _route(request, target)
     if headers:
         request.headers.extend(headers)
     if carried is not NOTHING:
@@ -54,7 +57,15 @@ def options_request(stack: Stack, target: Target) -> Request:
         stack, target, "OPTIONS", tag=stack.ids.token(), from_user=None, from_display="", to_user=target.uri.user
     )
     fields["Accept"] = "application/sdp"
-    return Request("OPTIONS", target.uri, Headers.of(fields))
+    request = Request("OPTIONS", target.uri, Headers.of(fields))
+    if target.routes:
+        _route(request, target)
+    return request
+
+
+def _route(request: Request, target: Target) -> None:
+    request.request_uri, routes = follow(target.routes, request.request_uri)
+    request.headers.extend([("Route", route) for route in routes])
 
 
 def message_request(stack: Stack, target: Target, *, from_user: str | None, from_display: str, body: bytes) -> Request:
@@ -76,12 +87,18 @@ def _fields(
     from_display: str,
     to_user: str | None,
 ) -> dict[str, str]:
-    local = stack.identity.of(target.flow)
     uri = target.uri
-    caller = f"<{address_of('sip', from_user, local.address.host)}>;tag={tag}"
+    via, host = "", uri.host
+    if target.flow is not None:
+        local = stack.identity.of(target.flow)
+        via = local.via + stack.ids.token()
+        if target.account is None:
+            host = local.address.host
+    # Who has an account is known there by an address of its domain (RFC 3261 8.1.1.3).
+    caller = f"<{address_of('sip', from_user, host)}>;tag={tag}"
     called = address_of(uri.scheme, to_user or uri.user, uri.host) if uri.is_sip else str(uri)
     return {
-        "Via": local.via + stack.ids.token(),
+        "Via": via,
         "Max-Forwards": "70",
         "From": f"{quote(from_display)} {caller}" if from_display else caller,
         "To": f"<{called}>",

@@ -9,15 +9,19 @@ from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from engine.ids import IdSource
+from engine.sip.accounts import Accounts, AccountStore, NoAccounts
+from engine.sip.attempts import Retries
 from engine.sip.dialog import Dialogs
+from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.events import MessageId, ReferId, SessionId
 from engine.sip.flow import Address, Flow, Transport
+from engine.sip.headers import parse_name_addr
 from engine.sip.identity import Identity
 from engine.sip.message import Request, Response
 from engine.sip.names import refuse
 from engine.sip.outbox import Outbox
 from engine.sip.timers import TimerHeap, Timers
-from engine.sip.transaction import ServerTransaction, ServerUser, server_key
+from engine.sip.transaction import ClientTransaction, ClientUser, ServerTransaction, ServerUser, server_key
 from engine.sip.transactions import Transactions
 from engine.sip.uri import SipUri
 
@@ -79,7 +83,17 @@ class Target:
     """Whom to send a request outside of dialogs to: what to call it, and by which way."""
 
     uri: SipUri
-    flow: Flow
+    flow: Flow | None
+    """None where it is to be located first: `LocateWanted` is told, and `Endpoint.located` answers."""
+    routes: tuple[str, ...] = ()
+    """Route header values, the nearest first: the Path of a binding (RFC 3327), a Service-Route (RFC 3608)."""
+    account: str | None = None
+    """Whose login answers 401 and 407 (`engine.sip.accounts`); None where nobody's does."""
+
+    @property
+    def next_hop(self) -> SipUri:
+        """What is to be located (RFC 3261 8.1.2). Raises RemoteSipError for a route that is no address."""
+        return parse_name_addr(self.routes[0]).uri if self.routes else self.uri
 
 
 class Stack:
@@ -97,21 +111,29 @@ class Stack:
         "messages",
         "outbox",
         "referrals",
+        "retries",
         "session_numbers",
         "sessions",
         "transactions",
     )
 
-    def __init__(self, config: EndpointConfig, ids: IdSource) -> None:
+    def __init__(self, config: EndpointConfig, ids: IdSource, accounts: AccountStore | None = None) -> None:
         self.config = config
         self.ids = ids
         self.outbox = Outbox()
         self.heap = TimerHeap()
         self.identity = Identity(config.advertise)
-        self.transactions = Transactions(
-            self.outbox, self.heap, self.identity, config.timers, config.limits.transactions
-        )
         self.dialogs = Dialogs(self.identity, self.outbox, ids)
+        self.retries = Retries(
+            accounts=Accounts(accounts or NoAccounts(), ids),
+            dialogs=self.dialogs,
+            identity=self.identity,
+            ids=ids,
+            outbox=self.outbox,
+        )
+        self.transactions = Transactions(
+            self.outbox, self.heap, self.identity, config.timers, config.limits.transactions, self.retries
+        )
         self.sessions: dict[SessionId, Session] = {}
         self.session_numbers = count(1)
         self.admission: Admission | None = None
@@ -123,6 +145,18 @@ class Stack:
         self.messages: dict[MessageId, ReceivedMessage] = {}
         """MESSAGE of peers that nobody has answered yet."""
         self.feature_numbers = count(1)
+
+    def client(self, request: Request, target: Target, user: ClientUser) -> ClientTransaction:
+        """A transaction for a request outside of dialogs, made for this target by `engine.sip.request_out`; not yet
+        started. Requests within a dialog go by `Transactions.client`. Raises LocalSipError where the target's route is
+        no address."""
+        request.account = target.account
+        if target.flow is not None:
+            return self.transactions.client(request, target.flow, user)
+        try:
+            return self.transactions.unlocated(request, target.next_hop, user)
+        except RemoteSipError as error:
+            raise LocalSipError(f"route {target.routes[0][:80]!r}: {error}") from None
 
     def admit(self, request: Request, flow: Flow, user: ServerUser | None) -> ServerTransaction:
         """A server transaction for a request that is being served. Raises RemoteSipError (503, 482) as

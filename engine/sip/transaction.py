@@ -2,171 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from engine.sip.errors import LocalSipError
-from engine.sip.flow import Flow
+from engine.sip.flow import NOWHERE, Flow
 from engine.sip.fsm import INVITE_CLIENT, INVITE_SERVER, NON_INVITE_CLIENT, NON_INVITE_SERVER, Input, Machine, State
 from engine.sip.headers import MAGIC_COOKIE
 from engine.sip.message import Headers, Request, Response
+from engine.sip.transaction_base import (
+    Attempts,
+    ClientKey,
+    ClientUser,
+    Compiled,
+    ServerKey,
+    ServerUser,
+    Transaction,
+)
 
 if TYPE_CHECKING:
-    from engine.sip.timers import Timer
     from engine.sip.transactions import Transactions
 
-ClientKey = tuple[str, str]
-"""Branch and method (RFC 3261 17.1.3)."""
-ServerKey = tuple[str, ...]
+__all__ = [
+    "ClientKey",
+    "ClientTransaction",
+    "ClientUser",
+    "ServerKey",
+    "ServerTransaction",
+    "ServerUser",
+    "derive",
+    "server_key",
+]
 
 
-class ClientUser(Protocol):
-    """The transaction user that sent a request. Exactly one of: a final response, `request_timed_out`,
-    `request_failed`; after a 2xx to INVITE more of them may follow."""
-
-    def response_received(self, transaction: ClientTransaction, response: Response, now: float) -> None: ...
-
-    def request_timed_out(self, transaction: ClientTransaction, now: float) -> None: ...
-
-    def request_failed(self, transaction: ClientTransaction, now: float) -> None: ...
-
-
-class ServerUser(Protocol):
-    """The transaction user that answers a request."""
-
-    def cancelled(self, transaction: ServerTransaction, cancel: Request, now: float) -> None:
-        """CANCEL came before the final response (and was answered)."""
-
-    def ack_received(self, transaction: ServerTransaction, ack: Request, now: float) -> None:
-        """An ACK of our 2xx that carries the INVITE's branch, as RFC 2543 peers send it."""
-
-    def response_failed(self, transaction: ServerTransaction, now: float) -> None:
-        """The flow of the response is gone."""
-
-
-class _Transaction:
-    """What both sides have: a state, and at most two timers, one for repeating and one for the end."""
-
-    __slots__ = ("_interval", "_layer", "_lifetime", "_machine", "_retransmit", "_unsent", "flow", "state")
-
-    def __init__(self, layer: Transactions, machine: _Compiled, start: State, flow: Flow) -> None:
-        self._layer = layer
-        self._machine = machine
-        self.state = start
-        self.flow = flow
-        """Where our messages go."""
-        self._retransmit: Timer | None = None
-        self._lifetime: Timer | None = None
-        self._interval = 0.0
-        self._unsent = False
-
-    def handle(self, what: Input, now: float, message: Any = None) -> None:
-        """Feed an input to the machine; drops what its state does not name."""
-        transition = self._machine.get((self.state, what))
-        if transition is None:
-            self._layer.dropped += 1
-            return
-        self.state = state = transition[0]
-        if state is State.TERMINATED:
-            self.stop_timers()
-            self._leave()
-        for effect in transition[1]:
-            effect(self, message, now)
-        if self._unsent:
-            self._unsent = False
-            self.handle(Input.TRANSPORT_ERROR, now)
-
-    def timer_rang(self, what: str, now: float) -> None:
-        self.handle(_INPUTS[what], now)
-
-    def abandon(self, now: float) -> None:
-        """Give up, if a final response is still to come."""
-        self.handle(Input.ABANDON, now)
-
-    def abandon_in(self, delay: float, now: float) -> None:
-        """Give up, unless it has ended by then. For an INVITE that nobody waits for any more (RFC 3261 9.1)."""
-        if (self.state, Input.ABANDON) in self._machine:
-            self.start_lifetime(Input.ABANDON, delay, now)
-
-    def start_lifetime(self, what: Input, delay: float, now: float) -> None:
-        """Be told in `delay`, unless it has ended by then."""
-        heap = self._layer.heap
-        if self._lifetime is not None:
-            heap.cancel(self._lifetime)
-        self._lifetime = heap.start(now + delay, self, what)
-
-    def start_cleanup(self, what: Input, delay: float, now: float) -> None:
-        """Stay for repetitions that come late, and end some time after `delay`; at once where it is 0."""
-        heap = self._layer.heap
-        if self._lifetime is not None:
-            heap.cancel(self._lifetime)
-            self._lifetime = None
-        if delay > 0:
-            self._lifetime = heap.start_late(now + delay, self, what)
-        else:
-            self.handle(what, now)
-
-    def start_retransmit(self, what: Input, interval: float, now: float) -> None:
-        self._interval = interval
-        self._retransmit = self._layer.heap.start(now + interval, self, what)
-
-    @property
-    def interval(self) -> float:
-        return self._interval
-
-    def stop_timers(self, _: object = None, now: float = 0.0) -> None:
-        """An effect; also what ends every transaction."""
-        if self._retransmit is not None:
-            self._layer.heap.cancel(self._retransmit)
-            self._retransmit = None
-        if self._lifetime is not None:
-            self._layer.heap.cancel(self._lifetime)
-            self._lifetime = None
-
-    def send_again(self, data: bytes, method: str) -> None:
-        if not self._layer.outbox.resend(self.flow, data, method):
-            self._unsent = True
-
-    @property
-    def layer(self) -> Transactions:
-        return self._layer
-
-    def _leave(self) -> None:
-        raise LocalSipError("a transaction is a client's or a server's")
-
-
-class ClientTransaction(_Transaction):
+class ClientTransaction(Transaction):
     """A request of ours. Made by `Transactions.client`; nothing is sent before `start`, so that the user can note
     it."""
 
-    __slots__ = ("_ack", "_data", "key", "number", "request", "sent_at", "sent_by", "user")
+    __slots__ = ("_ack", "_data", "attempts", "key", "number", "request", "sent_at", "sent_by", "user")
 
     def __init__(self, layer: Transactions, request: Request, flow: Flow, user: ClientUser, sent_by: str) -> None:
         if request.method == "INVITE":
             super().__init__(layer, _COMPILED_INVITE_CLIENT, State.CALLING, flow)
         else:
             super().__init__(layer, _COMPILED_NON_INVITE_CLIENT, State.TRYING, flow)
+        self.user = user
+        self.attempts: Attempts | None = None
+        """What is tried before the user hears of a failure; None for most."""
+        self.sent_at = 0.0
+        self._set(request, sent_by)
+        self._data = b""
+        self._ack = b""
+
+    def _set(self, request: Request, sent_by: str) -> None:
         first = request.headers.first
         self.request = request
-        self.user = user
         self.sent_by = sent_by
         """As in our Via; a response must bring it back."""
-        self.sent_at = 0.0
         # Both texts are ours: the branch is the Via's last parameter, and the number stands first.
         self.key: ClientKey = (first.get("Via", "").rpartition(";branch=")[2], request.method)
         self.number = int(first.get("CSeq", "0").partition(" ")[0])
         """CSeq number."""
-        self._data = b""
-        self._ack = b""
 
     @property
     def method(self) -> str:
         return self.request.method
 
+    @property
+    def unsent(self) -> bool:
+        """Whether its target is still being located."""
+        return self.flow is NOWHERE
+
     def start(self, now: float) -> None:
         """Send the request and arm the timers. Raises LocalSipError where it cannot be written; the transaction is
         gone then."""
         self.sent_at = now
+        timers, invite = self._layer.timers, self.state is State.CALLING
+        if self.flow is NOWHERE:
+            self.start_lifetime(Input.TIMER_B if invite else Input.TIMER_F, timers.transaction, now)
+            if self.attempts is not None:
+                self.attempts.begin(self)
+            return
         try:
             self._data = self._layer.outbox.send_request(self.flow, self.request)
         except LocalSipError:
@@ -175,10 +90,53 @@ class ClientTransaction(_Transaction):
         if not self._data:
             self.handle(Input.TRANSPORT_ERROR, now)
             return
-        timers, invite = self._layer.timers, self.state is State.CALLING
         if not self.flow.transport.reliable:
             self.start_retransmit(Input.TIMER_A if invite else Input.TIMER_E, timers.t1, now)
         self.start_lifetime(Input.TIMER_B if invite else Input.TIMER_F, timers.transaction, now)
+
+    def again(self, request: Request, flow: Flow, sent_by: str, now: float) -> None:
+        """Send another form of the request, or send it elsewhere. For the network that is a new transaction, with the
+        branch that is in the request; the user keeps hold of this one. Raises LocalSipError as `start`."""
+        if self.state is State.COMPLETED and self.method == "INVITE":
+            self._leave_behind()
+        else:
+            self._leave()
+        self.stop_timers()
+        self._set(request, sent_by)
+        self.state = State.CALLING if request.method == "INVITE" else State.TRYING
+        self.flow = flow
+        self._data = self._ack = b""
+        self._unsent = False
+        self._layer.clients[self.key] = self
+        self._layer.outbox.note_use(flow)
+        self.start(now)
+
+    def _leave_behind(self) -> None:
+        """Who acknowledges the refusal when it comes again (RFC 3261 17.1.1.3)."""
+        rest = ClientTransaction(self._layer, self.request, self.flow, self.user, self.sent_by)
+        rest.state, rest._ack = self.state, self._ack
+        rest._lifetime, self._lifetime = self._lifetime, None
+        if rest._lifetime is not None:
+            rest._lifetime.owner = rest
+        self._layer.clients[rest.key] = rest
+
+    def fail(self, now: float) -> None:
+        """There is no way to send it."""
+        self.handle(Input.TRANSPORT_ERROR, now)
+
+    def settle(self) -> None:
+        """Nothing more is to be tried: the next final answer is the last."""
+        attempts, self.attempts = self.attempts, None
+        if attempts is not None:
+            attempts.given_up()
+
+    def abandon(self, now: float) -> None:
+        self.settle()
+        super().abandon(now)
+
+    def abandon_in(self, delay: float, now: float) -> None:
+        self.settle()
+        super().abandon_in(delay, now)
 
     def receive(self, response: Response, now: float) -> None:
         """A response that was matched to this transaction."""
@@ -196,6 +154,8 @@ class ClientTransaction(_Transaction):
     # Effects.
 
     def pass_response(self, response: Response, now: float) -> None:
+        if self.attempts is not None and self.attempts.answered(self, response, now):
+            return
         self.user.response_received(self, response, now)
 
     def send_ack(self, response: Response, now: float) -> None:
@@ -210,9 +170,13 @@ class ClientTransaction(_Transaction):
         self.send_again(self._data, self.request.method)
 
     def tell_timeout(self, _: None, now: float) -> None:
+        if self.attempts is not None and self.attempts.failed(self, now):
+            return
         self.user.request_timed_out(self, now)
 
     def tell_transport_error(self, _: None, now: float) -> None:
+        if self.attempts is not None and self.attempts.failed(self, now):
+            return
         self.user.request_failed(self, now)
 
     def restart_a(self, _: None, now: float) -> None:
@@ -233,7 +197,7 @@ class ClientTransaction(_Transaction):
         self.start_cleanup(Input.TIMER_M, self._layer.timers.transaction, now)
 
 
-class ServerTransaction(_Transaction):
+class ServerTransaction(Transaction):
     """A request of the peer that is being answered. Made by `Transactions.server`."""
 
     __slots__ = ("_data", "_key", "_merge_key", "_request", "method", "number", "to_tag", "user")
@@ -330,12 +294,7 @@ class ServerTransaction(_Transaction):
         self.start_cleanup(Input.TIMER_L, self._layer.timers.transaction, now)
 
 
-_INPUTS: Final[dict[str, Input]] = {str(each): each for each in Input}
-
-_Compiled = dict[tuple[State, Input], tuple[State, tuple[Callable[..., None], ...]]]
-
-
-def _compile(machine: Machine, side: type[_Transaction]) -> _Compiled:
+def _compile(machine: Machine, side: type[Transaction]) -> Compiled:
     """The table with each effect's name replaced by the function, so that a step is one look-up."""
     return {
         pair: (transition.to, tuple(getattr(side, effect) for effect in transition.effects))

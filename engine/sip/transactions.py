@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from engine.sip.attempts import Attempts, Retries
 from engine.sip.errors import LocalSipError
-from engine.sip.flow import Flow, Transport
+from engine.sip.flow import NOWHERE, Flow, Transport
 from engine.sip.fsm import Input, State
 from engine.sip.identity import Identity
 from engine.sip.message import Request, Response
@@ -17,6 +18,7 @@ from engine.sip.transaction import (
     ServerKey,
     ServerTransaction,
 )
+from engine.sip.uri import SipUri
 
 
 class Transactions:
@@ -30,16 +32,20 @@ class Transactions:
         "dropped",
         "heap",
         "outbox",
+        "retries",
         "servers",
         "timers",
         "unacknowledged",
     )
 
-    def __init__(self, outbox: Outbox, heap: TimerHeap, identity: Identity, timers: Timers, limit: int) -> None:
+    def __init__(
+        self, outbox: Outbox, heap: TimerHeap, identity: Identity, timers: Timers, limit: int, retries: Retries
+    ) -> None:
         self.outbox = outbox
         self.heap = heap
         self.timers = timers
         self._identity = identity
+        self.retries = retries
         self.clients: dict[ClientKey, ClientTransaction] = {}
         self.servers: dict[ServerKey, ServerTransaction] = {}
         self._merged: dict[ServerKey, ServerTransaction] = {}
@@ -50,19 +56,31 @@ class Transactions:
         """Refusals of ours that no ACK came for."""
 
     def __len__(self) -> int:
-        return len(self.clients) + len(self.servers)
+        return len(self.clients) + len(self.servers) + len(self.retries)
 
     def require_room(self) -> None:
         """Raises LocalSipError where so many requests of ours are under way that no new call or ping may begin.
         Requests of calls that stand are always let out, their number is bounded by that of the calls."""
-        if len(self.clients) >= self._limit:
+        if len(self.clients) + len(self.retries) >= self._limit:
             raise LocalSipError("too many requests wait for an answer")
 
     def client(self, request: Request, flow: Flow, user: ClientUser) -> ClientTransaction:
-        """A transaction for a request of ours, not yet started."""
+        """A transaction for a request of ours that goes by this flow, not yet started. Where the request has an account
+        it is signed with what is known of it, and a challenge is answered before the user hears of it."""
         transaction = ClientTransaction(self, request, flow, user, self._identity.of(flow).sent_by)
+        if (account := request.account) is not None:
+            self.retries.accounts.sign(request, account)
+            transaction.attempts = Attempts(self.retries, account, None)
         self.clients[transaction.key] = transaction
         self.outbox.note_use(flow)
+        return transaction
+
+    def unlocated(self, request: Request, uri: SipUri, user: ClientUser) -> ClientTransaction:
+        """The same for a request that goes to wherever `uri` is; its Via has nothing yet. `LocateWanted` is told."""
+        if (account := request.account) is not None:
+            self.retries.accounts.sign(request, account)
+        transaction = ClientTransaction(self, request, NOWHERE, user, "")
+        transaction.attempts = Attempts(self.retries, account, uri)
         return transaction
 
     def server(self, request: Request, key: ServerKey, flow: Flow) -> ServerTransaction:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import count
 
+from engine.sip.accounts import Login
 from engine.sip.auth import answer_challenge, ha1
 from engine.sip.endpoint import Endpoint, EndpointConfig, Limits, Target
 from engine.sip.events import InviteReceived, SessionId, SipEvent
@@ -45,6 +46,16 @@ class Passwords:
 
 
 @dataclass
+class Logins:
+    """An AccountStore."""
+
+    by_account: dict[str, Login]
+
+    def login(self, account: str) -> Login | None:
+        return self.by_account.get(account)
+
+
+@dataclass
 class Trunks:
     """A PeerDirectory: trunk names by host; "*" is everybody else."""
 
@@ -69,6 +80,7 @@ def make_station(
     nonce_ttl_s: float = 300.0,
     trusted: frozenset[str] = frozenset(),
     pass_headers: tuple[str, ...] = (),
+    logins: dict[str, Login] | None = None,
 ) -> EndpointStation:
     """An endpoint at host:5060. Without `trunks` everybody is a trunk, so that no call is challenged."""
     address = Address(host, 5060)
@@ -82,7 +94,13 @@ def make_station(
         pass_headers=pass_headers,
     )
     peers = Trunks({"*": "everybody"} if trunks is None else trunks, trusted)
-    endpoint = Endpoint(config, ids=CountingIds(name), credentials=Passwords(passwords or {}), peers=peers)
+    endpoint = Endpoint(
+        config,
+        ids=CountingIds(name),
+        credentials=Passwords(passwords or {}),
+        peers=peers,
+        accounts=Logins(logins or {}),
+    )
     return EndpointStation(endpoint, address)
 
 

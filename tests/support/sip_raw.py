@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 
+from engine.sip.accounts import Login
 from engine.sip.endpoint import Limits
 from engine.sip.events import InviteReceived, SessionId, SipEvent
 from engine.sip.flow import Address, Flow, Transmission, Transport
@@ -131,10 +132,19 @@ def pair(
     passwords: dict[str, str] | None = None,
     limits: Limits | None = None,
     nonce_ttl_s: float = 300.0,
+    logins: dict[str, Login] | None = None,
 ) -> tuple[EndpointStation, RawPeer, Wire]:
     """An endpoint at 192.0.2.9, a peer by hand at 192.0.2.1, and the wire between them, which takes no time. Everybody
     is a trunk unless `trunks` says who is."""
-    station = make_station("e", "192.0.2.9", trunks=trunks, passwords=passwords, limits=limits, nonce_ttl_s=nonce_ttl_s)
+    station = make_station(
+        "e",
+        "192.0.2.9",
+        trunks=trunks,
+        passwords=passwords,
+        limits=limits,
+        nonce_ttl_s=nonce_ttl_s,
+        logins=logins,
+    )
     if on_event is not None:
         station.on_event = lambda event, now: on_event(station, event, now)
     raw = RawPeer("192.0.2.1", station)

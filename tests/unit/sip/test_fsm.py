@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from engine.sip.accounts import Accounts, NoAccounts
+from engine.sip.attempts import Retries
+from engine.sip.dialog import Dialogs
 from engine.sip.flow import Address, Flow, Transport
 from engine.sip.fsm import (
     INVITE_CLIENT,
@@ -23,6 +26,7 @@ from engine.sip.outbox import Outbox
 from engine.sip.timers import TimerHeap, Timers
 from engine.sip.transaction import ClientTransaction, ServerTransaction, server_key
 from engine.sip.transactions import Transactions
+from tests.support.sip_phone import CountingIds
 
 FIGURES = {
     "INVITE client": """
@@ -146,7 +150,10 @@ MESSAGES: dict[Input, Request | Response | None] = {
 
 def make_layer() -> Transactions:
     identity = Identity(lambda flow: Address("192.0.2.1", 5060))
-    return Transactions(Outbox(), TimerHeap(), identity, Timers(), 10)
+    ids, outbox = CountingIds("t"), Outbox()
+    accounts, dialogs = Accounts(NoAccounts(), ids), Dialogs(identity, outbox, ids)
+    retries = Retries(accounts=accounts, dialogs=dialogs, identity=identity, ids=ids, outbox=outbox)
+    return Transactions(outbox, TimerHeap(), identity, Timers(), 10, retries)
 
 
 def make_transaction(layer: Transactions, name: str) -> ClientTransaction | ServerTransaction:
