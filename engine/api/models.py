@@ -83,6 +83,17 @@ class StatusChange(Body):
 # --- answers ---
 
 
+class Certificate(BaseModel):
+    file: str
+    ends: float
+    """Seconds since the epoch, UTC."""
+
+
+class Reloaded(BaseModel):
+    certificates: list[Certificate]
+    """In use from now on."""
+
+
 class Items(BaseModel, Generic[T]):
     """All of them."""
 

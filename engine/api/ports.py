@@ -91,6 +91,11 @@ class Centre(Protocol):
         """End a call with Reason.OPERATOR. Returns once it was told to; the legs end a round trip later."""
         ...
 
+    def reload(self) -> Mapping[str, float]:
+        """Take the certificates of TLS from their files anew; the end of each, in seconds since the epoch. Raises
+        ConfigError where one cannot be used; those before stay then."""
+        ...
+
     # --- history ---
 
     async def cdrs(

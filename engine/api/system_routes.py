@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
 from engine.api.answers import show
-from engine.api.models import Readiness
+from engine.api.models import Readiness, Reloaded
 from engine.api.ports import Centre
 from engine.api.views import MediaView, StatusView
 
@@ -48,6 +48,12 @@ def system_router(centre: Centre) -> APIRouter:
                 media=centre.media(),
             )
         )
+
+    @router.post("/api/v1/reload", response_model=Reloaded)
+    async def reload() -> Response:
+        """Take new certificates without touching a connection; 400 where one cannot be used, and nothing changes."""
+        used = [{"file": file, "ends": ends} for file, ends in sorted(centre.reload().items())]
+        return JSONResponse({"certificates": used})
 
     @router.get("/api/v1/media", response_model=MediaView)
     async def media() -> Response:

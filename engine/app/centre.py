@@ -17,6 +17,7 @@ from engine.api.ports import Kind, Page, WriteMode
 from engine.api.trunk_views import GroupView
 from engine.api.views import AgentView, CallView, EngineView, MediaView, MemberView, QueueView, StoreView, TrunkView
 from engine.app import views
+from engine.app.certificate_watch import CertificateWatch
 from engine.app.core import Core
 from engine.app.queue_log_file import QueueLogFile
 from engine.app.version import VERSION
@@ -42,6 +43,7 @@ class RunningCentre:
     clock: Clock
     realm: str
     metrics: MetricSet
+    certificates: CertificateWatch
     writer: EventWriter
     history: HistoryReader
     directory_store: DirectoryStore
@@ -149,6 +151,9 @@ class RunningCentre:
 
     async def hang_up(self, call: str, by: str) -> None:
         self._run(lambda now: self.core.calls.hang_up(CallId(call), now, by))
+
+    def reload(self) -> Mapping[str, float]:
+        return self.certificates.reload()
 
     # --- history ---
 

@@ -10,7 +10,17 @@ from typing import Annotated
 
 import typer
 
-from engine.app import cli_agent, cli_db, cli_dialplan, cli_queue, cli_status, cli_token, cli_trunk, cli_trunk_group
+from engine.app import (
+    cli_agent,
+    cli_db,
+    cli_dialplan,
+    cli_queue,
+    cli_reload,
+    cli_status,
+    cli_token,
+    cli_trunk,
+    cli_trunk_group,
+)
 from engine.app.cli_common import ConfigOption
 from engine.app.config import load_config
 from engine.errors import EngineError
@@ -31,6 +41,7 @@ app.add_typer(cli_token.app, name="token")
 app.add_typer(cli_db.app, name="db")
 app.command("status")(cli_status.status)
 app.command("queue-log")(cli_status.queue_log)
+app.command("reload")(cli_reload.reload)
 
 
 @app.command("run")
@@ -61,7 +72,7 @@ def check_config(file: Annotated[Path, typer.Argument(help="The configuration fi
     loaded = load_config(file)
     configured_dialplan(loaded)
     hold_music(loaded)
-    print(f"{file}: good. SIP {loaded.sip.host}:{loaded.sip.port}, API {loaded.api.host}:{loaded.api.port}.")
+    print(f"{file}: good. SIP {', '.join(map(str, loaded.sip.listeners))}, API {loaded.api.host}:{loaded.api.port}.")
 
 
 def run_command_line() -> int:

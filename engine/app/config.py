@@ -6,25 +6,20 @@ store. Unknown keys are errors. `python -m engine.app.config` prints the referen
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
+from engine.app.config_section import Port, Section, checked_ip
+from engine.app.config_sip import SipConfig
 from engine.errors import ConfigError
 from engine.log_format import LogFormat
 
-Port = Annotated[int, Field(ge=1, le=65535)]
 RtpPort = Annotated[int, Field(ge=1024, le=65535)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class LogLevel(StrEnum):
@@ -34,68 +29,7 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
-def _ip(value: str, *, allow_empty: bool) -> str:
-    if value == "" and allow_empty:
-        return value
-    try:
-        ip_address(value)
-    except ValueError:
-        raise ValueError("must be an IP address, such as 192.0.2.10") from None
-    return value
-
-
-class SipConfig(_Section):
-    host: str = Field("0.0.0.0", description="Address that SIP listens on, UDP and TCP.")
-    port: Port = Field(5080, description="Port for both; 5060 is left to Asterisk on the same machine.")
-    advertise: str = Field(
-        "",
-        description="Address to name in Via, Contact and SDP when peers see us by another one (NAT); empty: as routed.",
-    )
-    realm: str = Field(
-        "hearthline",
-        pattern=r"^[A-Za-z0-9._-]{1,64}$",
-        description="Realm of digest authentication. Secrets are kept for one realm: changing it asks for new ones.",
-    )
-    registration_max_s: int = Field(3600, ge=60, le=86400, description="Longest registration that is granted.")
-    registration_min_s: int = Field(30, ge=10, le=3600, description="Shortest one; less is answered with 423.")
-    nonce_ttl_s: int = Field(300, ge=10, le=3600, description="Life of a digest nonce.")
-    pass_headers: tuple[str, ...] = Field(
-        (),
-        max_length=16,
-        strict=False,
-        description='Header fields that go along from a caller to the next leg, as ["X-Customer"]; only X- ones.',
-    )
-    show_hidden_callers: bool = Field(
-        False, description="Show agents the number of callers who hide it, where a trusted trunk tells it."
-    )
-
-    @field_validator("host")
-    @classmethod
-    def _host_is_ip(cls, value: str) -> str:
-        return _ip(value, allow_empty=False)
-
-    @field_validator("advertise")
-    @classmethod
-    def _advertise_is_ip(cls, value: str) -> str:
-        return _ip(value, allow_empty=True)
-
-    @field_validator("pass_headers")
-    @classmethod
-    def _extra_headers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in value:
-            if re.fullmatch(r"[Xx]-[A-Za-z0-9-]{1,60}", name) is None:
-                raise ValueError(f"{name!r} is no name of an X- header field, such as X-Customer")
-        return value
-
-    @model_validator(mode="after")
-    def _registration_times(self) -> SipConfig:
-        shortest, longest = self.registration_min_s, self.registration_max_s
-        if shortest > longest:
-            raise ValueError(f"registration_min_s must not exceed registration_max_s; found {shortest}, {longest}")
-        return self
-
-
-class MediaConfig(_Section):
+class MediaConfig(Section):
     spawn: bool = Field(
         True, description="Start the media process; false when systemd runs `hearthline media` as a unit of its own."
     )
@@ -107,8 +41,8 @@ class MediaConfig(_Section):
 
     @field_validator("host")
     @classmethod
-    def _host_is_ip(cls, value: str) -> str:
-        return _ip(value, allow_empty=False)
+    def _host_ischecked_ip(cls, value: str) -> str:
+        return checked_ip(value, allow_empty=False)
 
     @model_validator(mode="after")
     def _range(self) -> MediaConfig:
@@ -117,39 +51,39 @@ class MediaConfig(_Section):
         return self
 
 
-class ApiConfig(_Section):
+class ApiConfig(Section):
     host: str = Field("127.0.0.1", description="Address of the API and of /metrics; open it to others behind TLS only.")
     port: Port = Field(8080, description="Port of the API and of /metrics.")
 
     @field_validator("host")
     @classmethod
-    def _host_is_ip(cls, value: str) -> str:
-        return _ip(value, allow_empty=False)
+    def _host_ischecked_ip(cls, value: str) -> str:
+        return checked_ip(value, allow_empty=False)
 
 
-class StoreConfig(_Section):
+class StoreConfig(Section):
     url: str = Field("", description="SQLAlchemy URL; empty: SQLite in the state directory.")
 
 
-class DialplanConfig(_Section):
+class DialplanConfig(Section):
     file: str = Field("", description="The dialplan; empty: the demo dialplan that comes with Hearthline.")
 
 
-class LogConfig(_Section):
+class LogConfig(Section):
     level: LogLevel = Field(LogLevel.INFO, description="Least level that is written.", strict=False)
     format: LogFormat = Field(
         LogFormat.KEY_VALUE, description="key=value lines, or one JSON object a line.", strict=False
     )
 
 
-class ServiceConfig(_Section):
+class ServiceConfig(Section):
     state_dir: str = Field(
         "var", description="Secrets, certificate, database, sockets; made on first start, mode 0700."
     )
     drain_s: float = Field(300.0, ge=0, le=86400, description="After SIGTERM live calls may go on for this long.")
 
 
-class Config(_Section):
+class Config(Section):
     """The whole file."""
 
     service: ServiceConfig = ServiceConfig()
@@ -199,6 +133,7 @@ def _anchored(config: Config, base: Path) -> Config:
 
     return config.model_copy(
         update={
+            "sip": config.sip.model_copy(update={"tls": config.sip.tls.anchored(anchor)}),
             "service": config.service.model_copy(update={"state_dir": anchor(config.service.state_dir)}),
             "media": config.media.model_copy(update={"music": anchor(config.media.music)}),
             "store": config.store.model_copy(update={"url": _anchored_url(config.store.url, base)}),
@@ -226,11 +161,17 @@ def _explain(fault: Mapping[str, Any]) -> str:
 def _keys_beside(location: tuple[str | int, ...]) -> list[str]:
     model: type[BaseModel] = Config
     for part in location[:-1]:
-        annotation = model.model_fields[str(part)].annotation
-        assert isinstance(annotation, type)
-        assert issubclass(annotation, BaseModel)
-        model = annotation
+        if isinstance(part, str):
+            model = _model_in(model.model_fields[part].annotation) or model
     return sorted(model.model_fields)
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    """The section that a key holds, itself or as `[[several]]`; None for a plain value."""
+    for each in (annotation, *get_args(annotation)):
+        if isinstance(each, type) and issubclass(each, BaseModel):
+            return each
+    return None
 
 
 def reference() -> str:
@@ -243,14 +184,26 @@ def reference() -> str:
         "",
     ]
     for section, field in Config.model_fields.items():
-        model = field.annotation
-        assert isinstance(model, type)
-        assert issubclass(model, BaseModel)
-        lines += [f"## [{section}]", "", "| Key | Default | Meaning |", "| --- | --- | --- |"]
-        for key, item in model.model_fields.items():
-            lines.append(f"| `{key}` | `{_toml(item.default)}` | {item.description} |")
-        lines.append("")
+        model = _model_in(field.annotation)
+        assert model is not None
+        lines += _section_reference(section, model, several=False)
     return "\n".join(lines)
+
+
+def _section_reference(name: str, model: type[BaseModel], *, several: bool) -> list[str]:
+    """A section's table, and those of the sections within it."""
+    heading = f"[[{name}]]" if several else f"[{name}]"
+    lines, inner = [f"## {heading}", "", "| Key | Default | Meaning |", "| --- | --- | --- |"], []
+    for key, item in model.model_fields.items():
+        within = _model_in(item.annotation)
+        if within is None:
+            default = "" if item.is_required() or item.default is None else f"`{_toml(item.default)}`"
+            lines.append(f"| `{key}` | {default} | {item.description} |")
+        else:
+            many = within is not item.annotation
+            inner += _section_reference(f"{name}.{key}", within, several=many)
+            lines.append(f"| `{key}` |  | {item.description} |")
+    return [*lines, "", *inner]
 
 
 def _toml(value: object) -> str:

@@ -59,7 +59,7 @@ class Core:
         self._pump(now)
 
     def connection_opened(self, flow: Flow, now: float) -> None:
-        self.endpoint.connection_opened(flow)
+        self.endpoint.connection_opened(flow, now)
 
     def connection_lost(self, flow: Flow, now: float) -> None:
         self.endpoint.connection_lost(flow, now)
@@ -68,6 +68,10 @@ class Core:
     def keeps(self, flow: Flow) -> bool:
         """Whether a stream connection is a trunk's, or that of a phone that has proved whose it is."""
         return self.endpoint.serves(flow) or self.peers.trunk_at(flow) is not None
+
+    def alias_of(self, flow: Flow) -> Flow | None:
+        """A connection that its peer offered for requests to where the flow leads (RFC 5923)."""
+        return self.endpoint.alias_of(flow)
 
     def send_failed(self, flow: Flow, now: float) -> None:
         self.endpoint.send_failed(flow, now)

@@ -23,6 +23,8 @@ from engine.app.config import Config
 from engine.app.share import shared_file
 from engine.app.state import StateDir
 from engine.errors import ConfigError, Unavailable
+from engine.net.listen import printed
+from engine.sip.flow import Address, Transport
 
 _AGENT: Final = "demo-agent"
 _TRUNK: Final = "demo-caller"
@@ -42,9 +44,13 @@ class Demo:
         if find_spec("pjsua2") is None:
             raise ConfigError("--demo needs the softphone: pip install 'hearthline[softphone]', or use `make run`")
         self.config_file = config_file
-        self._host = "127.0.0.1" if ip_address(config.sip.host).is_unspecified else config.sip.host
-        self._address = f"{f'[{self._host}]' if ':' in self._host else self._host}:{config.sip.port}"
-        self._caller_port = config.sip.port + 10
+        listen = next((each for each in config.sip.listeners if each.transport is Transport.UDP), None)
+        if listen is None:
+            raise ConfigError("--demo needs a UDP listener; sip.listen has none")
+        loopback = "::1" if ":" in listen.address else "127.0.0.1"
+        self._host = loopback if ip_address(listen.address).is_unspecified else listen.address
+        self._address = printed(Address(self._host, listen.port))
+        self._caller_port = listen.port + 10
         self._config_option = [] if config_file is None else ["--config", str(config_file)]
         self._state = StateDir(config.state_dir)
         self._state.prepare()

@@ -20,13 +20,13 @@ def greeting(config: Config, config_file: Path | None) -> str:
     return f"""
 Hearthline {VERSION}. A caller and an agent talk to each other below, a line for each call; Ctrl-C ends it.
 
-  SIP       UDP and TCP, {config.sip.host}:{config.sip.port}
+  SIP       {", ".join(map(str, config.sip.listeners))}
   API       {api}/api/v1/status       token: {token_file}
   Metrics   {api}/metrics
   Logs      {StateDir(config.state_dir).log_dir}
 
   Your own phone, in another terminal:
     {hearthline} agent add me --queue demo{option}     shows the password, once
-    then register user "me" at this machine's address, port {config.sip.port}, and dial 600, 601 or 602,
+    then register user "me" at this machine's address, port {config.sip.listeners[0].port}, and dial 600, 601 or 602,
     or *12 for a break, *11 to be available, *10 to hear which you are.
 """

@@ -100,9 +100,10 @@ class Service:
         engine.storage.writer.start()
         engine.media.start(engine.driver)
         engine.heartbeat.start()
+        engine.certificates.start()
         self._task(engine.api.serve())
         host, port = engine.api.address
-        note("listening", sip=f"{config.sip.host}:{config.sip.port}", api=f"http://{host}:{port}", version=VERSION)
+        note("listening", sip=", ".join(map(str, config.sip.listeners)), api=f"http://{host}:{port}", version=VERSION)
         if self._demo is not None:
             print(greeting(config, self._demo.config_file), flush=True)
             self._task(self._demo.run(engine.driver.until(engine.core.media.ready), say=self._console.say))
@@ -157,6 +158,7 @@ class Service:
         driver.command(lambda now: core.command(core.calls.shut_down, now))
         await _at_most(_GOODBYE_S, driver.until(lambda: not any(core.calls.live())))
         engine.heartbeat.stop()
+        engine.certificates.stop()
         driver.command(lambda now: core.journal.append(EngineStopped(clean=True), now=now))
         driver.stop()
         engine.gatherer.flush()

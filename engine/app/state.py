@@ -42,6 +42,11 @@ class StateDir:
         return base / f"hearthline-{os.geteuid()}-{digest}" / inside.name
 
     @property
+    def certificate_files(self) -> tuple[Path, Path]:
+        """The certificate that `prepare` makes, and its key."""
+        return self.path / "dev-certificate.pem", self.path / "secrets" / "dev-certificate.key"
+
+    @property
     def log_dir(self) -> Path:
         return self.path / "log"
 
@@ -110,13 +115,13 @@ class StateDir:
 
     def _certificate(self) -> None:
         """A self-signed certificate for development; operators put a real one in its place."""
-        certificate_file = self.path / "dev-certificate.pem"
+        certificate_file, key_file = self.certificate_files
         if certificate_file.exists():
             return
         from engine.app.certificate import self_signed  # noqa: PLC0415 - only a first start pays for it
 
         key, certificate = self_signed()
-        _write_private(self.path / "secrets" / "dev-certificate.key", key)
+        _write_private(key_file, key)
         _write_private(certificate_file, certificate)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from engine.acd.centre import Acd
@@ -16,6 +17,7 @@ from engine.api.auth import TokenBook
 from engine.api.feed import FeedHub
 from engine.api.server import ApiServer, bind
 from engine.app.centre import RunningCentre
+from engine.app.certificate_watch import CertificateWatch
 from engine.app.config import Config
 from engine.app.core import Core
 from engine.app.defects import Defects
@@ -54,6 +56,8 @@ from engine.net.clock import SystemClock
 from engine.net.driver import Driver
 from engine.net.media_link import MediaLink
 from engine.net.reactor import Reactor
+from engine.net.tls import TlsContexts
+from engine.net.tls_files import TlsFiles
 from engine.net.transports import Transports
 from engine.sip.endpoint import Endpoint
 from engine.sip.flow import Address, Flow, Transport
@@ -82,6 +86,7 @@ class Engine:
     transports: Transports
     media: MediaLink
     heartbeat: Heartbeat
+    certificates: CertificateWatch
     gatherer: RecordGatherer
     keeper: RecordKeeper
     history: HistoryReader
@@ -118,8 +123,10 @@ def build_engine(config: Config, state: StateDir, reactor: Reactor) -> Engine:
     api_socket = bind(config.api.host, config.api.port)
     storage = open_storage(config, clock)
     tell_doubts(config, dialplan, storage)
-    transports = Transports(reactor)
-    addresses = LocalAddresses(port=config.sip.port, advertise=config.sip.advertise)
+    listeners = config.sip.listeners
+    addresses = LocalAddresses(listeners)
+    tls = tls_contexts(config, state)
+    transports = Transports(reactor, listeners, addresses, tls=tls, note=tell_network)
     core = build_core(
         config,
         directory=storage.directory,
@@ -135,9 +142,10 @@ def build_engine(config: Config, state: StateDir, reactor: Reactor) -> Engine:
     books = build_books(state, storage, core, clock, reactor)
     gatherer = RecordGatherer(books.keeper.keep, later=reactor.callLater)
     media, driver = build_drive(config, state, core, books, gatherer, transports, clock, reactor)
-    transports.listen(config.sip.host, config.sip.port, driver)
+    transports.listen(driver)
     books.keeper.keep(storage.journal.take(), storage.recovered.cdrs)
-    centre = build_centre(config, storage, core, driver, books, clock)
+    certificates = CertificateWatch(tls, reactor, clock, note=tell_network, measure=books.metrics.certificate_ends)
+    centre = build_centre(config, storage, core, driver, books, clock, certificates)
     tokens = TokenBook(partial(load_tokens, state, TokenStore(storage.database), books.thread))
     return Engine(
         config=config,
@@ -148,6 +156,7 @@ def build_engine(config: Config, state: StateDir, reactor: Reactor) -> Engine:
         transports=transports,
         media=media,
         heartbeat=Heartbeat(reactor, clock, core, storage.writer, EngineGauges(books.metrics)),
+        certificates=certificates,
         gatherer=gatherer,
         keeper=books.keeper,
         history=centre.history,
@@ -165,6 +174,27 @@ def tell_doubts(config: Config, dialplan: Dialplan, storage: Storage) -> None:
     if shut_out:
         shown = " ".join([*shut_out[:_NAMED], *(["..."] if len(shut_out) > _NAMED else [])])
         note("agents_without_secret", level=logging.WARNING, realm=config.sip.realm, agents=len(shut_out), names=shown)
+
+
+def tls_contexts(config: Config, state: StateDir) -> TlsContexts | None:
+    """The certificates, where a listener speaks TLS. Raises ConfigError for one that cannot be used."""
+    if all(each.transport is not Transport.TLS for each in config.sip.listeners):
+        return None
+    tls = config.sip.tls
+    pairs = tuple((Path(each.certificate), Path(each.key)) for each in tls.certificates)
+    return TlsContexts(
+        TlsFiles(
+            certificates=pairs or (state.certificate_files,),
+            client_certificates=tls.client_certificates,
+            client_ca=Path(tls.client_ca) if tls.client_ca else None,
+            trust=Path(tls.trust) if tls.trust else None,
+        )
+    )
+
+
+def tell_network(text: str) -> None:
+    """Log what the network did to us."""
+    note("network", level=logging.WARNING, detail=text)
 
 
 def build_books(state: StateDir, storage: Storage, core: Core, clock: Clock, reactor: Reactor) -> Books:
@@ -222,7 +252,13 @@ def build_drive(
 
 
 def build_centre(
-    config: Config, storage: Storage, core: Core, driver: Driver, books: Books, clock: Clock
+    config: Config,
+    storage: Storage,
+    core: Core,
+    driver: Driver,
+    books: Books,
+    clock: Clock,
+    certificates: CertificateWatch,
 ) -> RunningCentre:
     """What people see and change through the API."""
     return RunningCentre(
@@ -231,6 +267,7 @@ def build_centre(
         clock=clock,
         realm=config.sip.realm,
         metrics=books.metrics,
+        certificates=certificates,
         writer=storage.writer,
         history=HistoryReader(storage.database),
         directory_store=storage.directory_store,

@@ -1,7 +1,7 @@
 """Every metric that Hearthline exports, declared once: name, help, labels, buckets.
 
 `docs/metrics.md` is written from this (`python -m engine.metrics`). Labels are bounded: queues and trunks are those of
-the directory, everything else is an enumeration of ours.
+the directory, files those of the configuration, everything else is an enumeration of ours.
 """
 
 from __future__ import annotations
@@ -66,6 +66,10 @@ class MetricSet:
         """The page that Prometheus asks for."""
         return generate_latest(self.registry)
 
+    def certificate_ends(self, file: str, at: float) -> None:
+        """One of ours is good until then, in seconds since the epoch."""
+        self._certificate_end.labels(file=file).set(at)
+
     def _calls(self) -> None:
         self.calls_total = self._counter(
             "hearthline_calls_total", "Calls that ended, by whose doing it was.", "direction", "outcome"
@@ -90,6 +94,11 @@ class MetricSet:
     def _signalling(self) -> None:
         self.registrations = self._gauge("hearthline_registrations", "Agents whose phone is registered.")
         self.trunk_up = self._gauge("hearthline_trunk_up", "1 when the trunk answers.", "trunk")
+        self._certificate_end = self._gauge(
+            "hearthline_certificate_end_timestamp_seconds",
+            "When a certificate of SIP over TLS stops being good, in seconds since the epoch.",
+            "file",
+        )
         self.sip_messages = self._counter(
             "hearthline_sip_messages_total",
             "SIP messages; code is the status of a response, or request.",

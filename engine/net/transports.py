@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from twisted.internet.error import CannotListenError
-
-from engine.errors import ConfigError
+from engine.net.addresses import ANY, LocalAddresses
 from engine.net.bridge import as_future
+from engine.net.listen import Listen, plain_host, same_family
 from engine.net.reactor import Listener, Reactor
+from engine.net.sockets import open_socket
 from engine.net.stream import StreamConnections, StreamSink
+from engine.net.tls import TlsContexts
 from engine.net.udp import UdpListener
 from engine.sip.flow import Address, Flow, Transport
+
+_MAX_DATAGRAM = 65535
 
 
 class SipSink(StreamSink, Protocol):
@@ -21,47 +26,83 @@ class SipSink(StreamSink, Protocol):
 
 
 class Transports:
-    """One UDP listener and one TCP listener on the same address and port."""
+    """Every listener, and the connections that came by them or that we opened."""
 
-    def __init__(self, reactor: Reactor) -> None:
+    def __init__(
+        self,
+        reactor: Reactor,
+        listeners: Sequence[Listen],
+        addresses: LocalAddresses,
+        *,
+        tls: TlsContexts | None = None,
+        opener: Callable[[Listen], socket.socket] = open_socket,
+        note: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`tls` is needed where a listener speaks it; `note` tells the operator's log."""
         self._reactor = reactor
-        self._udp = UdpListener()
-        self._tcp = StreamConnections(reactor)
+        self._listeners = tuple(listeners)
+        self._addresses = addresses
+        self._opener = opener
+        self._udp = {each.local: UdpListener(each.local) for each in listeners if each.transport is Transport.UDP}
+        self._streams = StreamConnections(reactor, addresses, tls=tls, note=note)
         self._ports: list[Listener] = []
 
-    def listen(self, host: str, port: int, sink: SipSink) -> None:
-        """Open both listeners and tell `sink` what comes. Raises ConfigError that names the port when another program
+    def listen(self, sink: SipSink) -> None:
+        """Open all listeners and tell `sink` what comes. Raises ConfigError that names the port when another program
         has it."""
-        self._udp.receive = sink.datagram
-        self._tcp.sink = sink
-        try:
-            self._ports.append(self._reactor.listenUDP(port, self._udp, interface=host, maxPacketSize=65535))
-            self._ports.append(self._reactor.listenTCP(port, self._tcp, backlog=1024, interface=host))
-        except CannotListenError as error:
-            raise ConfigError(
-                f"sip.port: {'UDP' if not self._ports else 'TCP'} {host}:{port} cannot be opened: {error.socketError}. "
-                "Another program has it, perhaps another Hearthline; stop that, or choose another sip.port"
-            ) from error
+        self._streams.sink = sink
+        for each in self._listeners:
+            with self._opener(each) as opened:
+                # The reactor takes a copy of the descriptor.
+                if each.transport is Transport.UDP:
+                    udp = self._udp[each.local]
+                    udp.receive = sink.datagram
+                    port = self._reactor.adoptDatagramPort(opened.fileno(), opened.family, udp, _MAX_DATAGRAM)
+                else:
+                    factory = self._streams.factory(each)
+                    port = self._reactor.adoptStreamPort(opened.fileno(), opened.family, factory)
+            self._ports.append(port)
 
-    def flow_to(self, transport: Transport, remote: Address) -> Flow:
-        """The flow from our listener to an address that no phone opened for us (a trunk)."""
+    def flow_to(self, transport: Transport, remote: Address, name: str = "") -> Flow | None:
+        """The flow from our listener to an address that no phone opened for us (a trunk); None where nothing listens
+        by this transport in the address's family. `name` is what a TLS peer's certificate must be for (RFC 5922);
+        empty: the address itself."""
+        try:
+            remote = Address(plain_host(remote.host), remote.port)
+        except ValueError:
+            return None
+        listen = self._listener_for(transport, remote.host)
+        if listen is None:
+            return None
         if transport is Transport.UDP:
-            return self._udp.flow_to(remote)
-        return Flow(transport, self._udp.local, remote)
+            return self._udp[listen.local].flow_to(remote)
+        return Flow(transport, listen.local, remote, 0, name)
+
+    def _listener_for(self, transport: Transport, host: str) -> Listen | None:
+        fitting = [each for each in self._listeners if each.transport is transport and same_family(each.address, host)]
+        if len(fitting) <= 1:
+            return fitting[0] if fitting else None
+        ours = self._addresses.toward(host)
+        for wanted in ({ours}, ANY):
+            for each in fitting:
+                if each.address in wanted:
+                    return each
+        return fitting[0]
 
     def send(self, flow: Flow, data: bytes) -> bool:
         """Write on the flow; False when that is known to have failed."""
         if flow.transport is Transport.UDP:
-            return self._udp.send(data, flow.remote)
-        return self._tcp.send(flow, data)
+            listener = self._udp.get(flow.local)
+            return listener is not None and listener.send(data, flow.remote)
+        return self._streams.send(flow, data)
 
     def close(self, flow: Flow) -> None:
         """Close a stream flow."""
-        self._tcp.close(flow)
+        self._streams.close(flow)
 
     async def stop(self) -> None:
         """Close every connection and listener; when this returns the ports are free."""
-        self._tcp.close_all()
+        self._streams.close_all()
         for port in self._ports:
             stopping = port.stopListening()
             if stopping is not None:

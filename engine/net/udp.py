@@ -20,22 +20,25 @@ _FLOW_BOUND: Final = 16384
 class UdpListener(DatagramProtocol):
     """Hands every datagram with its flow to `receive`; `send` writes one."""
 
-    def __init__(self) -> None:
+    def __init__(self, local: Address) -> None:
+        self.local = local
         self.receive: Callable[[bytes, Flow], None]
         """Set before the socket is opened."""
         self._flows: dict[tuple[str, int], Flow] = {}
         self._socket: socket.socket
-        self.local = Address("", 0)
 
     def startProtocol(self) -> None:
         transport = datagram_transport(self.transport)
-        end = transport.getHost()
-        self.local = Address(end.host, end.port)
         self._socket = transport.getHandle()
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
 
     def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
-        self.receive(datagram, self.flow_to(addr))
+        flow = self._flows.get(addr)
+        if flow is None:
+            if "%" in addr[0]:
+                return  # link-local: no Via and no Contact can name it
+            flow = self.flow_to(addr)
+        self.receive(datagram, flow)
 
     def flow_to(self, remote: tuple[str, int]) -> Flow:
         """The flow between this socket and a peer; kept, because it is asked for with every datagram."""

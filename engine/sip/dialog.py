@@ -171,7 +171,7 @@ class Dialogs:
             "CSeq": f"{number} {method}",
         }
         if method == "INVITE":
-            fields["Contact"] = local.contact
+            fields["Contact"] = local.contact_for(dialog.remote_target)
         if dialog.session_ids is not None:
             fields["Session-ID"] = str(dialog.session_ids)
         if body:

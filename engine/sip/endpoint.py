@@ -19,9 +19,10 @@ from engine.sip.features import FEATURES
 from engine.sip.flow import Flow, Transmission
 from engine.sip.invite_in import IncomingSession
 from engine.sip.invite_out import OutgoingSession
+from engine.sip.keep_alive import FlowFailed
 from engine.sip.message import Request, Response
 from engine.sip.outbox import Trace
-from engine.sip.parser import BrokenStream, KeepAlive, ParseError, StreamFramer, parse_datagram
+from engine.sip.parser import BrokenStream, KeepAlive, ParseError, parse_datagram
 from engine.sip.ping import Ping
 from engine.sip.reception import Reception
 from engine.sip.registrar import Binding, Registrar, target_of
@@ -29,11 +30,12 @@ from engine.sip.reinvite import Negotiation
 from engine.sip.request_out import invite_request, options_request
 from engine.sip.session import Phase, Session
 from engine.sip.stack import EndpointConfig, Limits, Stack, Target
+from engine.sip.streams import Streams
+from engine.sip.stun import is_stun
 from engine.sip.timers import Timers
 
 __all__ = ["Binding", "Endpoint", "EndpointConfig", "Limits", "LiveCounts", "PeerDirectory", "Target", "Timers"]
 
-_PONG: Final = b"\r\n"
 _DEFECTS_KEPT: Final = 16
 
 
@@ -69,8 +71,7 @@ class Endpoint(FeatureActions):
         admission = Admission(config, credentials, peers)
         self._stack.admission, self._stack.features = admission, FEATURES
         self._reception = Reception(self._stack, admission, self._registrar)
-        self._framers: dict[Flow, StreamFramer] = {}
-        self._closing: list[Flow] = []
+        self._streams = Streams(self._stack, self.connection_lost)
         self._ping_numbers = count(1)
         self.defects: deque[Exception] = deque(maxlen=_DEFECTS_KEPT)
         """Errors of ours that a message brought to light; it was dropped. The driver logs and clears them."""
@@ -82,53 +83,48 @@ class Endpoint(FeatureActions):
         try:
             message = parse_datagram(data)
         except ParseError as error:
-            self._malformed(error, flow)
+            if is_stun(data):
+                self._streams.keep_alives.stun_received(data, flow, now)
+            else:
+                self._malformed(error, flow)
             return
         if not isinstance(message, KeepAlive):
             self._receive(message, flow, now)
 
     def receive_stream(self, data: bytes, flow: Flow, now: float) -> None:
         """Bytes came on a connection. One whose messages cannot be told apart any more is to be closed."""
-        framer = self._framers.get(flow)
-        if framer is None:
-            return
-        broken: BrokenStream | None = None
-        try:
-            items = framer.feed(data)
-        except BrokenStream as error:
-            broken, items = error, error.items
-        for item in items:
-            if isinstance(item, KeepAlive):
-                if item.ping:
-                    self._stack.outbox.transmissions.append(Transmission(flow, _PONG))
-            elif isinstance(item, ParseError):
+        for item in self._streams.feed(flow, data, now):
+            if isinstance(item, ParseError):
                 self._malformed(item, flow)
+                if isinstance(item, BrokenStream):
+                    self._streams.give_up(flow, now)
             else:
+                if isinstance(item, Request):
+                    self._streams.note_alias(item, flow)
                 self._receive(item, flow, now)
-        if broken is not None:
-            self._malformed(broken, flow)
-            self._closing.append(flow)
-            self.connection_lost(flow, now)
 
-    def connection_opened(self, flow: Flow) -> None:
+    def connection_opened(self, flow: Flow, now: float) -> None:
         """A stream connection stands, whoever made it."""
-        self._framers[flow] = StreamFramer()
-        self._stack.outbox.streams.add(flow)
+        self._streams.opened(flow, now)
 
     def connection_lost(self, flow: Flow, now: float) -> None:
         """A stream connection is gone: what waits on it fails, its bindings end, a caller on it is taken to have
         left."""
-        if self._framers.pop(flow, None) is None:
+        if not self._streams.closed(flow):
             return
         outbox = self._stack.outbox
-        outbox.streams.discard(flow)
         if flow not in outbox.used and flow._replace(connection=0) not in outbox.used:
             return
-        outbox.used.discard(flow)
+        outbox.used -= {flow, flow._replace(connection=0)}
         self._registrar.flow_lost(flow)
         self._stack.transactions.flow_failed(flow, now)
         for session in list(self._stack.sessions.values()):
             session.flow_lost(flow, now)
+
+    def alias_of(self, flow: Flow) -> Flow | None:
+        """A connection whose peer offered it for requests to where the flow leads (RFC 5923). Whether he may is for
+        the caller to decide: with TLS by his certificate, else by his being a trunk."""
+        return self._streams.alias_of(flow)
 
     def serves(self, flow: Flow) -> bool:
         """Whether the connection carried more than refusals: who is on it has proved who he is, or was called there."""
@@ -162,7 +158,7 @@ class Endpoint(FeatureActions):
 
     def connections_to_close(self) -> list[Flow]:
         """Connections that are to be closed, after what is to leave on them."""
-        closing, self._closing = self._closing, []
+        closing, self._streams.closing = self._streams.closing, []
         return closing
 
     def next_deadline(self) -> float | None:
@@ -293,6 +289,18 @@ class Endpoint(FeatureActions):
     def remove_bindings(self, user: str, now: float) -> None:
         """Forget the user's phones; BindingRemoved follows for each."""
         self._registrar.remove_bindings(user)
+
+    # --- flows of ours ---
+
+    def keep_alive(self, flow: Flow, now: float, *, every_s: float | None = None, failed: FlowFailed) -> None:
+        """Keep a flow to a registrar that promised to answer (RFC 5626 4.4): by STUN over UDP, else by CRLF, as often
+        as its `Flow-Timer` says. `failed` is called when it does not, after the requests that wait there have failed.
+        Connections that we opened are pinged without this; there only a peer that once answered is held to it."""
+        self._streams.keep_alives.keep(flow, now, every_s=every_s, failed=failed)
+
+    def let_go(self, flow: Flow) -> None:
+        """Keep it alive no more."""
+        self._streams.keep_alives.release(flow)
 
     # --- watching ---
 

@@ -36,6 +36,9 @@ class Flow(NamedTuple):
     remote: Address
     connection: int = 0
     """Number of the stream connection, 0 on UDP. A new connection from the same address is another flow."""
+    name: str = ""
+    """The host or SIP domain that the peer's certificate must be for, where we open a TLS connection (RFC 5922); empty:
+    the remote address itself."""
 
 
 NOWHERE: Final = Flow(Transport.UDP, Address("", 0), Address("", 0))

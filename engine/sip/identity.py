@@ -20,7 +20,7 @@ _CACHE_BOUND: Final = 4096
 class Local:
     """The strings of one flow, made once."""
 
-    __slots__ = ("_contact_tail", "_scheme", "address", "contact", "sent_by", "via")
+    __slots__ = ("_contact_tail", "address", "contact", "secure_contact", "sent_by", "via")
 
     def __init__(self, flow: Flow, address: Address) -> None:
         self.address = address
@@ -28,23 +28,30 @@ class Local:
         sent_by = f"{host}:{address.port}"
         self.sent_by = f"{address.host.lower()}:{address.port}"
         """As `Via.sent_by` writes it."""
-        scheme = "sips" if flow.transport is Transport.TLS else "sip"
-        transport = ";transport=tcp" if flow.transport is Transport.TCP else ""
-        self.via = f"SIP/2.0/{flow.transport} {sent_by};rport;branch={BRANCH_COOKIE}"
-        """Wants only the rest of the branch. rport is asked for on every transport; it is an empty flag (RFC 3581
-        3)."""
-        self.contact = f"<{scheme}:{sent_by}{transport}>"
-        self._scheme, self._contact_tail = scheme, f"{sent_by}{transport}>"
+        tls = flow.transport is Transport.TLS
+        transport = f";transport={flow.transport.lower()}" if flow.transport is not Transport.UDP else ""
+        alias = ";alias" if tls else ""
+        self.via = f"SIP/2.0/{flow.transport} {sent_by};rport{alias};branch={BRANCH_COOKIE}"
+        """Wants only the rest of the branch. rport is asked for on every transport; it is an empty flag (RFC 3581 3).
+        With TLS the peer is offered the connection for its own requests (RFC 5923 5)."""
+        self._contact_tail = f"{sent_by}{transport}>"
+        self.contact = f"<sip:{self._contact_tail}"
+        self.secure_contact = f"<sips:{sent_by}>" if tls else self.contact
+        """For who called us, or is called, by a `sips:` URI (RFC 5630 5.1.1.1)."""
+
+    def contact_for(self, request_uri: str) -> str:
+        """The Contact of a request to this URI, or of the answer to it."""
+        return self.secure_contact if request_uri.startswith("sips:") else self.contact
 
     def contact_of(self, user: str) -> str:
         """A Contact with a user part, which is written as it is."""
-        return f"<{self._scheme}:{user}@{self._contact_tail}"
+        return f"<sip:{user}@{self._contact_tail}"
 
     def contact_like(self, contact: str) -> str:
         """A Contact of ours on another flow, written for this one: its user part and header parameters stay."""
         head, _, tail = contact.partition(">")
         user, found, _ = head.partition(":")[2].partition("@")
-        return (self.contact_of(user) if found else self.contact) + tail
+        return (self.contact_of(user) if found else self.contact_for(head[1:])) + tail
 
 
 class Identity:

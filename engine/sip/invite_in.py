@@ -142,7 +142,8 @@ class IncomingSession(Session):
             raise LocalSipError(f"session {self.id} is {self.phase}, its final response was sent")
 
     def _contact(self) -> list[tuple[str, str]]:
-        return [("Contact", self._stack.identity.of(self._transaction.flow).contact)]
+        local, uri = self._stack.identity.of(self._transaction.flow), self._transaction.request.request_uri
+        return [("Contact", local.contact_for(uri))]
 
     def _respond(self, status: int, reason: str, headers: Sequence[tuple[str, str]], body: bytes, now: float) -> None:
         reason = reason or REASONS.get(status, "Refused")

@@ -11,6 +11,10 @@ MAX_HEAD_BYTES: Final = 32 * 1024
 MAX_BODY_BYTES: Final = 64 * 1024
 """More than any UDP datagram can bring; an SDP has 1-4 KiB."""
 
+MAX_UNFINISHED_BYTES: Final = 16 * 1024 * 1024
+"""Of messages that have begun on all stream connections together. 200 strangers can begin the largest there is; what a
+thousand honest phones have under way at one moment is a tenth of it."""
+
 MAX_HEADER_FIELDS: Final = 256
 """Fields, not lines. A request through five proxies has about 40."""
 

@@ -109,6 +109,11 @@ class StreamFramer:
         """The stream stood still after a lone CRLF: another one completes a ping."""
         self._broken: ParseError | None = None
 
+    @property
+    def held(self) -> int:
+        """Bytes of a message that has begun and is not complete, one for a head whose body is awaited."""
+        return len(self._buffer) + (self._awaited is not None)
+
     def feed(self, data: bytes) -> list[Framed]:
         """What is complete now. A ParseError among the items is a malformed message of known length; the stream goes
         on. Raises BrokenStream where it cannot, and again at every further call."""

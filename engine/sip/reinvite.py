@@ -168,7 +168,7 @@ class Negotiation:
         if transaction is None:
             return
         request = transaction.request
-        contact = self._stack.identity.of(transaction.flow).contact
+        contact = self._stack.identity.of(transaction.flow).contact_for(request.request_uri)
         headers = [("Contact", contact), ("Allow", ALLOW)]
         late = not request.body
         transaction.respond(Response.build(request, 200, headers=headers, body=sdp), now)

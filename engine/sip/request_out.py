@@ -28,7 +28,9 @@ def invite_request(
 ) -> Request:
     """The INVITE of a new session (RFC 3261 13.2.1). Raises LocalSipError for what cannot be written."""
     fields = _fields(stack, target, "INVITE", tag=tag, from_user=from_user, from_display=from_display, to_user=to_user)
-    fields["Contact"] = "" if target.flow is None else stack.identity.of(target.flow).contact
+    uri = f"{target.uri.scheme}:"
+    # Written for the flow as soon as there is one.
+    fields["Contact"] = f"<{uri}>" if target.flow is None else stack.identity.of(target.flow).contact_for(uri)
     fields["Allow"] = ALLOW
     if sdp:
         fields["Content-Type"] = "application/sdp"

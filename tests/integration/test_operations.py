@@ -59,8 +59,8 @@ def test_what_prevents_a_start_is_told_in_one_line_and_hurts_no_other_engine(
         tcp.listen()
         faults: dict[str, tuple[Mapping[str, Mapping[str, object]], str]] = {
             "state": ({"service": {"state_dir": str(running.state)}}, rf"in use .*process {running.process.pid}\b"),
-            "udp": ({"sip": {"port": udp.getsockname()[1]}}, rf"sip.port: UDP 127.0.0.1:{udp.getsockname()[1]} "),
-            "tcp": ({"sip": {"port": tcp.getsockname()[1]}}, rf"sip.port: TCP 127.0.0.1:{tcp.getsockname()[1]} "),
+            "udp": ({"sip": {"port": udp.getsockname()[1]}}, rf"sip: UDP 127.0.0.1:{udp.getsockname()[1]} "),
+            "tcp": ({"sip": {"port": tcp.getsockname()[1]}}, rf"sip: TCP 127.0.0.1:{tcp.getsockname()[1]} "),
             "api": ({"api": {"port": running.api_port}}, rf"port {running.api_port} is in use.*api.port"),
             "key": ({"sip": {"prot": 5080}}, r"engine.toml: sip.prot: unknown key; allowed here: .*port"),
             "type": ({"media": {"rtp_timeout_s": "long"}}, r"media.rtp_timeout_s: found 'long'"),

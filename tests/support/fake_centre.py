@@ -232,6 +232,11 @@ class FakeCentre:
         self._note("set_status", agent, status, reason, by)
         self.things["agent", agent] = replace(self.agent(agent), status=status.value, status_reason=reason)
 
+    def reload(self) -> Mapping[str, float]:
+        if self.trouble is not None:
+            raise self.trouble
+        return {"b.pem": 2.0, "a.pem": 1.0}
+
     async def hang_up(self, call: str, by: str) -> None:
         self._note("hang_up", self.call(call).call, by)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.net.udp import UdpListener
+from engine.sip.flow import Address
 
 
 @dataclass
@@ -49,7 +50,7 @@ class UdpPort:
 
 def opened(handle: UdpSocket | None = None) -> tuple[UdpListener, UdpSocket]:
     """A listener that stands on 192.0.2.9:5080."""
-    listener: Any = UdpListener()
+    listener: Any = UdpListener(Address("192.0.2.9", 5080))
     handle = UdpSocket() if handle is None else handle
     listener.makeConnection(UdpPort(handle))
     return listener, handle

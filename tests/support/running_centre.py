@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine
@@ -69,6 +70,7 @@ class CentreBench:
             "driver": _Driver(self.rig),
             "clock": _WireClock(self.rig),
             "writer": self.writer,
+            "certificates": SimpleNamespace(reload=lambda: {"a.pem": 1.0}),
         }
         self.centre = RunningCentre(
             core=self.rig.core,

@@ -62,7 +62,7 @@ class EndpointStation:
             self.endpoint.receive_stream(data, flow, now)
 
     def opened(self, flow: Flow, now: float) -> None:
-        self.endpoint.connection_opened(flow)
+        self.endpoint.connection_opened(flow, now)
 
     def lost(self, flow: Flow, now: float) -> None:
         self.endpoint.connection_lost(flow, now)

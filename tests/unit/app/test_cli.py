@@ -73,7 +73,7 @@ def test_a_command_that_is_none_is_a_usage_error(hearthline: CommandLine) -> Non
 
 def test_check_config_says_where_it_would_listen(hearthline: CommandLine, config_file: Path) -> None:
     assert hearthline("check-config", str(config_file)) == (
-        f"{config_file}: good. SIP 0.0.0.0:5080, API 127.0.0.1:9.\n"
+        f"{config_file}: good. SIP UDP 0.0.0.0:5080, TCP 0.0.0.0:5080, API 127.0.0.1:9.\n"
     )
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from engine.app.config import Config, LogFormat, load_config, reference
 from engine.errors import ConfigError
+from engine.net.listen import Listen
+from engine.sip.flow import Address, Transport
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -69,6 +71,17 @@ def test_a_store_beside_the_file_is_found_from_everywhere(tmp_path: Path, url: s
         ("[media]\nport_min = 1000", ["media.port_min", "1000", "1024"]),
         ("[media]\nport_min = 20003", ["media", "20003", "even"]),
         ("[media]\nport_min = 29000\nport_max = 28000", ["media", "29000", "28000", "order"]),
+        ('[sip]\nhost = "fe80::1"', ["sip.host", "link-local"]),
+        ('[sip]\nlisten = ["sctp"]', ["sip.listen.0.transport", "'sctp'", "'tls'"]),
+        ('[sip]\nlisten = ["udp:192.0.2.1:0"]', ["sip.listen.0", "'0'", "65535"]),
+        ('[sip]\nlisten = ["udp:pbx.example:5060"]', ["sip.listen.0", "pbx.example"]),
+        ("[[sip.listen]]\nprot = 5", ["sip.listen.0.prot", "unknown key", "transport"]),
+        ('[[sip.listen]]\nadvertise = "pbx"', ["sip.listen.0.advertise", "'pbx'", "IP address"]),
+        ('[[sip.listen]]\naddress = "::1%lo"', ["sip.listen.0.address", "link-local"]),
+        ("[[sip.listen]]\ndscp = 64", ["sip.listen.0.dscp", "64", "63"]),
+        ('[sip]\nlisten = ["tcp:0.0.0.0:5061", "tls:0.0.0.0:5061"]', ["sip", "5061 twice", "cannot share"]),
+        ('[sip.tls]\nclient_certificates = "optional"', ["sip.tls", "client_ca"]),
+        ('[[sip.tls.certificates]]\ncertificate = "a.pem"', ["sip.tls.certificates.0.key", "required"]),
         ('[log]\nlevel = "loud"', ["log.level", "'loud'", "'info'"]),
         ("[sip\n", ["is not TOML", "line 1"]),
     ],
@@ -92,6 +105,48 @@ def test_a_missing_file_and_a_binary_one_are_told(tmp_path: Path) -> None:
     binary.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="not UTF-8"):
         load_config(binary)
+
+
+def listeners(tmp_path: Path, text: str) -> list[str]:
+    return [str(each) for each in load_config(write(tmp_path, f"[sip]\n{text}")).sip.listeners]
+
+
+def test_without_listeners_there_are_udp_and_tcp_on_host_and_port(tmp_path: Path) -> None:
+    assert listeners(tmp_path, 'host = "192.0.2.1"\nport = 5070') == ["UDP 192.0.2.1:5070", "TCP 192.0.2.1:5070"]
+
+
+def test_listeners_take_what_they_do_not_say_from_the_section(tmp_path: Path) -> None:
+    text = """
+port = 5070
+advertise = "203.0.113.5"
+dscp = 24
+listen = [
+    "udp",
+    "tls:[::]:5061",
+    {transport = "tls"},
+    {transport = "tcp", address = "::ffff:192.0.2.1", port = 5090, advertise = "203.0.113.6:5060", dscp = 0},
+]
+"""
+    assert load_config(write(tmp_path, f"[sip]{text}")).sip.listeners == (
+        Listen(transport=Transport.UDP, address="0.0.0.0", port=5070, advertise=Address("203.0.113.5", 0), dscp=24),
+        Listen(transport=Transport.TLS, address="::", port=5061, dscp=24),
+        Listen(transport=Transport.TLS, address="0.0.0.0", port=5071, advertise=Address("203.0.113.5", 0), dscp=24),
+        Listen(transport=Transport.TCP, address="192.0.2.1", port=5090, advertise=Address("203.0.113.6", 5060)),
+    )
+
+
+def test_certificates_are_found_from_everywhere(tmp_path: Path) -> None:
+    text = """
+[sip.tls]
+client_certificates = "required"
+client_ca = "ca.pem"
+[[sip.tls.certificates]]
+certificate = "a.pem"
+key = "/etc/a.key"
+"""
+    tls = load_config(write(tmp_path, text)).sip.tls
+    assert (tls.certificates[0].certificate, tls.certificates[0].key) == (str(tmp_path / "a.pem"), "/etc/a.key")
+    assert (tls.client_ca, tls.trust) == (str(tmp_path / "ca.pem"), "")
 
 
 def test_the_reference_has_a_row_for_every_key() -> None:

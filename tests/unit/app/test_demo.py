@@ -128,7 +128,7 @@ def test_the_greeting_names_every_address_and_a_command_that_works_from_here(tmp
     config = configured(tmp_path, port=5070)
     text = greeting(config, None)
     for part in (
-        "UDP and TCP, 0.0.0.0:5070",
+        "UDP 0.0.0.0:5070, TCP 0.0.0.0:5070",
         "http://127.0.0.1:8080/api/v1/status",
         f"token: {tmp_path}/state/secrets/api-token",
         "http://127.0.0.1:8080/metrics",

@@ -113,6 +113,7 @@ class Parts:
             media=SimpleNamespace(start=self.does("media starts"), stop=self.awaits("media stops")),
             transports=SimpleNamespace(stop=self.awaits("transports stop")),
             heartbeat=SimpleNamespace(start=self.does("heartbeat starts"), stop=self.does("heartbeat stops")),
+            certificates=SimpleNamespace(start=self.does("certificates watched"), stop=self.does("watch ends")),
             api=SimpleNamespace(serve=self.serve, stop=self.stop_api, address=("127.0.0.1", 8080)),
             centre=SimpleNamespace(draining=False),
             gatherer=SimpleNamespace(flush=self.does("records are handed on")),
@@ -152,10 +153,11 @@ def lived(parts: Parts, *, demo: bool = False, signals: Sequence[signal.Signals]
     return service
 
 
-STARTED = ["writer starts", "media starts", "heartbeat starts", "api serves"]
+STARTED = ["writer starts", "media starts", "heartbeat starts", "certificates watched", "api serves"]
 STOPPED = [
     "calls end",
     "heartbeat stops",
+    "watch ends",
     repr(EngineStopped(clean=True)),
     "driver stops",
     "records are handed on",

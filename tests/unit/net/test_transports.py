@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
-from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 
-from engine.errors import ConfigError
+from engine.net import addresses
+from engine.net.addresses import LocalAddresses
+from engine.net.listen import Listen
 from engine.net.transports import Transports
 from engine.sip.flow import Address, Flow, Transport
 from tests.support.fake_udp import UdpPort, UdpSocket
@@ -37,40 +40,37 @@ class Stream(StringTransport):
 
 
 class ListeningReactor(MemoryReactorClock):
-    """Listens in memory; the kinds in `taken` belong to another program."""
+    """Listens in memory."""
 
-    def __init__(self, *taken: str) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._taken = taken
         self.udp = UdpSocket()
         self.ports: dict[str, Port] = {}
-        self.asked: list[tuple[str, str, int, int]] = []
+        self.asked: list[tuple[str, int, int, int]] = []
         self.factory: Any = None
         self.udp_protocol: Any = None
         self.tcp_protocol: Any = None
         """The one that came last."""
 
-    def listenUDP(self, port: int, protocol: Any, interface: str = "", maxPacketSize: int = 8192) -> Port:
-        made = self._listen("udp", interface, port, maxPacketSize)
+    def adoptDatagramPort(self, fileno: int, family: int, protocol: Any, maxPacketSize: int = 8192) -> Port:
+        self.asked.append(("udp", fileno, family, maxPacketSize))
         self.udp_protocol = protocol
-        protocol.makeConnection(UdpPort(self.udp, interface, port))
-        return made
+        protocol.makeConnection(UdpPort(self.udp))
+        return self._port("udp")
 
-    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:
+    def adoptStreamPort(self, fileno: int, family: int, factory: Any) -> Any:
+        self.asked.append(("tcp", fileno, family, 0))
         self.factory = factory
-        return self._listen("tcp", interface, port, backlog)
+        return self._port("tcp")
 
-    def _listen(self, kind: str, interface: str, port: int, room: int) -> Port:
-        if kind in self._taken:
-            raise CannotListenError(interface, port, OSError(98, "Address already in use"))
-        self.asked.append((kind, interface, port, room))
+    def _port(self, kind: str) -> Port:
         self.ports[kind] = Port()
         return self.ports[kind]
 
     def connect(self) -> Stream:
         """Somebody comes by TCP."""
         stream = Stream()
-        self.tcp_protocol = self.factory.buildProtocol(None)
+        self.tcp_protocol = self.factory.buildProtocol(IPv4Address("TCP", "192.168.1.1", 54321))
         self.tcp_protocol.makeConnection(stream)
         return stream
 
@@ -91,35 +91,105 @@ class Sink:
 
     def connection_lost(self, flow: Flow) -> None: ...
     def send_failed(self, flow: Flow) -> None: ...
+    def alias_of(self, flow: Flow) -> Flow | None:
+        return None
+
     def keeps(self, flow: Flow) -> bool:
         return True
 
 
-def listening(*taken: str) -> tuple[Transports, ListeningReactor, Sink]:
-    reactor = ListeningReactor(*taken)
-    transports, sink = Transports(reactor), Sink()
-    transports.listen(HERE.host, HERE.port, sink)
+class Opened:
+    """A socket of the kernel's."""
+
+    def __init__(self, listen: Listen, number: int) -> None:
+        self.family = socket.AF_INET6 if ":" in listen.address else socket.AF_INET
+        self.number = number
+        self.closed = False
+
+    def fileno(self) -> int:
+        return self.number
+
+    def __enter__(self) -> Opened:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closed = True
+
+
+UDP = Listen(transport=Transport.UDP, address=HERE.host, port=HERE.port)
+TCP = Listen(transport=Transport.TCP, address=HERE.host, port=HERE.port)
+
+
+def built(*listeners: Listen) -> tuple[Transports, ListeningReactor, Sink, list[Opened]]:
+    reactor = ListeningReactor()
+    opened: list[Opened] = []
+
+    def opener(listen: Listen) -> Any:
+        opened.append(Opened(listen, 10 + len(opened)))
+        return opened[-1]
+
+    transports, sink = Transports(reactor, listeners, LocalAddresses(listeners), opener=opener), Sink()
+    transports.listen(sink)
+    return transports, reactor, sink, opened
+
+
+def listening() -> tuple[Transports, ListeningReactor, Sink]:
+    transports, reactor, sink, _ = built(UDP, TCP)
     return transports, reactor, sink
 
 
-def test_both_listeners_stand_on_the_same_address_and_port() -> None:
-    _, reactor, _ = listening()
-    assert reactor.asked == [("udp", "192.0.2.9", 5080, 65535), ("tcp", "192.0.2.9", 5080, 1024)]
+def test_the_reactor_takes_over_every_socket() -> None:
+    six = Listen(transport=Transport.UDP, address="::", port=5080)
+    _, reactor, _, opened = built(UDP, TCP, six)
+    assert reactor.asked == [
+        ("udp", 10, socket.AF_INET, 65535),
+        ("tcp", 11, socket.AF_INET, 0),
+        ("udp", 12, socket.AF_INET6, 65535),
+    ]
+    assert all(each.closed for each in opened), "the reactor has a descriptor of its own"
 
 
-@pytest.mark.parametrize("taken", ["udp", "tcp"])
-def test_a_port_in_use_is_told_with_what_to_do(taken: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        listening(taken)
-    assert str(caught.value) == (
-        f"sip.port: {taken.upper()} 192.0.2.9:5080 cannot be opened: [Errno 98] Address already in use. "
-        "Another program has it, perhaps another Hearthline; stop that, or choose another sip.port"
-    )
+def test_a_flow_goes_by_a_listener_of_its_transport_and_family() -> None:
+    six = Listen(transport=Transport.UDP, address="::", port=5082)
+    transports, _, _, _ = built(UDP, six)
+    there = Address("2001:db8::1", 5060)
+    assert transports.flow_to(Transport.UDP, THERE) == Flow(Transport.UDP, HERE, THERE)
+    assert transports.flow_to(Transport.UDP, there) == Flow(Transport.UDP, Address("::", 5082), there)
+    assert transports.flow_to(Transport.TCP, THERE) is None
+    assert transports.flow_to(Transport.TLS, there) is None
+
+
+def test_a_flow_to_a_mapped_address_is_one_of_ipv4_and_a_link_local_one_leads_nowhere() -> None:
+    transports, _, _, _ = built(UDP, Listen(transport=Transport.UDP, address="::", port=5082))
+    assert transports.flow_to(Transport.UDP, Address("::ffff:192.0.2.1", 5060)) == Flow(Transport.UDP, HERE, THERE)
+    assert transports.flow_to(Transport.UDP, Address("fe80::1", 5060)) is None
+    assert transports.flow_to(Transport.UDP, Address("example.org", 5060)) is None
+
+
+@pytest.mark.parametrize(("routed", "chosen"), [("10.0.0.1", "10.0.0.1"), ("192.0.2.9", "0.0.0.0")])
+def test_of_several_listeners_the_one_that_the_kernel_would_send_from_is_taken(
+    monkeypatch: pytest.MonkeyPatch, routed: str, chosen: str
+) -> None:
+    inner = Listen(transport=Transport.UDP, address="10.0.0.1", port=5080)
+    outer = Listen(transport=Transport.UDP, address="0.0.0.0", port=5090)
+    other = Listen(transport=Transport.UDP, address="10.0.1.1", port=5080)
+    monkeypatch.setattr(addresses, "_route_to", lambda _: routed)
+    transports, _, _, _ = built(other, inner, outer)
+    flow = transports.flow_to(Transport.UDP, THERE)
+    assert flow is not None
+    assert flow.local.host == chosen
+
+
+def test_a_datagram_leaves_by_the_socket_of_its_flow_only() -> None:
+    transports, reactor, _, _ = built(UDP)
+    assert not transports.send(Flow(Transport.UDP, Address("192.0.2.10", 5080), THERE), b"x")
+    assert reactor.udp.sent == []
 
 
 def test_each_message_goes_out_by_its_flows_transport() -> None:
     transports, reactor, sink = listening()
     udp = transports.flow_to(Transport.UDP, THERE)
+    assert udp is not None
     assert udp == Flow(Transport.UDP, HERE, THERE)
     assert transports.send(udp, b"datagram")
     assert reactor.udp.sent == [(b"datagram", THERE)]
@@ -132,6 +202,7 @@ def test_a_trunk_over_tcp_is_connected_to_with_its_first_message() -> None:
     transports, reactor, _ = listening()
     flow = transports.flow_to(Transport.TCP, THERE)
     assert flow == Flow(Transport.TCP, HERE, THERE)
+    assert flow is not None
     assert reactor.tcpClients == []
     assert transports.send(flow, b"x")
     assert [client[:2] for client in reactor.tcpClients] == [(THERE.host, THERE.port)]
@@ -140,7 +211,7 @@ def test_a_trunk_over_tcp_is_connected_to_with_its_first_message() -> None:
 def test_what_could_not_be_sent_is_told() -> None:
     transports, reactor, _sink = listening()
     reactor.udp.error = OSError(101, "Network is unreachable")
-    assert not transports.send(transports.flow_to(Transport.UDP, THERE), b"x")
+    assert not transports.send(Flow(Transport.UDP, HERE, THERE), b"x")
     assert not transports.send(Flow(Transport.TCP, HERE, THERE, 9), b"x")
 
 

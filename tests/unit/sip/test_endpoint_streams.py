@@ -92,7 +92,7 @@ def test_a_trunk_that_is_called_on_demand_may_lose_its_connection() -> None:
     ((flow, data),) = a.endpoint.datagrams_to_send()
     assert flow == on_demand
     made = on_demand._replace(connection=7)
-    a.endpoint.connection_opened(made)
+    a.endpoint.connection_opened(made, 0.0)
     invite = parse_datagram(data)
     assert isinstance(invite, Request)
     raw = RawPeer("192.0.2.2", a)

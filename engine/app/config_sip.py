@@ -1,0 +1,198 @@
+"""The SIP section of the configuration: where it listens, as whom, and with which certificates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
+
+from engine.app.config_section import Dscp, Port, Section, checked_ip
+from engine.net.listen import Listen, read_address, same_family
+from engine.net.tls_files import ClientCertificates
+from engine.sip.flow import Transport
+
+_LAST_PORT = 65535
+
+
+class ListenTransport(StrEnum):
+    UDP = "udp"
+    TCP = "tcp"
+    TLS = "tls"
+
+
+class ListenConfig(Section):
+    """One listener; a string such as "tls:[::]:5061" is short for one."""
+
+    transport: ListenTransport = Field(ListenTransport.UDP, description="`udp`, `tcp` or `tls`.", strict=False)
+    address: str = Field("", description="IPv4 or IPv6 address (`::` takes IPv6 only); empty: `sip.host`.")
+    port: int = Field(0, ge=0, le=65535, description="Port; 0: `sip.port`, and one above it for `tls`.")
+    advertise: str = Field(
+        "",
+        description="Address, or address:port, by which peers reach this listener (NAT); empty: `sip.advertise` where "
+        "that is of the same family, else as routed.",
+    )
+    dscp: Dscp | None = Field(None, description="DSCP of what it sends; left out: `sip.dscp`.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        transport, _, place = value.partition(":")
+        address = read_address(place) if place else None
+        return {"transport": transport} | ({} if address is None else {"address": address.host, "port": address.port})
+
+    @field_validator("address")
+    @classmethod
+    def _address_is_ip(cls, value: str) -> str:
+        return checked_ip(value, allow_empty=True)
+
+    @field_validator("advertise")
+    @classmethod
+    def _advertise_is_address(cls, value: str) -> str:
+        if value:
+            _advertised(value)
+        return value
+
+
+def _advertised(value: str) -> Any:
+    try:
+        return read_address(value)
+    except ValueError as error:
+        if "link-local" in str(error):
+            raise
+        raise ValueError("must be an IP address, such as 192.0.2.10, or one with a port") from None
+
+
+class CertificateConfig(Section):
+    """One certificate of ours."""
+
+    certificate: str = Field(description="PEM file: the certificate, then those of the authorities between.")
+    key: str = Field(description="PEM file of its private key, without a pass phrase.")
+
+
+class TlsConfig(Section):
+    certificates: list[CertificateConfig] = Field(
+        [],
+        description="Ours, chosen by the name that a peer asks for (SNI) among the names in each; the first where none "
+        "fits. None: the state directory's own, for trying things out. New files are taken without a restart.",
+    )
+    client_certificates: ClientCertificates = Field(
+        ClientCertificates.NONE,
+        description="Whether peers that connect must show one: `none`, `optional` (a bad one is refused), `required`.",
+        strict=False,
+    )
+    client_ca: str = Field("", description="PEM file of the authorities that vouch for those.")
+    trust: str = Field(
+        "", description="PEM file of the authorities that vouch for trunks that we connect to; empty: the system's."
+    )
+
+    @model_validator(mode="after")
+    def _clients_need_authorities(self) -> TlsConfig:
+        if self.client_certificates is not ClientCertificates.NONE and not self.client_ca:
+            raise ValueError(f"client_certificates = {self.client_certificates.value!r} needs client_ca")
+        return self
+
+    def anchored(self, anchor: Callable[[str], str]) -> TlsConfig:
+        """With paths made absolute."""
+        pairs = [
+            pair.model_copy(update={"certificate": anchor(pair.certificate), "key": anchor(pair.key)})
+            for pair in self.certificates
+        ]
+        return self.model_copy(
+            update={"certificates": pairs, "client_ca": anchor(self.client_ca), "trust": anchor(self.trust)}
+        )
+
+
+class SipConfig(Section):
+    host: str = Field("0.0.0.0", description="Address that SIP listens on, UDP and TCP.")
+    port: Port = Field(5080, description="Port for both; 5060 is left to Asterisk on the same machine.")
+    advertise: str = Field(
+        "",
+        description="Address to name in Via, Contact and SDP when peers see us by another one (NAT); empty: as routed.",
+    )
+    dscp: Dscp = Field(0, description="DSCP of SIP's packets: 24 is CS3, 40 is CS5; 0: none.")
+    listen: list[ListenConfig] = Field(
+        [],
+        description="The listeners, in place of UDP and TCP on `host` and `port`, which are their defaults then. "
+        'Tables as below, or strings: `["udp:0.0.0.0:5080", "tls:[::]:5061"]`.',
+    )
+    tls: TlsConfig = Field(TlsConfig(), description="Certificates and authorities.")
+    realm: str = Field(
+        "hearthline",
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        description="Realm of digest authentication. Secrets are kept for one realm: changing it asks for new ones.",
+    )
+    registration_max_s: int = Field(3600, ge=60, le=86400, description="Longest registration that is granted.")
+    registration_min_s: int = Field(30, ge=10, le=3600, description="Shortest one; less is answered with 423.")
+    nonce_ttl_s: int = Field(300, ge=10, le=3600, description="Life of a digest nonce.")
+
+    pass_headers: tuple[str, ...] = Field(
+        (),
+        max_length=16,
+        strict=False,
+        description='Header fields that go along from a caller to the next leg, as ["X-Customer"]; only X- ones.',
+    )
+    show_hidden_callers: bool = Field(
+        False, description="Show agents the number of callers who hide it, where a trusted trunk tells it."
+    )
+
+    @field_validator("host")
+    @classmethod
+    def _host_is_ip(cls, value: str) -> str:
+        return checked_ip(value, allow_empty=False)
+
+    @field_validator("advertise")
+    @classmethod
+    def _advertise_is_ip(cls, value: str) -> str:
+        return checked_ip(value, allow_empty=True)
+
+    @field_validator("pass_headers")
+    @classmethod
+    def _extra_headers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if re.fullmatch(r"[Xx]-[A-Za-z0-9-]{1,60}", name) is None:
+                raise ValueError(f"{name!r} is no name of an X- header field, such as X-Customer")
+        return value
+
+    @model_validator(mode="after")
+    def _registration_times(self) -> SipConfig:
+        shortest, longest = self.registration_min_s, self.registration_max_s
+        if shortest > longest:
+            raise ValueError(f"registration_min_s must not exceed registration_max_s; found {shortest}, {longest}")
+        return self
+
+    @model_validator(mode="after")
+    def _listeners_differ(self) -> SipConfig:
+        seen = set()
+        for each in self.listeners:
+            place = (each.transport is Transport.UDP, each.local)
+            if place in seen:
+                raise ValueError(f"listen has {each} twice; TCP and TLS cannot share a port either")
+            seen.add(place)
+        return self
+
+    @property
+    def listeners(self) -> tuple[Listen, ...]:
+        """Every listener, with what it takes over from the section."""
+        if self.listen:
+            return tuple(self._listener(each) for each in self.listen)
+        both = (ListenTransport.UDP, ListenTransport.TCP)
+        return tuple(self._listener(ListenConfig(transport=transport)) for transport in both)
+
+    def _listener(self, asked: ListenConfig) -> Listen:
+        address = asked.address or self.host
+        advertise = read_address(asked.advertise) if asked.advertise else None
+        if advertise is None and self.advertise and same_family(address, self.advertise):
+            advertise = read_address(self.advertise)
+        above = self.port + 1 if self.port < _LAST_PORT else self.port
+        return Listen(
+            transport=Transport(asked.transport.upper()),
+            address=address,
+            port=asked.port or (above if asked.transport is ListenTransport.TLS else self.port),
+            advertise=advertise,
+            dscp=self.dscp if asked.dscp is None else asked.dscp,
+        )
