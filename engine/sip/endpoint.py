@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import count
 from typing import Final, NamedTuple
 
@@ -352,8 +353,9 @@ class Endpoint(FeatureActions):
         if not isinstance(request, Request):
             self._stack.transactions.dropped += 1
             return
-        try:
+        with suppress(RemoteSipError):  # also its Via may be what is wrong
             request.note_source(flow.remote.host, flow.remote.port)
+        try:
             self._reception.refuse(request, flow, error)
         except (LocalSipError, RemoteSipError):
             self._stack.transactions.dropped += 1

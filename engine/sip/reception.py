@@ -12,7 +12,7 @@ from engine.sip.identity import ALLOW_ALL
 from engine.sip.invite_in import IncomingSession
 from engine.sip.message import Request, Response
 from engine.sip.names import refuse
-from engine.sip.refusal import Refusal, check_understood, method_not_allowed
+from engine.sip.refusal import Refusal, check_required, check_understood, method_not_allowed
 from engine.sip.registrar import Registrar
 from engine.sip.replaces import replaced_by_invite
 from engine.sip.stack import Stack
@@ -106,7 +106,7 @@ class Reception:
             # We are the last hop of this leg, but a call that goes on from us would go round for ever.
             raise refuse(483, "Max-Forwards is used up")
         check_understood(request)
-        request.uri, request.from_.uri  # noqa: B018  # malformed ones are refused before there is state
+        _check_addresses(request)
         replaces = replaced_by_invite(self._stack, request) if "Replaces" in request.headers.first else None
         session = IncomingSession(self._stack, request, flow, self._stack.admit_session(), replaces)
         session.begin(peer, flow, self._admission.carried(request, peer), now)
@@ -115,6 +115,8 @@ class Reception:
         self._registrar.register(self._admission.agent(request, now), request, flow, now)
 
     def _options(self, request: Request, flow: Flow, now: float) -> None:
+        request.check()
+        check_required(request)
         headers = [("Allow", ALLOW_ALL), ("Accept", "application/sdp"), ("Server", self._stack.config.server_name)]
         self._stack.reply(request, flow, 200, headers=headers)
 
@@ -130,6 +132,14 @@ class Reception:
 
     def _nothing(self, request: Request, flow: Flow, now: float) -> None:
         """An ACK that belongs to nothing, such as that of a challenge, which was sent without state."""
+
+
+def _check_addresses(request: Request) -> None:
+    """Whether there is no malformed one among those of an INVITE: refused before there is state. Raises
+    RemoteSipError."""
+    if request.uri.headers:
+        raise refuse(400, "header fields in the Request-URI (RFC 3261 19.1.1)")
+    request.from_.uri, request.to.uri  # noqa: B018  # they are read now
 
 
 _OUTSIDE: Final = {

@@ -202,10 +202,13 @@ class Stack:
 def reply_flow(request: Request, flow: Flow) -> Flow:
     """Where responses go: back on the connection; over UDP to the source address, at the source port where the peer
     asked for it by rport (RFC 3581 4), else at the port that its Via names (RFC 3261 18.2.2). `maddr` is passed over:
-    nobody may make us send to a third party."""
+    nobody may make us send to a third party. To where it came from also when its Via cannot be read."""
     if flow.transport is not Transport.UDP:
         return flow
-    _, sent = request.hop
+    try:
+        _, sent = request.hop
+    except RemoteSipError:
+        return flow
     if sent.asks_rport:
         return flow
     port = _DEFAULT_PORT if sent.port is None else sent.port

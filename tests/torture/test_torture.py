@@ -12,15 +12,14 @@ from engine.sip.message import Request, Response
 from engine.sip.parser import KeepAlive, StreamFramer, parse_datagram
 from engine.sip.sdp import parse_sdp
 from tests.torture.cases import Case, outcome
+from tests.torture.octets import OCTETS
 from tests.torture.rfc4475_odd import ODD
 from tests.torture.rfc4475_refused import REFUSED
 from tests.torture.rfc4475_valid import VALID
 from tests.torture.rfc5118_cases import CASES as RFC5118
 
 _RFC4475 = (*VALID, *ODD, *REFUSED)
-_DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 _BY_NAME = {case.name: case for case in (*_RFC4475, *RFC5118)}
-_OCTETS = sorted((*_DATA.glob("rfc4475/*.dat"), *_DATA.glob("rfc5118/*.dat")))
 
 
 def _name(case: Case) -> str:
@@ -73,8 +72,8 @@ def test_two_messages_of_one_stream_are_both_read() -> None:
     assert [type(item) for item in items] == [Request, KeepAlive, Request]
 
 
-@pytest.mark.skipif(not _OCTETS, reason="the RFCs' octets do not lie beside this checkout")
-@pytest.mark.parametrize("path", _OCTETS, ids=lambda path: path.stem)
+@pytest.mark.skipif(not OCTETS, reason="the RFCs' octets do not lie beside this checkout")
+@pytest.mark.parametrize("path", OCTETS, ids=lambda path: path.stem)
 def test_octets_of_the_rfc(path: Path) -> None:
     case = _BY_NAME[path.stem]
     data = path.read_bytes()
