@@ -8,6 +8,7 @@ CallId = NewType("CallId", str)
 """One call: the set of legs that talk. Ours, not the SIP Call-ID."""
 
 LegId = NewType("LegId", str)
+TransferId = NewType("TransferId", int)
 """One leg: one SIP dialog and one media leg, from Offered or Place to Ended."""
 
 AgentName = NewType("AgentName", str)

@@ -23,12 +23,14 @@ from engine.calls.log import (
     CallerConnected,
     CallerLeft,
     CallerQueued,
+    CallTransferred,
     DirectoryChanged,
     EngineStarted,
     OfferEnded,
     OfferOutcome,
     QueueExit,
     Record,
+    TransferKind,
 )
 from engine.ids import AgentName, CallId, QueueName
 
@@ -69,10 +71,12 @@ class QueueLog:
         for queue, agent in directory.members:
             self._queues.setdefault(agent, {})[queue] = None
         self._paused = {a.name for a in directory.agents.values() if a.status is not AgentStatus.AVAILABLE}
-        self._connected: dict[CallId, CallerConnected] = {}
+        self._connected: dict[CallId, tuple[CallerConnected, float]] = {}
+        """With the monotonic time: the call may have talked before it came to the queue."""
         self._on: dict[type[Any], Callable[[Record, CallId, Any], Sequence[str]]] = {
             CallerQueued: _queued,
             CallerConnected: self._connect,
+            CallTransferred: self._transferred,
             CallEnded: self._completed,
             CallerLeft: _left,
             OfferEnded: _rang,
@@ -95,18 +99,31 @@ class QueueLog:
         return (_line(record, NONE, NONE, NONE, "QUEUESTART", ""),)
 
     def _connect(self, record: Record, call: CallId, connected: CallerConnected) -> Sequence[str]:
-        self._connected[call] = connected
+        self._connected[call] = connected, record.mono
         data = (int(connected.waited_s), connected.offer, int(connected.rang_s))
         return (_line(record, call, connected.queue, connected.agent, "CONNECT", *data),)
 
     def _completed(self, record: Record, call: CallId, ended: CallEnded) -> Sequence[str]:
-        connected = self._connected.pop(call, None)
-        if connected is None:
+        found = self._connected.pop(call, None)
+        if found is None:
             return ()
+        connected, since = found
         # As in app_queue, whatever was not the member's doing counts as the caller's.
         event = "COMPLETEAGENT" if ended.ended_by == "agent" else "COMPLETECALLER"
-        data = (int(connected.waited_s), int(ended.talked_s), connected.position)
+        data = (int(connected.waited_s), int(record.mono - since), connected.position)
         return (_line(record, call, connected.queue, connected.agent, event, *data),)
+
+    def _transferred(self, record: Record, call: CallId, transferred: CallTransferred) -> Sequence[str]:
+        found = self._connected.get(call)
+        if found is None or transferred.by != f"agent:{found[0].agent}":
+            return ()
+        connected, since = self._connected.pop(call)
+        times = (int(connected.waited_s), int(record.mono - since), connected.position)
+        where: tuple[object, ...] = ("BRIDGE", transferred.other_call)
+        event = "ATTENDEDTRANSFER"
+        if transferred.kind is TransferKind.BLIND:
+            where, event = (transferred.to, transferred.context), "BLINDTRANSFER"
+        return (_line(record, call, connected.queue, connected.agent, event, *where, *times),)
 
     def _paused_or_not(self, record: Record, _call: CallId, changed: AgentStatusChanged) -> Sequence[str]:
         queues = self._queues.get(changed.agent, {})

@@ -317,6 +317,7 @@ def build_core(
     calls = CallManager(
         router=router,
         legs=legs,
+        transfers=legs.transfers,
         media=media,
         queues=acd,
         statuses=acd,

@@ -21,6 +21,21 @@ class Bridge:
         self._linked = False
 
     @property
+    def far(self) -> CallLeg:
+        """The side that is not the call's caller."""
+        return self._far
+
+    def dissolve(self) -> None:
+        """Neither hears the other any more, and nobody the music. The bridge is of no use after that."""
+        caller, far = self._call.caller, self._far
+        self._music.stop(caller)
+        self._music.stop(far)
+        if self._linked:
+            self._linked = False
+            for source, sink in ((caller.id, far.id), (far.id, caller.id)):
+                self._call.board.media.send(Disconnect(source=source, sink=sink))
+
+    @property
     def held(self) -> bool:
         """Whether one of the two holds the other."""
         return not self._linked

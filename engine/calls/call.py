@@ -8,19 +8,28 @@ first those outside are told (queue), then every leg goes, then the record `Call
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.destination import Destination
 from engine.calls.events import FromAgent, LocalMedia, Offered, Origin, Party, RemoteMedia
 from engine.calls.final_status import refusal_status
 from engine.calls.log import CallAnswered, CallConnected, CallDirection, CallEnded, CallHeld, CallResumed
+from engine.calls.ports import TrunkNumber
 from engine.calls.switchboard import CallLeg, Role, Switchboard
 from engine.ids import AgentName, CallId, LegId, QueueName
 from engine.media.commands import Codec, Play, StopPlay, Tone
 
+if TYPE_CHECKING:
+    from engine.calls.transfer import BlindTransfer
+
 NO_PORT = EndCause(outcome=Outcome.SERVER, reason=Reason.NO_MEDIA_PORT, sip_code=503)
 CANCELLED = EndCause(outcome=Outcome.UPSTREAM, reason=Reason.CANCELLED, sip_code=487)
 """How a far leg ends that rings no longer."""
+TRANSFERRED = EndCause(outcome=Outcome.SUCCESS, reason=Reason.TRANSFERRED, sip_code=200)
+"""How a leg or call ends whose other side was put through to somebody else."""
+ELSEWHERE = EndCause(outcome=Outcome.UPSTREAM, reason=Reason.CANCELLED, sip_code=200)
+"""Another phone took the call. The 200 makes this one not show it as missed (RFC 3326: "call completed elsewhere")."""
 
 ENGINE = "engine"
 """`ended_by` of what no side of the call did."""
@@ -68,6 +77,10 @@ class Call:
         self.queue: QueueName | None = None
         self.agent: AgentName | None = self.caller.agent if direction is CallDirection.OUTBOUND else None
         """The agent who talks, as the CDR names him."""
+        self.attempt: BlindTransfer | None = None
+        """The transfer that is being tried."""
+        self.kept: tuple[Destination, ...] = ()
+        """Destinations from before a transfer whose agent is still in the call."""
         self._engaged: list[AgentName] = []
         board.calls[self.id] = self
         board.owners[self.caller.id] = (self, self.caller)
@@ -75,7 +88,11 @@ class Call:
     # --- what destinations do ---
 
     def open_caller(self, now: float) -> None:
-        """Ask for the caller's port; `leg_opened` follows, or the end of the call. An agent's own phone is taken."""
+        """Ask for the caller's port; `leg_opened` follows, or the end of the call. An agent's own phone is taken. A
+        caller who was put through to here has all that already."""
+        if self.caller.port is not None:
+            self.destination.leg_opened(self.caller, now)
+            return
         if self.caller.agent is not None:
             self.engage(self.caller.agent, now)
         self.board.open_media(self, self.caller)
@@ -92,9 +109,25 @@ class Call:
         self._engaged.append(agent)
         self.board.queues.agent_engaged(agent, self.id, now)
 
+    @property
+    def engaged(self) -> tuple[AgentName, ...]:
+        """Agents whose phones are in this call without a queue's doing."""
+        return tuple(self._engaged)
+
+    def release(self, agent: AgentName, now: float) -> None:
+        """The agent's phone is in this call no longer."""
+        self._engaged.remove(agent)
+        self.board.queues.agent_released(agent, self.id, now)
+
     def answer_caller(self, now: float, codec: Codec | None = None) -> None:
         """Take the caller's leg, whose port is open; `caller_up` follows. `codec` is what the far side speaks, and is
-        preferred to what the caller likes best; None leaves the choice to him."""
+        preferred to what the caller likes best; None leaves the choice to him. A caller who was put through to here is
+        taken by that."""
+        if self.answered_at is not None:
+            if self.attempt is not None:
+                self.attempt.succeeded(now)
+            self.destination.caller_up(now)
+            return
         assert self.caller.port is not None, "a leg is answered when its port is known"
         self.caller.answered = True
         codecs = tuple(Codec) if codec is None else (codec,)
@@ -102,7 +135,8 @@ class Call:
 
     def connected(self, far: CallLeg, now: float) -> None:
         """Caller and this leg talk from now on."""
-        self.connected_at = now
+        if self.connected_at is None:
+            self.connected_at = now
         if far.agent is not None:
             self.agent = far.agent
         self.board.log(self.id, CallConnected(leg=far.id, peer=far.who), now)
@@ -143,6 +177,8 @@ class Call:
     def leg_ringing(self, leg: CallLeg, now: float) -> None:
         if leg is not self.caller:
             self.destination.far_ringing(leg, now)
+            if self.attempt is not None:
+                self.attempt.ringing(now)
 
     def leg_answered(self, leg: CallLeg, remote: RemoteMedia, now: float) -> None:
         if leg is not self.caller:
@@ -167,11 +203,79 @@ class Call:
         leg.dialog = False
         if leg is self.caller:
             self.finish(self.destination.caller_gone(cause), leg.role, now)
+        elif self.attempt is not None and leg is self.attempt.referrer:
+            self.drop(leg, cause, now)
+            self.attempt.referrer_gone(now)
         else:
             self.drop(leg, cause, now)
             self.destination.far_ended(leg, cause, now)
 
+    # --- transfer ---
+
+    def has_phone_of(self, agent: AgentName) -> bool:
+        """Whether the agent is the caller, or the one who wants the caller transferred."""
+        return agent == self.caller.agent or (self.attempt is not None and agent == self.attempt.referrer.agent)
+
+    def turn_round(self, far: CallLeg) -> None:
+        """Make this far leg the caller, and the caller a far leg."""
+        before, self.caller = self.caller, far
+        del self.far[far.id]
+        self.far[before.id] = before
+        self.party = self._party_of(far)
+
+    def _party_of(self, leg: CallLeg) -> Party:
+        if leg.party is not None:
+            return leg.party
+        if isinstance(leg.destination, TrunkNumber):
+            return Party(number=leg.destination.number)
+        known = None if leg.agent is None else self.board.directory.agents.get(leg.agent)
+        return Party(number=leg.agent or "", display="" if known is None else known.display)
+
+    def surrender(self, leg: CallLeg) -> None:
+        """The leg goes on in another call; this one ends without it."""
+        if leg is self.caller:
+            leg.party = self.party
+            self.caller = replace(leg, id=LegId(f"{leg.id}-gone"), dialog=False, media=False)
+        else:
+            leg.party = self._party_of(leg)
+            del self.far[leg.id]
+
+    def adopt(self, leg: CallLeg) -> None:
+        """Take a leg that another call has surrendered, as a far one."""
+        self.far[leg.id] = leg
+        self.board.owners[leg.id] = (self, leg)
+
+    def replace_leg(self, old: CallLeg, new: CallLeg, now: float) -> None:
+        """Let a leg that another call has surrendered, and which is up, take the place of one of this call's."""
+        new.role, new.destination, new.party = old.role, old.destination, old.party
+        other = self.destination.unlink()
+        self.stop_playing(old)
+        if old is self.caller:
+            self.caller = new
+            self.board.owners[new.id] = (self, new)
+        else:
+            del self.far[old.id]
+            self.adopt(new)
+        talking = old.answered
+        self.board.end_dialog(old, TRANSFERRED if talking else ELSEWHERE, now)
+        self.board.close_media(self.id, old)
+        self.board.forget(old)
+        self.destination.replaced(old, new, now)
+        if other is not None:
+            self.destination.link(new if other is old else other)
+            if other is old:
+                self.connected(new, now)
+        elif not talking and new.remote is not None:
+            self.destination.far_answered(new, new.remote, now)
+
     # --- the end ---
+
+    def unreached(self, cause: EndCause, ended_by: str, now: float) -> None:
+        """The destination came to nothing: the end of the call, or of the attempt to transfer it there."""
+        if self.attempt is not None:
+            self.attempt.failed(cause, ended_by, now)
+        else:
+            self.finish(cause, ended_by, now)
 
     def finish(
         self, cause: EndCause, ended_by: str, now: float, *, text: str = "", retry_after_s: int | None = None
@@ -182,6 +286,10 @@ class Call:
             return
         self.over = True
         self.destination.closing(cause, ended_by, now)
+        if self.attempt is not None:
+            self.attempt.closing(cause, ended_by, now)
+        for home in self.kept:
+            home.closing(cause, ended_by, now)
         cause = self._end_caller(cause, now, text, retry_after_s)
         for leg in tuple(self.far.values()):
             self.drop(leg, cause if leg.answered else CANCELLED, now)

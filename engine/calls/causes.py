@@ -27,6 +27,8 @@ class Reason(StrEnum):
     CALLER_HANGUP = "caller_hangup"
     """The caller's side hung up after having been connected to a person or to what was called."""
     AGENT_HANGUP = "agent_hangup"
+    TRANSFERRED = "transferred"
+    """The other side was put through to somebody else; of a call, that what was left of it lives on in another."""
     CALLED_HANGUP = "called_hangup"
     COMPLETED = "completed"
     """An announcement or other destination came to its end."""

@@ -14,8 +14,10 @@ from engine.calls.log import (
     CallEnded,
     CallerConnected,
     CallerQueued,
+    CallMerged,
     CallRouted,
     CallStarted,
+    CallTransferred,
     EngineStarted,
     EngineStopped,
     LegClosed,
@@ -67,6 +69,10 @@ class Cdr:
     """Trunks that did not carry the call, in order, with why: "telco-a 503, telco-b silent"."""
     cost: float = 0.0
     """What it cost by the price list, on a trunk."""
+    transferred_by: str = ""
+    """Who put the call through to somebody else last, "agent:NAME" or "trunk:NAME"; empty where nobody did."""
+    transferred_to: str = ""
+    """Whereto: the number; of an attended transfer "agent:NAME" or "trunk:NAME"."""
 
 
 @dataclass(slots=True)
@@ -86,11 +92,14 @@ class _Open:
     qualities: dict[LegId, LegClosed] = field(default_factory=dict)
     tried: list[str] = field(default_factory=list)
     rated: CallRated | None = None
+    transferred: tuple[str, str] = ("", "")
+    moved: tuple[LegId, ...] = ()
+    """Legs that went on in another call, which tells their quality."""
 
     def measured(self, ended: CallEnded) -> bool:
         """Whether every leg that was up has told its quality, or never will after such an end."""
         awaited = (self.started.leg if self.answered is not None else None, self.peer_leg)
-        return all(leg is None or leg in self.qualities for leg in awaited) or _unmeasured(ended)
+        return all(leg is None or leg in self.qualities or leg in self.moved for leg in awaited) or _unmeasured(ended)
 
     # What the records of a call add to it.
 
@@ -107,7 +116,15 @@ class _Open:
         self.queue, self.agent = body.queue, body.agent
 
     def note_peer(self, wall: float, body: CallConnected) -> None:
-        self.connected, self.peer, self.peer_leg = wall, body.peer, body.leg
+        if self.connected is None:
+            self.connected = wall
+        self.peer, self.peer_leg = body.peer, body.leg
+
+    def note_transfer(self, _wall: float, body: CallTransferred) -> None:
+        self.transferred = (body.by, body.to)
+
+    def note_merge(self, _wall: float, body: CallMerged) -> None:
+        self.moved = (*self.moved, body.leg)
 
     def note_quality(self, _wall: float, body: LegClosed) -> None:
         self.qualities[body.leg] = body
@@ -135,6 +152,8 @@ _NOTES: Final[dict[type[Any], Callable[[_Open, float, Any], None]]] = {
     LegClosed: _Open.note_quality,
     TrunkTried: _Open.note_trunk,
     CallRated: _Open.note_rate,
+    CallTransferred: _Open.note_transfer,
+    CallMerged: _Open.note_merge,
     CallEnded: _Open.note_end,
 }
 
@@ -208,6 +227,8 @@ class CdrFold:
             peer_quality=state.qualities.get(state.peer_leg) if state.peer_leg is not None else None,
             tried=", ".join(state.tried),
             cost=state.cost(ended.talked_s),
+            transferred_by=state.transferred[0],
+            transferred_to=state.transferred[1],
         )
 
 

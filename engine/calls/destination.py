@@ -73,6 +73,30 @@ class Destination:
     def closing(self, cause: EndCause, ended_by: str, now: float) -> None:
         """The call ends now, with this cause by this side; tell those outside who count on it."""
 
+    # --- transfer ---
+
+    def other(self, leg: CallLeg) -> CallLeg | None:
+        """Who talks to this leg; None where nobody does."""
+        return None
+
+    def unlink(self) -> CallLeg | None:
+        """Part the two who talk; the far leg of them, None where nobody talks."""
+        return None
+
+    def link(self, far: CallLeg) -> None:
+        """Join the call's caller with this leg."""
+
+    def left(self, leg: CallLeg, now: float) -> bool:
+        """The leg's part is over though the call goes on, elsewhere. True where nothing here is left to be closed."""
+        return True
+
+    def replaceable(self, leg: CallLeg) -> bool:
+        """Whether another leg may take the place of this one."""
+        return self.other(leg) is not None
+
+    def replaced(self, old: CallLeg, new: CallLeg, now: float) -> None:
+        """That has happened, while nobody talked: the new one is up."""
+
     def caller_gone(self, cause: EndCause) -> EndCause:
         """What it means here that the caller's leg is over with this cause of its own."""
         if cause.reason is Reason.CALLER_HANGUP and self.call.answered_at is None:

@@ -13,15 +13,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from engine.calls.bridge import Bridge
 from engine.calls.call import ENGINE, Call
 from engine.calls.causes import EndCause, Outcome, Reason
-from engine.calls.destination import Destination, Phase
+from engine.calls.destination import Phase
 from engine.calls.events import RemoteMedia
-from engine.calls.music import Music
 from engine.calls.ports import AgentPhone, TrunkNumber
 from engine.calls.ports import Destination as LegDestination
 from engine.calls.switchboard import CallLeg, Role
+from engine.calls.talk import Talk
 from engine.ids import AgentName
 from engine.media.commands import Codec
 
@@ -51,7 +50,7 @@ class Target:
                 return f"trunk:{trunk}"
 
 
-class Direct(Destination):
+class Direct(Talk):
     """One caller, one called side."""
 
     def __init__(self, call: Call, target: Target) -> None:
@@ -60,17 +59,17 @@ class Direct(Destination):
         number = f"/{target.destination.number}" if isinstance(target.destination, TrunkNumber) else ""
         self.name = f"{target.who}{number}"
         self._far: CallLeg | None = None
-        self._bridge: Bridge | None = None
 
     def start(self, now: float) -> None:
         refusal = self._refusal()
         if refusal is not None:
-            self.call.finish(refusal, ENGINE, now)
+            self.call.unreached(refusal, ENGINE, now)
             return
         agent = self._target.agent
         if agent is not None:
             self.call.engage(agent, now)
-        self.call.waiting_since = now
+        if self.call.connected_at is None:
+            self.call.waiting_since = now
         self.call.open_caller(now)
         self._far = self.call.add_far(Role.CALLED if agent is None else Role.AGENT, self._target.who, agent)
 
@@ -80,7 +79,7 @@ class Direct(Destination):
             case AgentPhone(agent=agent):
                 if agent not in directory.agents:
                     return _NOBODY
-                return _OWN_PHONE if agent == self.call.caller.agent else None
+                return _OWN_PHONE if self.call.has_phone_of(agent) else None
             case TrunkNumber(trunk=trunk):
                 return None if trunk in directory.trunks else _NOBODY
 
@@ -92,7 +91,7 @@ class Direct(Destination):
         call.board.place(far, self._target.destination, call.party, tuple(Codec), now, carried=call.carried)
 
     def far_failed(self, leg: CallLeg, now: float) -> None:
-        self.call.finish(_NO_PORT, ENGINE, now)
+        self.call.unreached(_NO_PORT, ENGINE, now)
 
     def far_ringing(self, leg: CallLeg, now: float) -> None:
         self.call.board.legs.ring(self.call.caller.id, now)
@@ -104,25 +103,22 @@ class Direct(Destination):
 
     def caller_up(self, now: float) -> None:
         assert self._far is not None, "the caller is answered after the far side"
-        self._bridge = Bridge(self.call, self._far, Music(self.call))
-        self._bridge.settle()
+        self.link(self._far)
         self.call.connected(self._far, now)
 
     def far_ended(self, leg: CallLeg, cause: EndCause, now: float) -> None:
-        self.call.finish(cause, leg.role, now)
+        self.call.unreached(cause, leg.role, now)
 
-    def media_changed(self, leg: CallLeg, now: float) -> None:
-        if self._bridge is not None:
-            self._bridge.settle()
+    def replaceable(self, leg: CallLeg) -> bool:
+        return super().replaceable(leg) or (leg is self._far and not leg.answered)
 
-    def play_failed(self, leg: CallLeg, now: float) -> None:
-        if self._bridge is not None:
-            self._bridge.music_failed(leg)
+    def replaced(self, old: CallLeg, new: CallLeg, now: float) -> None:
+        self._far = new
 
     def expired(self, now: float) -> None:
-        self.call.finish(_NO_ANSWER, ENGINE, now)
+        self.call.unreached(_NO_ANSWER, ENGINE, now)
 
     def phase(self) -> Phase:
-        if self._bridge is None:
+        if self.bridge is None:
             return Phase.RINGING
-        return Phase.HELD if self._bridge.held else Phase.TALKING
+        return Phase.HELD if self.bridge.held else Phase.TALKING

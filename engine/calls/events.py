@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from engine.calls.causes import EndCause
-from engine.ids import AgentName, LegId, TrunkName
+from engine.ids import AgentName, LegId, TransferId, TrunkName
 from engine.media.commands import Codec, Direction
 
 
@@ -52,6 +52,8 @@ class Carried:
     """Why, in the protocol's word ("no-answer", "user-busy", "unconditional")."""
     session: str = ""
     """Name of the session from end to end, the same in the systems on its way; empty where the caller gave none."""
+    referred_by: str = ""
+    """Who had the call transferred, in the protocol's words; empty where nobody did or it is not said."""
     user_to_user: str = ""
     """What the caller's application says to the called one's."""
     whole: object = None
@@ -101,6 +103,8 @@ class Offered:
     protocol_id: str
     """The protocol's own name of the call (SIP Call-ID), for logs."""
     carried: Carried = NOTHING_CARRIED
+    replaces: LegId | None = None
+    """The leg whose place this one wants."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +138,33 @@ class Ended:
     cause: EndCause
 
 
-LegEvent = Offered | Ringing | Answered | Updated | Ended
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferAsked:
+    """Whoever is on the leg asks that the other side of the call be put through to somebody else; answer by
+    `TransferPort`."""
+
+    leg: LegId
+    transfer: TransferId
+    number: str
+    """To call, as whoever asks would have dialled it."""
+    replaces_asked: bool = False
+    """The other side is to be joined with that of another call instead (attended transfer)."""
+    replaces: LegId | None = None
+    """The asking side's own leg in that other call; None where it is not known here."""
+    referred_by: str = ""
+    """Who asks, in the protocol's words, for the new call; empty where it is not said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPressed:
+    """A key that came beside the sound, in the signalling."""
+
+    leg: LegId
+    digit: str
+    duration_ms: int
+
+
+LegEvent = Offered | Ringing | Answered | Updated | Ended | TransferAsked | KeyPressed
 
 
 # --- about people and lines ---

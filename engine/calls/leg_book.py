@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 from engine.calls.causes import EndCause
 from engine.calls.events import Ended, LegEvent, PresenceEvent
 from engine.calls.leg import TABLE, LegAction, LegInput, LegState
-from engine.ids import LegId
+from engine.ids import AgentName, LegId
 
 S = TypeVar("S", bound=Hashable)
 L = TypeVar("L", bound="BookedLeg")
@@ -24,6 +24,8 @@ class BookedLeg:
 
     id: LegId
     state: LegState = LegState.IDLE
+    agent: AgentName | None = None
+    """Whose phone it is; None for a line."""
     cause: EndCause | None = None
     """Why we ended it; None while we have not."""
 

@@ -174,6 +174,58 @@ class CallResumed:
     leg: LegId
 
 
+class TransferKind(StrEnum):
+    BLIND = "blind"
+    """To a number that was dialled for the other side."""
+    ATTENDED = "attended"
+    """To somebody whom the agent had called before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferStarted:
+    """A side of the call has asked that the other be put through to a number, which is being tried."""
+
+    by: str
+    """"agent:NAME" or "trunk:NAME"."""
+    to: str
+    destination: str
+    """As `CallRouted` names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallTransferred:
+    """The side that asked for the transfer has left the call: put through, or it hung up after asking."""
+
+    kind: TransferKind
+    by: str
+    leg: LegId
+    """The leg that left."""
+    to: str
+    """The number; of an attended transfer "agent:NAME" or "trunk:NAME"."""
+    context: str
+    """Where the number was looked up; empty for an attended transfer."""
+    other_call: str = ""
+    """The call that an attended transfer was prepared in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferFailed:
+    """The number came to nothing."""
+
+    to: str
+    cause: EndCause
+    returned: bool
+    """The caller talks to the side that asked again, or is back in its queue; else the call ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallMerged:
+    """A leg of this call goes on in another call."""
+
+    into: CallId
+    leg: LegId
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DigitReceived:
     leg: LegId
@@ -279,6 +331,10 @@ LogBody = (
     | CallConnected
     | CallHeld
     | CallResumed
+    | TransferStarted
+    | CallTransferred
+    | TransferFailed
+    | CallMerged
     | DigitReceived
     | LegClosed
     | CallEnded

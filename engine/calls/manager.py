@@ -16,11 +16,13 @@ from engine.calls.events import (
     Ended,
     FromAgent,
     FromTrunk,
+    KeyPressed,
     LegEvent,
     Offered,
     Origin,
     Party,
     Ringing,
+    TransferAsked,
     TrunkDown,
     TrunkUp,
     Updated,
@@ -35,11 +37,13 @@ from engine.calls.log import (
     MediaLost,
     MediaStarted,
 )
-from engine.calls.ports import AgentStatusPort, LegPort, MediaPort, QueueEffect, QueuePort
+from engine.calls.ports import AgentStatusPort, LegPort, MediaPort, QueueEffect, QueuePort, TransferPort
 from engine.calls.reject import Reject, overloaded
 from engine.calls.routing import Route, Router, ToTrunk
 from engine.calls.snapshot import LiveCall, live_call
-from engine.calls.switchboard import LiveCounts, Role, Switchboard
+from engine.calls.switchboard import CallLeg, LiveCounts, Role, Switchboard
+from engine.calls.takeover import Takeover
+from engine.calls.transfers import Transfers
 from engine.calls.trunk_records import TrunkStateChanged
 from engine.errors import NotFound
 from engine.ids import CallId, IdSource, LegId
@@ -60,6 +64,7 @@ class CallManager:
         *,
         router: Router,
         legs: LegPort,
+        transfers: TransferPort,
         media: MediaPort,
         queues: QueuePort,
         statuses: AgentStatusPort,
@@ -72,6 +77,7 @@ class CallManager:
         self._journal = journal
         self._board = Switchboard(
             legs=legs,
+            transfers=transfers,
             media=media,
             queues=queues,
             statuses=statuses,
@@ -80,6 +86,7 @@ class CallManager:
             directory=directory,
             config=config,
         )
+        self._transfers = Transfers(self._board, router)
         self._media_lost = False
         self._draining = False
         self._store_full = False
@@ -106,6 +113,9 @@ class CallManager:
         if isinstance(event, Offered):
             self._offered(event, now)
             return
+        if isinstance(event, TransferAsked):
+            self._transfers.asked(event, now)
+            return
         found = self._board.owners.get(event.leg)
         if found is None:
             if isinstance(event, Ended):
@@ -121,6 +131,16 @@ class CallManager:
                 call.leg_updated(leg, remote, now)
             case Ended(cause=cause):
                 call.leg_ended(leg, cause, now)
+            case KeyPressed():
+                self._key_pressed(call, leg, event, now)
+
+    def _key_pressed(self, call: Call, leg: CallLeg, event: KeyPressed, now: float) -> None:
+        """A key beside the sound counts like one in it, and is passed on to who can hear none there."""
+        digit = DigitReceived(leg=leg.id, digit=event.digit, duration_ms=event.duration_ms)
+        self._board.log(call.id, digit, now)
+        other = call.destination.other(leg)
+        if other is not None and other.remote is not None and other.remote.dtmf_payload_type is None:
+            self._board.legs.key(other.id, event.digit, event.duration_ms, now)
 
     def _offered(self, event: Offered, now: float) -> None:
         board = self._board
@@ -134,11 +154,15 @@ class CallManager:
         route: Route | None = None
         if context is None:
             refusal = _UNKNOWN_ORIGIN
+        elif refusal is None and event.replaces is not None:
+            refusal = self._transfers.may_replace(event.origin, event.replaces)
         elif refusal is None:
             route = self._router.route(context=context, called=event.called, origin=event.origin)
         call = Call(board, event, caller, _direction(event.origin, route), now)
         self._log_start(call, event, context or "", now)
-        if route is None:
+        if event.replaces is not None and refusal is None:
+            call.destination = Takeover(call, event.replaces)
+        elif route is None:
             assert refusal is not None, "a call is either routed or refused"
             retry = None if unavailable is None else board.config.retry_after_s
             call.destination = Reject(call, refusal, retry_after_s=retry)
@@ -252,6 +276,9 @@ class CallManager:
             return
         call, leg = found
         if leg.holding:
+            return
+        if call.attempt is not None and leg is call.attempt.referrer:
+            # Whoever has asked for a transfer may fall silent: the caller is not his any more.
             return
         outcome = Outcome.CLIENT if leg.role is Role.CALLER else Outcome.UPSTREAM
         call.finish(EndCause(outcome=outcome, reason=Reason.MEDIA_TIMEOUT), ENGINE, now)

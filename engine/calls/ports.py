@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from engine.calls.causes import EndCause
 from engine.calls.directory import AgentStatus
 from engine.calls.events import NOTHING_CARRIED, Carried, LocalMedia, Party
-from engine.ids import AgentName, CallId, LegId, OfferId, QueueName, TrunkName
+from engine.ids import AgentName, CallId, LegId, OfferId, QueueName, TransferId, TrunkName
 from engine.media.commands import Command
 
 # --- legs (implemented by calls/sip_leg.py) ---
@@ -68,6 +68,30 @@ class LegPort(Protocol):
         """End the leg in whatever state it is (cancel, refuse or hang up); Ended follows with this cause, or with
         the peer's own if that came first. `text` says to the person at the phone why, where the protocol has a place
         for it."""
+        ...
+
+    def key(self, leg: LegId, digit: str, duration_ms: int, now: float) -> None:
+        """Send a key to a peer that takes none in the sound; nothing follows."""
+        ...
+
+
+class TransferPort(Protocol):
+    """Answers to `TransferAsked` (implemented by calls/sip_transfer.py). What comes too late is passed over."""
+
+    def accept(self, transfer: TransferId, now: float) -> None:
+        """It is tried; `over` is to follow."""
+        ...
+
+    def refuse(self, transfer: TransferId, cause: EndCause, now: float) -> None:
+        """It is not; nothing follows."""
+        ...
+
+    def ringing(self, transfer: TransferId, now: float) -> None:
+        """The phone that was called rings."""
+        ...
+
+    def over(self, transfer: TransferId, cause: EndCause | None, now: float) -> None:
+        """It came to nothing for this cause; None: the other side is put through."""
         ...
 
 

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from engine.calls.bridge import Bridge
-from engine.calls.call import CANCELLED, ENGINE, Call, preferring
+from engine.calls.call import CANCELLED, ELSEWHERE, ENGINE, Call, preferring
 from engine.calls.causes import EndCause, Outcome, Reason
-from engine.calls.destination import Destination, Phase
+from engine.calls.destination import Phase
 from engine.calls.events import RemoteMedia
 from engine.calls.music import Music
 from engine.calls.ports import AgentPhone, LeaveReason, MakeOffer, OfferResult, ReleaseReason, WithdrawReason
 from engine.calls.switchboard import CallLeg, Role
+from engine.calls.talk import Talk
 from engine.errors import NotFound
 from engine.ids import LegId, OfferId, QueueName
 
@@ -42,9 +42,6 @@ _RELEASES: Final[dict[ReleaseReason, EndCause]] = {
     ReleaseReason.QUEUE_REMOVED: EndCause(outcome=Outcome.SERVER, reason=Reason.OPERATOR),
 }
 
-_ELSEWHERE: Final = EndCause(outcome=Outcome.UPSTREAM, reason=Reason.CANCELLED, sip_code=200)
-"""Another agent took the call. The 200 makes the phone not show it as missed (RFC 3326: "call completed elsewhere")."""
-
 _NOT_ANSWERED: Final = EndCause(outcome=Outcome.UPSTREAM, reason=Reason.NO_ANSWER, sip_code=480)
 
 _UNKNOWN_QUEUE: Final = EndCause(outcome=Outcome.SERVER, reason=Reason.NO_ROUTE, sip_code=404)
@@ -55,18 +52,18 @@ def offer_result(cause: EndCause) -> OfferResult:
     return _BY_STATUS.get(cause.sip_code or 0, OfferResult.UNREACHABLE)
 
 
-class Queued(Destination):
+class Queued(Talk):
     """One caller in one queue."""
 
     def __init__(self, call: Call, queue: QueueName) -> None:
-        super().__init__(call)
+        wanted = call.board.directory.queues.get(queue)
+        super().__init__(call, Music(call, wanted.music if wanted is not None else ""))
         self.name = f"queue:{queue}"
         call.queue = queue
-        wanted = call.board.directory.queues.get(queue)
-        self._music = Music(call, wanted.music if wanted is not None else "")
         self._offers: dict[OfferId, CallLeg] = {}
         self._by_leg: dict[LegId, OfferId] = {}
-        self._bridge: Bridge | None = None
+        self._talker: CallLeg | None = None
+        """Whom the ACD has put the caller through to, until one of the two leaves."""
         self._waiting = False
 
     # --- the caller ---
@@ -80,10 +77,12 @@ class Queued(Destination):
         try:
             room = call.board.queues.has_room(call.queue)
         except NotFound:
-            call.finish(_UNKNOWN_QUEUE, ENGINE, now)
+            call.unreached(_UNKNOWN_QUEUE, ENGINE, now)
             return
         if room:
             call.answer_caller(now)
+        elif call.attempt is not None:
+            call.unreached(_RELEASES[ReleaseReason.FULL], ENGINE, now)
         else:
             # Refused as busy, rather than answered and hung up on.
             self._enter(now)
@@ -97,16 +96,14 @@ class Queued(Destination):
         assert call.queue is not None
         call.board.queued[call.id] = self
         self._waiting = True
-        call.waiting_since = now
+        if call.connected_at is None:
+            call.waiting_since = now
         try:
             call.board.queues.enter(call.id, call.queue, call.party, now)
         except NotFound:
             # Removed while the caller was being answered.
             self._waiting = False
             call.finish(_UNKNOWN_QUEUE, ENGINE, now)
-
-    def play_failed(self, leg: CallLeg, now: float) -> None:
-        self._music.failed(leg)
 
     # --- what the ACD decides ---
 
@@ -123,7 +120,7 @@ class Queued(Destination):
         self._forget(leg)
         match reason:
             case WithdrawReason.ANSWERED_ELSEWHERE:
-                self.call.drop(leg, _ELSEWHERE, now)
+                self.call.drop(leg, ELSEWHERE, now)
             case WithdrawReason.RING_TIMEOUT:
                 self.call.drop(leg, _NOT_ANSWERED, now, text=self._after_no_answer(leg))
             case _:
@@ -161,8 +158,8 @@ class Queued(Destination):
             self.call.drop(leg, CANCELLED, now)
             return
         board.set_remote(leg, remote)
-        self._bridge = Bridge(self.call, leg, self._music)
-        self._bridge.settle()
+        self._waiting, self._talker = False, leg
+        self.link(leg)
         self.call.connected(leg, now)
 
     def far_ended(self, leg: CallLeg, cause: EndCause, now: float) -> None:
@@ -171,9 +168,27 @@ class Queued(Destination):
         else:
             self.call.finish(cause, leg.role, now)
 
-    def media_changed(self, leg: CallLeg, now: float) -> None:
-        if self._bridge is not None:
-            self._bridge.settle()
+    # --- transfer ---
+
+    def left(self, leg: CallLeg, now: float) -> bool:
+        if leg is not self._talker:
+            return self._talker is None
+        self._talker = None
+        self.call.board.queued.pop(self.call.id, None)
+        self.call.board.queues.talk_ended(self.call.id, now)
+        return True
+
+    def replaceable(self, leg: CallLeg) -> bool:
+        waits = self._waiting and leg is self.call.caller
+        return waits or leg.id in self._by_leg or super().replaceable(leg)
+
+    def replaced(self, old: CallLeg, new: CallLeg, now: float) -> None:
+        if old is self._talker:
+            self._talker = new
+        elif (offer := self._by_leg.pop(old.id, None)) is not None:
+            self._by_leg[new.id], self._offers[offer] = offer, new
+        elif self._waiting:
+            self._music.start(new)
 
     def _forget(self, leg: CallLeg) -> OfferId:
         offer = self._by_leg.pop(leg.id)
@@ -187,7 +202,8 @@ class Queued(Destination):
         for leg in tuple(self._offers.values()):
             self._forget(leg)
         self.call.board.queued.pop(self.call.id, None)
-        if self._bridge is not None:
+        if self._talker is not None:
+            self._talker = None
             self.call.board.queues.talk_ended(self.call.id, now)
         elif self._waiting:
             # A line that fell silent is ended by us, but it is the caller who has gone.
@@ -195,11 +211,11 @@ class Queued(Destination):
             self.call.board.queues.leave(self.call.id, LeaveReason.CALLER_GONE if gone else LeaveReason.ENDED, now)
 
     def caller_gone(self, cause: EndCause) -> EndCause:
-        if cause.reason is Reason.CALLER_HANGUP and self._bridge is None:
+        if cause.reason is Reason.CALLER_HANGUP and self._talker is None:
             return EndCause(outcome=Outcome.CLIENT, reason=Reason.ABANDONED, sip_code=cause.sip_code)
         return cause
 
     def phase(self) -> Phase:
-        if self._bridge is not None:
-            return Phase.HELD if self._bridge.held else Phase.TALKING
+        if self._talker is not None:
+            return Phase.HELD if self.bridge is None or self.bridge.held else Phase.TALKING
         return Phase.WAITING if self._waiting else Phase.SETUP

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from engine.calls import events as neutral
@@ -23,6 +23,7 @@ from engine.calls.ports import AgentPhone, Destination
 from engine.calls.sip_carried import SipCarrying
 from engine.calls.sip_media import SipMedia
 from engine.calls.sip_targets import SipTargets
+from engine.calls.sip_transfer import SipTransfers
 from engine.calls.timers import Timers
 from engine.calls.trunk_watch import TrunkHealth, TrunkWatch
 from engine.ids import AgentName, IdSource, LegId, TrunkName
@@ -103,6 +104,8 @@ class SipLegs:
         self._media_address = media_address
         self._carrying = SipCarrying(trusts=trusts, show_hidden=show_hidden)
         self._book: LegBook[_Leg, SessionId] = LegBook()
+        self.transfers = SipTransfers(endpoint, self._book)
+        """Implements `ports.TransferPort`."""
         self._numbers = 0
         self._patience: Timers[LegId] = Timers()
         self._watch = TrunkWatch(directory.trunks.values(), self._ask)
@@ -112,6 +115,8 @@ class SipLegs:
             sip.BindingAdded: self._binding_added,
             sip.BindingRemoved: self._binding_removed,
             sip.PingAnswered: self._ping_answered,
+            sip.ReferReceived: self.transfers.refer_received,
+            sip.DtmfReceived: self.transfers.key_received,
         }
         self._leg_handlers: dict[type[Any], Callable[[_Leg, Any, float], None]] = {
             sip.InviteCancelled: self._invite_cancelled,
@@ -185,6 +190,7 @@ class SipLegs:
         placed = self._new_leg(leg, incoming=False, by_peer=by_peer)
         wanted = _Wanted(destination=destination, caller=caller, carried=carried)
         placed.media.local, placed.wanted = media, wanted
+        placed.agent = destination.agent if isinstance(destination, AgentPhone) else None
         self._book.step(placed, LegInput.PLACE)
         if not self._try_next(placed, now):
             self._book.gone(placed, _UNREACHABLE)
@@ -232,6 +238,12 @@ class SipLegs:
                 self._book.tell(neutral.Ended(leg=leg, cause=cause))
                 self._book.forget(ended)
 
+    def key(self, leg: LegId, digit: str, duration_ms: int, now: float) -> None:
+        found = self._book.find(leg)
+        if found is not None and found.state is LegState.UP:
+            with suppress(LocalSipError):
+                self._endpoint.send_key(self._book.session(found), digit, duration_ms, now=now)
+
     # --- sessions ---
 
     def _invite_received(self, event: sip.InviteReceived, now: float) -> None:
@@ -239,7 +251,13 @@ class SipLegs:
         leg.media.flow, leg.media.offer = event.flow, event.sdp
         self._book.bind(leg, event.session)
         self._book.step(leg, LegInput.INCOMING)
-        self._book.tell(self._carrying.offered(leg.id, event))
+        offered = self._carrying.offered(leg.id, event)
+        if isinstance(event.peer, sip.AgentPeer):
+            leg.agent = AgentName(event.peer.user)
+        if event.replaces is not None:
+            replaced = self._book.at(event.replaces)
+            offered = replace(offered, replaces=leg.id if replaced is None else replaced.id)
+        self._book.tell(offered)
 
     def _invite_cancelled(self, leg: _Leg, event: sip.InviteCancelled, now: float) -> None:
         self._book.gone(leg, _GIVEN_UP)
@@ -327,6 +345,7 @@ class SipLegs:
             from_display=wanted.caller.display,
             to_user=wanted.destination.agent if isinstance(wanted.destination, AgentPhone) else None,
             sdp=leg.media.first_offer(target.flow or NOWHERE),
+            headers=(("Referred-By", by),) if (by := wanted.carried.referred_by) else (),
             now=now,
         )
 

@@ -26,10 +26,11 @@ from engine.calls.ports import (
     QueueEffect,
     QueuePort,
     ReleaseCaller,
+    TransferPort,
     WithdrawOffer,
 )
 from engine.calls.timers import Timers
-from engine.ids import AgentName, CallId, IdSource, LegId, OfferId
+from engine.ids import AgentName, CallId, IdSource, LegId, OfferId, TrunkName
 from engine.media.commands import CloseLeg, Codec, Direction, OpenLeg, SetRemote
 
 if TYPE_CHECKING:
@@ -66,6 +67,16 @@ class CallLeg:
     """What was agreed with the peer; None until the leg is up."""
     playing: str = ""
     """Name of what the leg is played now."""
+    destination: Destination | None = None
+    """Whom it was placed to; None for one that came in."""
+    party: Party | None = None
+    """Who is on it, where it came here from another call."""
+
+    @property
+    def trunk(self) -> TrunkName | None:
+        """The line that it goes over; None where it is an agent's phone."""
+        kind, _, name = self.who.partition(":")
+        return TrunkName(name) if kind == "trunk" else None
 
     @property
     def holding(self) -> bool:
@@ -98,6 +109,7 @@ class Switchboard:
         self,
         *,
         legs: LegPort,
+        transfers: TransferPort,
         media: MediaPort,
         queues: QueuePort,
         statuses: AgentStatusPort,
@@ -107,6 +119,7 @@ class Switchboard:
         config: CallsConfig,
     ) -> None:
         self.legs = legs
+        self.transfers = transfers
         self.media = media
         self.queues = queues
         self.statuses = statuses
@@ -173,7 +186,7 @@ class Switchboard:
     ) -> None:
         """Call the far side of a leg whose port is open."""
         assert leg.port is not None, "a leg is placed when its port is known"
-        leg.dialog = True
+        leg.dialog, leg.destination = True, destination
         media = LocalMedia(port=leg.port, codecs=codecs)
         self.legs.place(leg.id, destination, caller, media, now, carried=carried)
 

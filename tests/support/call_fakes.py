@@ -16,6 +16,7 @@ from engine.calls.events import (
     Answered,
     Carried,
     Ended,
+    KeyPressed,
     LegEvent,
     LocalMedia,
     Offered,
@@ -23,6 +24,7 @@ from engine.calls.events import (
     Party,
     RemoteMedia,
     Ringing,
+    TransferAsked,
     Updated,
 )
 from engine.calls.final_status import failure_cause
@@ -40,7 +42,7 @@ from engine.calls.ports import (
     WithdrawReason,
 )
 from engine.errors import NotFound
-from engine.ids import AgentName, CallId, LegId, OfferId, QueueName
+from engine.ids import AgentName, CallId, LegId, OfferId, QueueName, TransferId
 from engine.media.commands import (
     CloseLeg,
     Codec,
@@ -125,6 +127,9 @@ class FakeLegs:
     auto_end: bool = True
     """Whether the far side answers our hang-up or cancel at once."""
     counter: int = 0
+    transfers: dict[TransferId, list[str | EndCause]] = field(default_factory=dict)
+    """What was said of each transfer."""
+    keys: list[tuple[LegId, str, int]] = field(default_factory=list)
 
     def _step(self, leg_id: LegId, happened: LegInput) -> LegAction | None:
         leg = self.legs[leg_id]
@@ -178,14 +183,53 @@ class FakeLegs:
         elif self.auto_end:
             self._end(leg, cause)
 
+    def key(self, leg: LegId, digit: str, duration_ms: int, now: float) -> None:
+        self.keys.append((leg, digit, duration_ms))
+
+    # TransferPort
+
+    def accept(self, transfer: TransferId, now: float) -> None:
+        assert self.transfers[transfer] == []
+        self.transfers[transfer].append("accepted")
+
+    def refuse(self, transfer: TransferId, cause: EndCause, now: float) -> None:
+        assert self.transfers[transfer] == []
+        self.transfers[transfer].append(cause)
+
+    def ringing(self, transfer: TransferId, now: float) -> None:
+        assert self.transfers[transfer][0] == "accepted"
+        self.transfers[transfer].append("ringing")
+
+    def over(self, transfer: TransferId, cause: EndCause | None, now: float) -> None:
+        said = self.transfers[transfer]
+        assert said[0] == "accepted"
+        assert said[-1] in ("accepted", "ringing"), "the last word is said once"
+        said.append("done" if cause is None else cause)
+
     # what the far ends do
 
-    def offer(self, origin: Origin, called: str, caller: Party) -> LegId:
+    def far_transfer(self, leg: LegId, number: str = "", *, to: LegId | None = None, lost: bool = False) -> TransferId:
+        """Whoever is on the leg presses transfer: to a number, or to the other side of another leg of his."""
+        transfer = TransferId(len(self.transfers) + 1)
+        self.transfers[transfer] = []
+        attended = to is not None or lost
+        self.events.append(
+            TransferAsked(leg=leg, transfer=transfer, number=number, replaces_asked=attended, replaces=to)
+        )
+        return transfer
+
+    def far_key(self, leg: LegId, digit: str) -> None:
+        self.events.append(KeyPressed(leg=leg, digit=digit, duration_ms=160))
+
+    def offer(self, origin: Origin, called: str, caller: Party, replaces: LegId | None = None) -> LegId:
         self.counter += 1
         leg = LegId(f"in{self.counter}")
         self.legs[leg] = FakeLeg(incoming=True)
         self._step(leg, LegInput.INCOMING)
-        self.events.append(Offered(leg=leg, origin=origin, called=called, caller=caller, protocol_id=f"{leg}@test"))
+        name = f"{leg}@test"
+        self.events.append(
+            Offered(leg=leg, origin=origin, called=called, caller=caller, protocol_id=name, replaces=replaces)
+        )
         return leg
 
     def far_ring(self, leg: LegId) -> None:
@@ -394,6 +438,7 @@ class FakeQueues:
 
     def enter(self, call: CallId, queue: QueueName, caller: Party, now: float) -> None:
         assert call not in self.waiting
+        assert call not in self.talking, "the ACD takes a call once"
         if queue not in self.known:
             raise NotFound(f"no queue {queue}")
         if len(self.waiting) >= self.capacity:

@@ -21,10 +21,12 @@ class FixedRouter:
 
     answer: Route
     asked: list[tuple[str, str]] = field(default_factory=list)
+    by_number: dict[str, Route] = field(default_factory=dict)
+    """Routes of certain numbers."""
 
     def route(self, *, context: str, called: str, origin: Origin) -> Route:
         self.asked.append((context, called))
-        return self.answer
+        return self.by_number.get(called, self.answer)
 
 
 def small_office() -> Directory:
@@ -54,6 +56,7 @@ class Rig:
         self.manager = CallManager(
             router=self.router,
             legs=self.legs,
+            transfers=self.legs,
             media=self.media,
             queues=self.queues,
             statuses=self.queues,
@@ -88,12 +91,19 @@ class Rig:
 
     # what happens, in one word
 
-    def call_in(self, called: str = "100", *, agent: str | None = None, number: str = "0301234") -> LegId:
+    def call_in(
+        self,
+        called: str = "100",
+        *,
+        agent: str | None = None,
+        number: str = "0301234",
+        replaces: LegId | None = None,
+    ) -> LegId:
         """Somebody calls: from the trunk, or from an agent's phone."""
         origin: Origin = FromTrunk(trunk=TrunkName("pbx"))
         if agent is not None:
             origin, number = FromAgent(agent=AgentName(agent)), agent
-        leg = self.legs.offer(origin, called, Party(number=number))
+        leg = self.legs.offer(origin, called, Party(number=number), replaces)
         self.pump()
         return leg
 

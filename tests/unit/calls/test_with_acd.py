@@ -46,6 +46,7 @@ class Office:
         self.manager = CallManager(
             router=FixedRouter(route or ToQueue(queue=SALES)),
             legs=self.legs,
+            transfers=self.legs,
             media=self.media,
             queues=self.acd,
             statuses=self.acd,

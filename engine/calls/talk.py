@@ -1,0 +1,45 @@
+"""A destination in which two people talk: who is joined with whom, and how a transfer parts them."""
+
+from __future__ import annotations
+
+from engine.calls.bridge import Bridge
+from engine.calls.call import Call
+from engine.calls.destination import Destination
+from engine.calls.music import Music
+from engine.calls.switchboard import CallLeg
+
+
+class Talk(Destination):
+    """The call's caller and one far leg, from the moment that both are up."""
+
+    def __init__(self, call: Call, music: Music | None = None) -> None:
+        super().__init__(call)
+        self._music = music or Music(call)
+        self.bridge: Bridge | None = None
+
+    def link(self, far: CallLeg) -> None:
+        """Both are up: let them hear each other, unless one holds."""
+        self.bridge = Bridge(self.call, far, self._music)
+        self.bridge.settle()
+
+    def unlink(self) -> CallLeg | None:
+        bridge, self.bridge = self.bridge, None
+        if bridge is None:
+            return None
+        bridge.dissolve()
+        return bridge.far
+
+    def other(self, leg: CallLeg) -> CallLeg | None:
+        bridge = self.bridge
+        if bridge is None:
+            return None
+        if leg is self.call.caller:
+            return bridge.far
+        return self.call.caller if leg is bridge.far else None
+
+    def media_changed(self, leg: CallLeg, now: float) -> None:
+        if self.bridge is not None:
+            self.bridge.settle()
+
+    def play_failed(self, leg: CallLeg, now: float) -> None:
+        self._music.failed(leg)
