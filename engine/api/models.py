@@ -164,6 +164,10 @@ class CdrRow(BaseModel):
     """Trunks that did not carry the call, in order, with why."""
     cost: float = 0.0
     """By the price list, on a trunk."""
+    transferred_by: str = ""
+    """Who put the call through to somebody else last: "agent:NAME" or "trunk:NAME"; empty where nobody did."""
+    transferred_to: str = ""
+    """Whereto: the number that was dialled, or with whom an attended transfer joined the caller."""
 
 
 class EventRow(BaseModel):

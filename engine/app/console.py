@@ -20,11 +20,14 @@ from engine.calls.log import (
     CallResumed,
     CallRouted,
     CallStarted,
+    CallTransferred,
     LogBody,
     OfferEnded,
     OfferMade,
     OfferOutcome,
     Record,
+    TransferFailed,
+    TransferStarted,
 )
 from engine.ids import CallId
 
@@ -68,6 +71,9 @@ _PHRASES: Final[dict[type[LogBody], Callable[..., str]]] = {
     CallerConnected: _connected,
     CallConnected: lambda body: "" if body.peer.startswith("agent:") else f"talks to {body.peer}",
     CallHeld: lambda body: "held",
+    TransferStarted: lambda body: f"{body.by} transfers to {body.to}",
+    CallTransferred: lambda body: f"put through to {body.to}",
+    TransferFailed: lambda body: f"not put through to {body.to}: {body.cause.reason.replace('_', ' ')}",
     CallResumed: lambda body: "resumed",
     CallEnded: _ended,
 }

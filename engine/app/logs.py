@@ -20,6 +20,7 @@ from engine.calls.log import (
     CallEnded,
     CallerConnected,
     CallerQueued,
+    CallMerged,
     CallRouted,
     CallStarted,
     DigitReceived,
@@ -31,6 +32,7 @@ from engine.calls.log import (
     OfferOutcome,
     OfferRinging,
     Record,
+    TransferStarted,
 )
 from engine.calls.trunk_records import (
     CallRated,
@@ -44,7 +46,7 @@ from engine.ids import CallId, LegId
 from engine.log_format import Line, formatter, lines, pairs, plain
 
 _QUIET: Final = {
-    *(AgentStateChanged, DigitReceived, LegClosed, OfferRinging),
+    *(AgentStateChanged, CallMerged, DigitReceived, LegClosed, OfferRinging, TransferStarted),
     *(CallRouted, CallAnswered, CallerQueued, OfferMade, CallerConnected, CallConnected, CallRated),
 }
 """Record types that are worth a line at level debug only: the steps of a call, which its CallEnded sums up, and what

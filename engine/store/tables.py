@@ -87,6 +87,8 @@ cdrs: Final = Table(
     Column("peer_quality", Text),
     Column("tried", Text, nullable=False, server_default=""),
     Column("cost", Double, nullable=False, server_default="0"),
+    Column("transferred_by", Text, nullable=False, server_default=""),
+    Column("transferred_to", Text, nullable=False, server_default=""),
     Index("ix_cdrs_ended", "ended", "call"),
 )
 """One row a call, `engine.calls.cdr.Cdr` by its field names, with its cause spread over three columns."""

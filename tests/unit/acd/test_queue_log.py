@@ -10,16 +10,19 @@ from engine.calls.directory import Agent, AgentStatus, Directory, Drop, Queue, S
 from engine.calls.log import (
     AgentReachable,
     CallEnded,
+    CallerConnected,
     CallerLeft,
     CallerQueued,
+    CallTransferred,
     DirectoryChanged,
     EngineStarted,
     LogBody,
     QueueExit,
     Record,
+    TransferKind,
 )
 from engine.calls.ports import MakeOffer, OfferResult
-from engine.ids import AgentName, CallId, QueueName
+from engine.ids import AgentName, CallId, LegId, OfferId, QueueName
 from tests.support.acd_floor import AcdFloor, queue_of
 
 HANGUP = EndCause(outcome=Outcome.SUCCESS, reason=Reason.CALLER_HANGUP, sip_code=200)
@@ -245,3 +248,26 @@ def test_a_stranger_cannot_write_lines_or_fields() -> None:
     lines = floor_of()
     lines.floor.call("c1", number="1|q|x\r\n2|evil")
     assert lines.new() == ["c1|q|NONE|ENTERQUEUE||1_q_x  2_evil|1"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "by", "expected"),
+    [
+        (TransferKind.BLIND, "agent:anna", ["c|q|anna|BLINDTRANSFER|200|agents|7|30|3"]),
+        (TransferKind.ATTENDED, "agent:anna", ["c|q|anna|ATTENDEDTRANSFER|BRIDGE|consult|7|30|3"]),
+        (TransferKind.BLIND, "trunk:pbx", ["c|q|anna|COMPLETECALLER|7|90|3"]),
+    ],
+)
+def test_a_transfer_ends_the_agents_part_with_a_line_of_its_own(
+    kind: TransferKind, by: str, expected: list[str]
+) -> None:
+    connected = CallerConnected(
+        queue=QueueName("q"), agent=AgentName("anna"), offer=OfferId("o"), waited_s=7.9, rang_s=2.0, position=3
+    )
+    moved = CallTransferred(kind=kind, by=by, leg=LegId("l"), to="200", context="agents", other_call="consult")
+    ended = CallEnded(
+        cause=HANGUP, ended_by="caller", waited_s=7.9, talked_s=90, total_s=98, queue=QueueName("q"), agent=None
+    )
+    bodies: list[tuple[float, LogBody]] = [(10.0, connected), (40.5, moved), (100.0, ended)]
+    records = [Record(n, 1, CallId("c"), 1.0, mono, body) for n, (mono, body) in enumerate(bodies)]
+    assert [line.split("|", 1)[1] for line in QueueLog(Directory()).lines(records)][1:] == expected
