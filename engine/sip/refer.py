@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 SIPFRAG: Final = "message/sipfrag;version=2.0"
 EXPIRES_S: Final = 300
 """How long a subscription to a REFER lasts at most: longer than any phone is let ring."""
+_PATIENCE_S: Final = 2.0
+"""How long a hang-up waits for the last NOTIFY to be confirmed."""
 _TEXT_BOUND: Final = 300
 """Characters of Referred-By that are passed on."""
 
@@ -39,7 +41,18 @@ _TEXT_BOUND: Final = 300
 class Referral:
     """A REFER that came in, from its arrival to the last NOTIFY."""
 
-    __slots__ = ("_busy", "_dialog", "_said", "_stack", "_subscribed", "_timer", "_transaction", "id", "number")
+    __slots__ = (
+        "_busy",
+        "_dialog",
+        "_leaving",
+        "_said",
+        "_stack",
+        "_subscribed",
+        "_timer",
+        "_transaction",
+        "id",
+        "number",
+    )
 
     def __init__(
         self, stack: Stack, number: ReferId, dialog: Dialog, transaction: ServerTransaction, subscribed: bool
@@ -55,6 +68,8 @@ class Referral:
         self._said: tuple[int, str, bool] | None = None
         """Status, phrase and whether it is the last: what waits for the NOTIFY under way."""
         self._busy = False
+        self._leaving: Session | None = None
+        """The session that hangs up when all is said."""
         self._timer: Timer | None = None
         stack.referrals[number] = self
 
@@ -91,8 +106,21 @@ class Referral:
 
     # --- from the session ---
 
+    @property
+    def speaking(self) -> bool:
+        """Whether the outcome is known and has not been heard."""
+        return self._subscribed and not self.open and (self._busy or self._said is not None)
+
+    def let_finish(self, session: Session, now: float) -> None:
+        """`last_word_said` of the session follows, soon."""
+        self._leaving = session
+        self._timer = self._stack.heap.start(now + _PATIENCE_S, self, "said")
+
     def session_closed(self, now: float) -> None:
         """The call is over; what was accepted goes on being told."""
+        if self._leaving is not None:
+            self._leaving = None
+            self._stack.heap.cancel(self._timer)
         if self._transaction is not None:
             self.refuse(481, "", now)
 
@@ -118,20 +146,25 @@ class Referral:
 
     def response_received(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         if response.status >= 300:
-            self._deaf()
+            self._deaf(now)
         elif response.status >= 200:
             self._busy = False
             self._say(now)
+            if not self.speaking:
+                self._done(now)
 
     def request_timed_out(self, transaction: ClientTransaction, now: float) -> None:
-        self._deaf()
+        self._deaf(now)
 
     def request_failed(self, transaction: ClientTransaction, now: float) -> None:
-        self._deaf()
+        self._deaf(now)
 
     def timer_rang(self, what: str, now: float) -> None:
-        """Nothing final came in time: say so, once."""
+        """Nothing final came in time: say so, once. Or the last NOTIFY is not confirmed while the call waits for it."""
         self._timer = None
+        if what == "said":
+            self._done(now)
+            return
         self._stack.referrals.pop(self.id, None)
         if self._subscribed:
             self._said = (408, REASONS[408], True)
@@ -151,10 +184,17 @@ class Referral:
             raise LocalSipError(f"REFER {self.id} has been answered")
         return transaction
 
-    def _deaf(self) -> None:
+    def _deaf(self, now: float) -> None:
         """Whoever asked does not listen (any more)."""
         self._busy, self._subscribed = False, False
         self._said = None
+        self._done(now)
+
+    def _done(self, now: float) -> None:
+        leaving, self._leaving = self._leaving, None
+        if leaving is not None:
+            self._stack.heap.cancel(self._timer)
+            leaving.last_word_said(now)
 
     def _say(self, now: float) -> None:
         if self._busy or self._said is None:

@@ -100,8 +100,18 @@ class Session:
         self.phase = Phase.ENDING
         if self._acceptance is not None:
             self._bye_reason = reason_header
+        elif self.referral is not None and self.referral.speaking:
+            # Whoever asked for a transfer hears its outcome before we hang up on him.
+            self._bye_reason = reason_header
+            self.referral.let_finish(self, now)
         else:
             self._send_bye(now, reason_header)
+
+    def last_word_said(self, now: float) -> None:
+        """Nothing more is to be said of the peer's REFER."""
+        if self._bye_reason is not None and self._acceptance is None and self.phase is Phase.ENDING:
+            reason, self._bye_reason = self._bye_reason, None
+            self._send_bye(now, reason)
 
     # --- from the dialog ---
 
