@@ -20,7 +20,7 @@ from engine.app.media_outbox import MediaOutbox
 from engine.app.orphans import Orphans
 from engine.app.peers import TrunkPeers
 from engine.calls.directory import Agent, Change, Directory, Member, Put, Queue, Trunk, TrunkGroup
-from engine.calls.events import Reachable, TrunkDown, TrunkUp, Unreachable
+from engine.calls.events import Reachable, TextRelayed, TrunkDown, TrunkUp, Unreachable
 from engine.calls.log import DirectoryChanged, Journal, Record
 from engine.calls.manager import CallManager
 from engine.calls.sip_leg import SipLegs
@@ -195,6 +195,8 @@ class Core:
                         self.acd.reachable(told, now)
                     case Unreachable():
                         self.acd.unreachable(told, now)
+                    case TextRelayed():
+                        self.calls.text_relayed(told, now)
                     case TrunkUp() | TrunkDown():
                         self.calls.trunk_event(told, now)
                     case _:
@@ -205,6 +207,7 @@ class Core:
             for opened in self.media.take_opened():
                 busy = True
                 self.calls.media_event(opened, now)
+        self.legs.watch.tell(now)
 
 
 def _secrets(agent: Agent) -> tuple[str, str]:

@@ -208,4 +208,16 @@ class TrunkDown:
     reason: str
 
 
-PresenceEvent = Reachable | Unreachable | TrunkUp | TrunkDown
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextRelayed:
+    """A text for an agent came. What it says is for the agent alone."""
+
+    sender: str
+    to: AgentName
+    size: int
+    """Characters."""
+    delivered: bool = False
+    """A phone of the agent has taken it."""
+
+
+PresenceEvent = Reachable | Unreachable | TrunkUp | TrunkDown | TextRelayed

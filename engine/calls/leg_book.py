@@ -5,12 +5,12 @@ Any implementation of `LegPort` needs this and none of it knows a protocol; `Sip
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Container, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from engine.calls.causes import EndCause
-from engine.calls.events import Ended, LegEvent, PresenceEvent
+from engine.calls.events import Ended, LegEvent, Party, PresenceEvent
 from engine.calls.leg import TABLE, LegAction, LegInput, LegState
 from engine.ids import AgentName, LegId
 
@@ -25,7 +25,9 @@ class BookedLeg:
     id: LegId
     state: LegState = LegState.IDLE
     agent: AgentName | None = None
-    """Whose phone it is; None for a line."""
+    """Whose phone it is; None for a line. Set by `LegBook.own`."""
+    other: Party | None = None
+    """Who is on the other side, as shown to the agent."""
     cause: EndCause | None = None
     """Why we ended it; None while we have not."""
 
@@ -38,6 +40,11 @@ class LegBook(Generic[L, S]):
         self._by_session: dict[S, L] = {}
         self._sessions: dict[LegId, S] = {}
         self._events: list[LegEvent | PresenceEvent] = []
+        self._owned: dict[AgentName, dict[LegId, L]] = {}
+        self.watched: Container[str] = frozenset()
+        """Agents the course of whose legs somebody watches."""
+        self.touched: dict[AgentName, None] = {}
+        """Those of them with whose legs something happened, until somebody takes note."""
 
     def __len__(self) -> int:
         return len(self._legs)
@@ -46,6 +53,15 @@ class LegBook(Generic[L, S]):
         """A leg begins."""
         self._legs[leg.id] = leg
         return leg
+
+    def own(self, leg: L, agent: AgentName, other: Party) -> None:
+        """The leg is this agent's phone."""
+        leg.agent, leg.other = agent, other
+        self._owned.setdefault(agent, {})[leg.id] = leg
+
+    def of_agent(self, agent: AgentName) -> tuple[L, ...]:
+        """The agent's legs that are not over, the oldest first."""
+        return tuple(self._owned.get(agent, {}).values())
 
     def bind(self, leg: L, session: S) -> None:
         """The protocol knows the leg by this from now on, and by nothing else."""
@@ -73,6 +89,8 @@ class LegBook(Generic[L, S]):
         if transition is None:
             return None
         leg.state = transition.state
+        if leg.agent in self.watched and leg.agent is not None:
+            self.touched[leg.agent] = None
         return transition.action
 
     def command(self, leg: LegId, command: LegInput) -> tuple[L, LegAction] | None:
@@ -90,6 +108,10 @@ class LegBook(Generic[L, S]):
     def forget(self, leg: L) -> None:
         """The leg is over."""
         self._legs.pop(leg.id, None)
+        if leg.agent is not None:
+            own = self._owned.get(leg.agent, {})
+            if own.pop(leg.id, None) is not None and not own:
+                del self._owned[leg.agent]
         session = self._sessions.pop(leg.id, None)
         if session is not None:
             self._by_session.pop(session, None)

@@ -279,6 +279,17 @@ class AgentStateChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextSent:
+    """A text came for an agent. What it says is not kept."""
+
+    sender: str
+    agent: AgentName
+    size: int
+    """Characters."""
+    delivered: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentReachable:
     agent: AgentName
     contact: str
@@ -340,6 +351,7 @@ LogBody = (
     | CallEnded
     | AgentStatusChanged
     | AgentStateChanged
+    | TextSent
     | AgentReachable
     | AgentUnreachable
     | TrunkStateChanged

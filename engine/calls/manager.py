@@ -22,6 +22,7 @@ from engine.calls.events import (
     Origin,
     Party,
     Ringing,
+    TextRelayed,
     TransferAsked,
     TrunkDown,
     TrunkUp,
@@ -36,6 +37,7 @@ from engine.calls.log import (
     LegClosed,
     MediaLost,
     MediaStarted,
+    TextSent,
 )
 from engine.calls.ports import AgentStatusPort, LegPort, MediaPort, QueueEffect, QueuePort, TransferPort
 from engine.calls.reject import Reject, overloaded
@@ -311,6 +313,11 @@ class CallManager:
                 self._journal.append(TrunkStateChanged(trunk=event.trunk, up=True, detail=detail), now=now)
             case TrunkDown():
                 self._journal.append(TrunkStateChanged(trunk=event.trunk, up=False, detail=event.reason), now=now)
+
+    def text_relayed(self, event: TextRelayed, now: float) -> None:
+        """A text for an agent came: a record, nothing else."""
+        sent = TextSent(sender=event.sender, agent=event.to, size=event.size, delivered=event.delivered)
+        self._journal.append(sent, now=now)
 
     # --- time and the operator ---
 

@@ -173,6 +173,21 @@ class QueuePort(Protocol):
         ...
 
 
+class MailboxPort(Protocol):
+    """Knows the voice messages of agents, for the lamp on their phones."""
+
+    def waiting(self, agent: AgentName) -> tuple[int, int]:
+        """Messages that were not heard yet, and that were."""
+        ...
+
+
+class NoMailboxes:
+    """There is no voice mail: nobody has a message."""
+
+    def waiting(self, agent: AgentName) -> tuple[int, int]:
+        return 0, 0
+
+
 class WithdrawReason(StrEnum):
     RING_TIMEOUT = "ring_timeout"
     CALLER_LEFT = "caller_left"

@@ -19,11 +19,13 @@ from engine.calls.events import NOTHING_CARRIED, Carried, LegEvent, LocalMedia, 
 from engine.calls.final_status import cancel_text, failure_cause, hangup_text, refusal_status
 from engine.calls.leg import LegAction, LegInput, LegState
 from engine.calls.leg_book import BookedLeg, LegBook
-from engine.calls.ports import AgentPhone, Destination
+from engine.calls.ports import AgentPhone, Destination, MailboxPort, NoMailboxes
 from engine.calls.sip_carried import SipCarrying
 from engine.calls.sip_media import SipMedia
 from engine.calls.sip_targets import SipTargets
+from engine.calls.sip_text import SipTexts
 from engine.calls.sip_transfer import SipTransfers
+from engine.calls.sip_watch import SipWatch
 from engine.calls.timers import Timers
 from engine.calls.trunk_watch import TrunkHealth, TrunkWatch
 from engine.ids import AgentName, IdSource, LegId, TrunkName
@@ -95,10 +97,12 @@ class SipLegs:
         media_address: Callable[[Flow], str],
         trusts: Callable[[TrunkName], bool] = lambda _: False,
         show_hidden: bool = False,
+        mailboxes: MailboxPort | None = None,
     ) -> None:
         """`listener_flow` gives the flow from our listener to an address (a trunk), None where there is no way;
         `media_address` the IP address that peers on a flow reach our media at; `trusts` says which trunks are told who
-        calls where others are not; `show_hidden` shows agents callers who hide."""
+        calls where others are not; `show_hidden` shows agents callers who hide; without `mailboxes` nobody
+        has a voice message."""
         self._endpoint = endpoint
         self._ids = ids
         self._media_address = media_address
@@ -106,6 +110,8 @@ class SipLegs:
         self._book: LegBook[_Leg, SessionId] = LegBook()
         self.transfers = SipTransfers(endpoint, self._book)
         """Implements `ports.TransferPort`."""
+        self.watch = SipWatch(endpoint, self._book, directory, mailboxes or NoMailboxes())
+        texts = SipTexts(endpoint, directory, self._book)
         self._numbers = 0
         self._patience: Timers[LegId] = Timers()
         self._watch = TrunkWatch(directory.trunks.values(), self._ask)
@@ -117,6 +123,8 @@ class SipLegs:
             sip.PingAnswered: self._ping_answered,
             sip.ReferReceived: self.transfers.refer_received,
             sip.DtmfReceived: self.transfers.key_received,
+            sip.MessageReceived: texts.received,
+            sip.MessageAnswered: texts.answered,
         }
         self._leg_handlers: dict[type[Any], Callable[[_Leg, Any, float], None]] = {
             sip.InviteCancelled: self._invite_cancelled,
@@ -190,7 +198,8 @@ class SipLegs:
         placed = self._new_leg(leg, incoming=False, by_peer=by_peer)
         wanted = _Wanted(destination=destination, caller=caller, carried=carried)
         placed.media.local, placed.wanted = media, wanted
-        placed.agent = destination.agent if isinstance(destination, AgentPhone) else None
+        if isinstance(destination, AgentPhone):
+            self._book.own(placed, destination.agent, caller)
         self._book.step(placed, LegInput.PLACE)
         if not self._try_next(placed, now):
             self._book.gone(placed, _UNREACHABLE)
@@ -249,11 +258,11 @@ class SipLegs:
     def _invite_received(self, event: sip.InviteReceived, now: float) -> None:
         leg = self._new_leg(LegId(self._ids.token()), incoming=True, by_peer=Reason.CALLER_HANGUP)
         leg.media.flow, leg.media.offer = event.flow, event.sdp
+        if isinstance(event.peer, sip.AgentPeer):
+            self._book.own(leg, AgentName(event.peer.user), Party(number=event.to_user))
         self._book.bind(leg, event.session)
         self._book.step(leg, LegInput.INCOMING)
         offered = self._carrying.offered(leg.id, event)
-        if isinstance(event.peer, sip.AgentPeer):
-            leg.agent = AgentName(event.peer.user)
         if event.replaces is not None:
             replaced = self._book.at(event.replaces)
             offered = replace(offered, replaces=leg.id if replaced is None else replaced.id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.sip import info, instant_message, refer_out
 from engine.sip.dialog import Dialog
 from engine.sip.errors import LocalSipError
+from engine.sip.event_state import Package, StateSource
 from engine.sip.events import MessageId, ReferId, SessionId
 from engine.sip.refer import Referral
 from engine.sip.replaces import Replaces
@@ -69,6 +70,16 @@ class FeatureActions:
         """Send a text of at most 1300 bytes; MessageAnswered follows."""
         display = one_line(from_display)
         return instant_message.send(self._stack, target, from_user=from_user, from_display=display, text=text, now=now)
+
+    def serve_states(self, source: StateSource) -> set[str]:
+        """Where subscriptions get the state from that they tell. Returns the users whose dialogs are watched, kept
+        up to date: `state_changed` of others may be left out."""
+        self._stack.notifier.source = source
+        return self._stack.notifier.watched
+
+    def state_changed(self, package: Package, resource: str, *, now: float) -> None:
+        """The state is another than before: whoever watches it is told, at most once a second."""
+        self._stack.notifier.changed(package, resource, now)
 
     def dialog_of(self, session: SessionId) -> Replaces:
         """The dialog of a session that is up, as its peer is to name it in an INVITE to us."""

@@ -123,6 +123,9 @@ class Reception:
     def _message(self, request: Request, flow: Flow, now: float) -> None:
         instant_message.take(self._stack, request, flow, self._admission.caller(request, flow, now), now)
 
+    def _subscribe(self, request: Request, flow: Flow, now: float) -> None:
+        self._stack.notifier.subscribe(request, flow, self._admission.caller(request, flow, now), now)
+
     def _refer(self, request: Request, flow: Flow, now: float) -> None:
         """Whoever wants a call transferred is in it, and asks within it (RFC 3515 5.1: nobody else is trusted)."""
         raise refuse(403, "REFER outside of a call")
@@ -148,6 +151,7 @@ _OUTSIDE: Final = {
     "OPTIONS": Reception._options,
     "ACK": Reception._nothing,
     "MESSAGE": Reception._message,
+    "SUBSCRIBE": Reception._subscribe,
     "REFER": Reception._refer,
     "NOTIFY": Reception._notify,
 }

@@ -19,6 +19,7 @@ from engine.sip.headers import parse_name_addr
 from engine.sip.identity import Identity
 from engine.sip.message import Request, Response
 from engine.sip.names import refuse
+from engine.sip.notifier import Notifier
 from engine.sip.outbox import Outbox
 from engine.sip.timers import TimerHeap, Timers
 from engine.sip.transaction import ClientTransaction, ClientUser, ServerTransaction, ServerUser, server_key
@@ -53,6 +54,9 @@ class Limits:
     """Early dialogs of one INVITE of ours."""
     messages: int = 1_000
     """MESSAGE whose sender waits for an answer; each does for 20 s at most."""
+    subscriptions: int = 5_000
+    subscriptions_per_user: int = 64
+    """Lamps beside the keys of one phone, and some more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +113,7 @@ class Stack:
         "identity",
         "ids",
         "messages",
+        "notifier",
         "outbox",
         "referrals",
         "retries",
@@ -145,6 +150,7 @@ class Stack:
         self.messages: dict[MessageId, ReceivedMessage] = {}
         """MESSAGE of peers that nobody has answered yet."""
         self.feature_numbers = count(1)
+        self.notifier = Notifier(self)
 
     def client(self, request: Request, target: Target, user: ClientUser) -> ClientTransaction:
         """A transaction for a request outside of dialogs, made for this target by `engine.sip.request_out`; not yet

@@ -71,6 +71,31 @@ class Talk:
         phone.acknowledge(heard, self.target)
         return heard
 
+    def transfer(self, number: str, *, replaces: Talk | None = None) -> Heard:
+        """REFER the other side to a number, or to the other side of another call of this phone; the answer."""
+        phone = self._phone
+        uri = f"sip:{number}@{phone.server[0]}:{phone.server[1]}"
+        if replaces is not None:
+            # As the server knows the dialog: its own tag is the one in our Remote.
+            theirs, ours = (party.rpartition(";tag=")[2] for party in (replaces.remote, replaces.local))
+            uri += f"?Replaces={replaces.call_id}%3Bto-tag%3D{theirs}%3Bfrom-tag%3D{ours}"
+        fields = [
+            *self._dialog_fields("REFER"),
+            ("Contact", f"<{phone.contact}>"),
+            ("Refer-To", f"<{uri}>"),
+            ("Referred-By", f"<{phone.address_of_record}>"),
+        ]
+        return phone.ask("REFER", self.target, fields)
+
+    def notified(self) -> list[str]:
+        """What the NOTIFYs within this call said, in order."""
+        heard = [each for each in self._phone.heard if each.method == "NOTIFY" and not each.status]
+        return [each.body.decode().strip() for each in heard if each["call-id"] == self.call_id]
+
+    def wait_notified(self, last: str, *, timeout: float = 10.0) -> None:
+        """Return once a NOTIFY has said this."""
+        wait_until(lambda: last in self.notified(), timeout=timeout, what=f"{last!r}; came {self.notified()}")
+
     def cancel(self) -> None:
         """Take our INVITE back."""
         self._phone.cancel(self)
