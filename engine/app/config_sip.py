@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -129,6 +129,13 @@ class SipConfig(Section):
     registration_max_s: int = Field(3600, ge=60, le=86400, description="Longest registration that is granted.")
     registration_min_s: int = Field(30, ge=10, le=3600, description="Shortest one; less is answered with 423.")
     nonce_ttl_s: int = Field(300, ge=10, le=3600, description="Life of a digest nonce.")
+    digest_algorithms: tuple[Literal["SHA-256", "MD5"], ...] = Field(
+        ("SHA-256", "MD5"),
+        min_length=1,
+        strict=False,
+        description="What phones may prove their password by, the preferred one first; only MD5 for phones that give "
+        "up when they see SHA-256 (baresip before 1.1 and others that know RFC 2617 alone).",
+    )
 
     pass_headers: tuple[str, ...] = Field(
         (),

@@ -350,4 +350,5 @@ def endpoint_config(config: Config, advertise: Callable[[Flow], Address], nonce_
         max_expires_s=config.sip.registration_max_s,
         default_expires_s=max(_REGISTRATION_S, config.sip.registration_min_s),
         nonce_ttl_s=config.sip.nonce_ttl_s,
+        digest_algorithms=config.sip.digest_algorithms,
     )

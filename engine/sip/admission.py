@@ -33,7 +33,7 @@ class Admission:
     __slots__ = ("_carried", "_credentials", "_digest", "_passed", "_peers")
 
     def __init__(self, config: EndpointConfig, credentials: CredentialStore, peers: PeerDirectory) -> None:
-        self._digest = DigestServer(config.realm, config.nonce_secret, config.nonce_ttl_s)
+        self._digest = DigestServer(config.realm, config.nonce_secret, config.nonce_ttl_s, config.digest_algorithms)
         self._credentials = credentials
         self._peers = peers
         self._passed = tuple(map(canonical, config.pass_headers))

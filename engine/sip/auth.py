@@ -94,12 +94,25 @@ def response_digest(
 
 
 class DigestServer:
-    """Challenges and verifies for one realm. `nonce_secret` is at least 16 random octets, kept over restarts or not."""
+    """Challenges and verifies for one realm. `nonce_secret` is at least 16 random octets, kept over restarts or not.
+    `algorithms` are those that are offered, the preferred one first; of the others, none is taken."""
 
-    __slots__ = ("_counts", "_forgotten_until", "_realm", "_secret", "_serial", "_ttl_ms", "_unknown_ha1")
+    __slots__ = (
+        "_algorithms",
+        "_counts",
+        "_forgotten_until",
+        "_realm",
+        "_secret",
+        "_serial",
+        "_ttl_ms",
+        "_unknown_ha1",
+    )
 
-    def __init__(self, realm: str, nonce_secret: bytes, nonce_ttl_s: float) -> None:
+    def __init__(
+        self, realm: str, nonce_secret: bytes, nonce_ttl_s: float, algorithms: Sequence[str] = tuple(_HASHES)
+    ) -> None:
         self._realm = realm
+        self._algorithms = tuple(algorithms)
         self._secret = nonce_secret
         self._ttl_ms = int(nonce_ttl_s * 1000)
         self._serial = 0
@@ -111,12 +124,13 @@ class DigestServer:
         }
 
     def challenges(self, now: float, stale: bool = False) -> list[str]:
-        """Values of WWW-Authenticate, one for each algorithm, SHA-256 first (RFC 8760 2.4)."""
+        """Values of WWW-Authenticate, one for each algorithm, the preferred one first (RFC 8760 2.4)."""
         nonce = self._make_nonce(int(now * 1000))
         tail = ", stale=true" if stale else ""
         realm = quote(self._realm)
         return [
-            f'Digest realm={realm}, nonce="{nonce}", algorithm={algorithm}, qop="auth"{tail}' for algorithm in _HASHES
+            f'Digest realm={realm}, nonce="{nonce}", algorithm={algorithm}, qop="auth"{tail}'
+            for algorithm in self._algorithms
         ]
 
     def verify(
@@ -137,7 +151,7 @@ class DigestServer:
         denied = Verdict(outcome=Outcome.DENIED, user=user)
         algorithm = given.get("algorithm", "MD5").upper()
         qop = given.get("qop", "").lower()
-        if algorithm not in _HASHES or (qop and qop not in _QOPS):
+        if algorithm not in self._algorithms or (qop and qop not in _QOPS):
             return denied
         known = ha1_lookup(user, self._realm, algorithm)
         nonce = given.get("nonce", "")

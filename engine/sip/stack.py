@@ -79,6 +79,8 @@ class EndpointConfig:
     max_expires_s: int = 3600
     default_expires_s: int = 300
     nonce_ttl_s: float = 300.0
+    digest_algorithms: tuple[str, ...] = ("SHA-256", "MD5")
+    """Those that phones are offered, the preferred one first."""
     limits: Limits = field(default_factory=Limits)
 
 

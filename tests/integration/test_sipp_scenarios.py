@@ -24,19 +24,14 @@ from tests.support.sipp_rfc import (
     Laboratory,
     Scenario,
     Transport,
+    every_run,
     every_scenario,
     explain,
 )
 
 pytestmark = pytest.mark.integration
 
-TRANSPORTS: tuple[Transport, ...] = ("udp", "tcp")
-RUNS = [
-    pytest.param(scenario, transport, id=f"{scenario.name}-{transport}")
-    for scenario in every_scenario()
-    for transport in TRANSPORTS
-    if transport in scenario.over
-]
+RUNS = [pytest.param(*run, id=f"{run[0].name}-{run[1]}") for run in every_run()]
 
 
 def plan(directory: Path) -> str:
@@ -67,9 +62,12 @@ def laboratory(
         for item in request.session.items
         if isinstance(item, pytest.Function) and item.originalname == "test_scenario" and item.module is request.module
     ]
-    with running_centre(session_ports, directory, dialplan={"file": plan(directory)}) as centre:
+    ports = session_ports.share()
+    tls_port = ports.one()
+    listen = ["udp", "tcp", f"tls:127.0.0.1:{tls_port}"]
+    with running_centre(session_ports, directory, dialplan={"file": plan(directory)}, sip={"listen": listen}) as centre:
         with Processes(directory / "sipp") as processes:
-            laboratory = Laboratory(centre, processes, session_ports.share(), directory)
+            laboratory = Laboratory(centre, processes, ports, directory, tls_port=tls_port)
             try:
                 laboratory.submit(wanted)
                 yield laboratory

@@ -106,7 +106,7 @@ def test_torture(wires: dict[str, TortureWire], centre: LiveCentre, name: str, d
     for number, (sender, addressed, wire) in enumerate(product(SENDERS, OWNED, get_args(Wire))):
         owned = OWNED[addressed]
         sent = addressed_to(data, f"sip:{owned}@127.0.0.1") if owned else data
-        sent = made_unlike(sent, f"{name}{number}") if number else data
+        sent = made_unlike(sent, f"{name}{number}") if number or name in REPEATED else sent
         right = wanted(case, data, sender, owned, wire)
         came = wires[sender].try_out(sent, wire, right)
         more = name == "dblreq" and wire == "tcp"  # what follows is a message of its own there

@@ -75,8 +75,9 @@ class LiveCentre:
         """Somebody from an address that is nobody's."""
         return self.phone(user, host=STRANGER_HOST, **phone)
 
-    def phone(self, user: str, **settings: Any) -> PlainPhone:
-        made = PlainPhone(user, self.sip, self._ports, mark=next(self._marks), **settings)
+    def phone(self, user: str, *, server: tuple[str, int] | None = None, **settings: Any) -> PlainPhone:
+        """A phone that speaks to us, or to the `server` that stands before us."""
+        made = PlainPhone(user, server or self.sip, self._ports, mark=next(self._marks), **settings)
         self._phones.append(made)
         return made
 

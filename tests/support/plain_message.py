@@ -53,6 +53,11 @@ class Heard:
         return [(key, value) for key, value in self.fields if key == name]
 
     @property
+    def recorded_routes(self) -> list[str]:
+        """Of Record-Route, in order."""
+        return [each.strip() for _, value in self.all("record-route") for each in value.split(",")]
+
+    @property
     def number(self) -> int:
         return int(self["cseq"].split()[0])
 
@@ -101,10 +106,10 @@ def write(start: str, fields: Iterable[Field], body: bytes = b"") -> bytes:
 def answer(
     request: Heard, status: int, reason: str, *, tag: str = "", fields: Iterable[Field] = (), body: bytes = b""
 ) -> bytes:
-    """A response to a request that came (RFC 3261 8.2.6.2)."""
+    """A response to a request that came (RFC 3261 8.2.6.2, 12.1.1)."""
     to = request["to"] + (f";tag={tag}" if tag and ";tag=" not in request["to"] else "")
     copied = [*request.all("via"), ("From", request["from"]), ("To", to)]
-    copied += [("Call-ID", request["call-id"]), ("CSeq", request["cseq"])]
+    copied += [("Call-ID", request["call-id"]), ("CSeq", request["cseq"]), *request.all("record-route")]
     return write(f"SIP/2.0 {status} {reason}", [*copied, *fields], body)
 
 

@@ -132,6 +132,7 @@ class PlainPhone:
                 ("CSeq", f"{number} REGISTER"),
                 ("Contact", f"<{self.contact}>{self._instance}"),
                 ("Expires", str(expires)),
+                ("Supported", "path"),
                 ("User-Agent", "plain"),
                 *more,
             ]
@@ -215,6 +216,8 @@ class PlainPhone:
         via = response["via"].split(";branch=")[1].split(";")[0]
         branch = token("z9hG4bK") if ok else via
         fields = [("From", response["from"]), ("To", response["to"]), ("Call-ID", response["call-id"])]
+        talk = self.talks.get(response["call-id"])
+        fields += [("Route", route) for route in talk.routes] if ok and talk is not None else []
         self.send(self._request("ACK", uri, branch, [*fields, ("CSeq", f"{response.number} ACK")]))
 
     def cancel(self, talk: Talk) -> None:
@@ -300,6 +303,7 @@ class PlainPhone:
             return
         if 200 <= message.status < 300:
             talk.remote, talk.target = message["to"], message.contact_uri
+            talk.routes = message.recorded_routes[::-1]
             self.acknowledge(message, talk.target)
             self.voice.peer = media_address(message.body)
         talk.responses.append(message)
@@ -325,7 +329,7 @@ class PlainPhone:
             return
         local = f"{message['to']};tag=p{self.port}"
         talk = Talk(self, call_id=message["call-id"], local=local, remote=message["from"], target=message.contact_uri)
-        talk.number, talk.invite = 100, message
+        talk.number, talk.invite, talk.routes = 100, message, message.recorded_routes
         self.talks[talk.call_id] = talk
         if isinstance(self.behaviour, int):
             self._answer(message, self.behaviour, "No")

@@ -24,6 +24,8 @@ class Talk:
         """Request-URI within the dialog."""
         self.number = 1
         """CSeq of our last request."""
+        self.routes: list[str] = []
+        """What Record-Route made of the way to the other side, the nearest first."""
         self.responses: list[Heard] = []
         self.bye: Heard | None = None
         """How the other side ended it."""
@@ -107,4 +109,5 @@ class Talk:
             ("To", self.remote),
             ("Call-ID", self.call_id),
             ("CSeq", f"{self.number} {method}"),
+            *(("Route", route) for route in self.routes),
         ]

@@ -8,7 +8,7 @@ Each file begins with `<?run ...?>`, which says who SIPp is and what it does the
             called    it is a telephone on a trunk, and a second SIPp, a caller by another trunk, calls it
     dial    the number that it calls (default 601, the echo)
     caller  beside "called": the scenario of that caller (default caller_talks)
-    over    the transports that it is about (default "udp tcp tls")
+    over    the transports that it is about (default "udp tcp tls"; TLS by a relay, since Debian's SIPp has none)
     options what SIPp is told beside it, such as "-nr": repeat nothing by itself, and take nothing for repeated
 """
 
@@ -24,7 +24,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from tests.support.live_centre import STRANGER_HOST, TRUNK_HOST, LiveCentre
 from tests.support.plain_message import authorization, read, token, write
@@ -32,6 +32,7 @@ from tests.support.ports import PortPool
 from tests.support.procs import Processes
 from tests.support.sipp import SippResult, SippRun, Sipps
 from tests.support.sipp_fragments import Piece, expand
+from tests.support.tls_relay import TlsRelay
 
 SCENARIOS: Final = Path(__file__).resolve().parents[1] / "integration/sipp/rfc"
 AT_ONCE: Final = 16
@@ -89,6 +90,16 @@ def every_scenario() -> list[Scenario]:
     return [*BUILT_IN, *ours]
 
 
+def every_run() -> list[tuple[Scenario, Transport]]:
+    """Each with the transports that it is tried over. A relay brings TLS in; whom it calls speaks UDP or TCP."""
+    return [
+        (scenario, transport)
+        for scenario in every_scenario()
+        for transport in get_args(Transport)
+        if transport in scenario.over and not (transport == "tls" and scenario.role == "called")
+    ]
+
+
 def built_in(name: str, role: str = "trunk") -> Scenario:
     """One of those that SIPp brings with it (`sipp -sd NAME` prints it)."""
     return Scenario(
@@ -110,8 +121,12 @@ where SDP may have a dash (RFC 8866 5.2), uac_pcap a raw socket."""
 class Laboratory:
     """One engine and those who try it."""
 
-    def __init__(self, centre: LiveCentre, procs: Processes, ports: PortPool, directory: Path) -> None:
+    def __init__(
+        self, centre: LiveCentre, procs: Processes, ports: PortPool, directory: Path, *, tls_port: int
+    ) -> None:
         self._centre = centre
+        self._tls = centre.sip[0], tls_port
+        self._relays: list[TlsRelay] = []
         self._sipps = Sipps(procs, ports, directory)
         self._ports = ports
         self._directory = directory
@@ -123,6 +138,8 @@ class Laboratory:
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
+        for relay in self._relays:
+            relay.close()
 
     def submit(self, wanted: Iterable[tuple[Scenario, Transport]]) -> None:
         """Have these run as soon as there is room."""
@@ -194,12 +211,20 @@ class Laboratory:
             return self._sipps.start(
                 str(path),
                 local=local,
-                target=None if role == "called" else self._centre.sip,
+                target=None if role == "called" else self._way_in(transport, host),
                 service=dial,
                 transport="u1" if transport == "udp" else "t1",
                 pause_ms=200,
                 options=(*_LIMITS, *scenario.options),
             )
+
+    def _way_in(self, transport: Transport, host: str) -> tuple[str, int]:
+        """Where a SIPp at `host` sends to."""
+        if transport != "tls":
+            return self._centre.sip
+        relay = TlsRelay(host, self._tls)
+        self._relays.append(relay)
+        return relay.address
 
     def _challenge(self, host: str) -> str:
         """A fresh MD5 challenge: SIPp's own digest knows nothing else, and takes the first that it is offered."""

@@ -320,3 +320,12 @@ def test_quotes_in_names_cannot_break_out() -> None:
     value = answer(digest.challenges(100.0), user='ann", x="', password="secret")
     assert parse_auth(value).params["username"] == 'ann", x="'
     assert verify(digest, value) == Verdict(outcome=Outcome.DENIED, user='ann", x="')
+
+
+def test_what_is_not_offered_is_not_taken() -> None:
+    """For phones that give up at the sight of SHA-256; and for operators who want no MD5."""
+    only = DigestServer(REALM, b"0123456789abcdef", 60.0, ("MD5",))
+    (offered,) = only.challenges(100.0)
+    assert "algorithm=MD5" in offered
+    assert verify(only, answer([offered])).outcome is Outcome.OK
+    assert verify(only, answer(server().challenges(100.0)[:1])).outcome is Outcome.DENIED

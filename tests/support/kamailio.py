@@ -1,0 +1,124 @@
+"""Kamailio in front of the engine, as an edge proxy: telephones speak to it, it speaks to the engine, and what the
+engine sends to a telephone goes back through it by Path (RFC 3327) or by the route that it recorded (RFC 3261 16.6)."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+from tests.support.ports import PortPool
+from tests.support.procs import Process, Processes, wait_until
+
+_CONFIG = """\
+#!KAMAILIO
+debug=2
+log_stderror=yes
+fork=yes
+children=1
+tcp_children=1
+auto_aliases=no
+listen=udp:{host}:{port}
+listen=tcp:{host}:{port}
+mpath="{modules}"
+loadmodule "kex.so"
+loadmodule "tm.so"
+loadmodule "tmx.so"
+loadmodule "sl.so"
+loadmodule "pv.so"
+loadmodule "rr.so"
+loadmodule "maxfwd.so"
+loadmodule "textops.so"
+loadmodule "siputils.so"
+loadmodule "path.so"
+loadmodule "outbound.so"
+modparam("rr", "enable_double_rr", 1)
+modparam("path", "use_received", {received})
+modparam("tm", "fr_timer", 5000)
+
+request_route {{
+    if (!mf_process_maxfwd_header("10")) {{
+        sl_send_reply("483", "Too Many Hops");
+        exit;
+    }}
+    if (is_method("CANCEL")) {{
+        if (t_check_trans()) t_relay();
+        exit;
+    }}
+    # From the engine by Path: to the telephone that it registered by, and the answers' way back.
+    if ($si == "{engine_host}" && $sp == {engine_port} && !has_totag()) {{
+        loose_route();
+        record_route();
+        t_relay();
+        exit;
+    }}
+    # Within a dialog: where the Route says.
+    if (loose_route()) {{
+        t_relay();
+        exit;
+    }}
+    if (is_method("ACK")) {{
+        if (t_check_trans()) t_relay();
+        exit;
+    }}
+    if (is_method("REGISTER")) {{
+        {path}
+    }} else if (is_method("INVITE|SUBSCRIBE")) {{
+        record_route();
+    }}
+    $du = "sip:{engine}";
+    t_relay();
+}}
+"""
+
+
+class Kamailio:
+    """One proxy before one engine. `address` (host:port) is where telephones register and call."""
+
+    def __init__(
+        self, procs: Processes, ports: PortPool, directory: Path, engine: tuple[str, int], *, host: str
+    ) -> None:
+        """`host` is the address that it stands at: the one that the engine sees."""
+        directory.mkdir(parents=True)
+        self.host, self.port = host, ports.one()
+        (modules,) = Path("/usr/lib").glob("*/kamailio/modules")
+        text = _CONFIG.format(
+            host=host,
+            port=self.port,
+            modules=modules,
+            engine=f"{engine[0]}:{engine[1]}",
+            engine_host=engine[0],
+            engine_port=engine[1],
+            received=1,
+            path='if (!add_path_received()) { sl_send_reply("503", "No Path"); exit; }',
+        )
+        config = directory / "kamailio.cfg"
+        config.write_text(text, encoding="utf-8")
+        command = [
+            "kamailio",
+            "-f",
+            str(config),
+            "-DD",
+            "-E",
+            "-m",
+            "32",
+            "-M",
+            "4",
+            "-Y",
+            str(directory),
+            "-w",
+            str(directory),
+        ]
+        self.process: Process = procs.start("kamailio", command, merge=True)
+        wait_until(self._listens, timeout=15, what="Kamailio to listen")
+
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    def stop(self) -> int:
+        return self.process.stop(timeout=8)
+
+    def _listens(self) -> bool:
+        assert self.process.running, f"Kamailio ended:\n{self.process.tail()}"
+        with socket.socket() as probe:
+            return probe.connect_ex((self.host, self.port)) == 0
