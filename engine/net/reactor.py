@@ -30,6 +30,10 @@ class Listener(Protocol):
 class Reactor(Protocol):
     """IReactorTime, -Socket, -TCP, -UNIX, -FromThreads and -Core of Twisted, as far as we use them."""
 
+    def seconds(self) -> float:
+        """The time that `callLater` counts by."""
+        ...
+
     def callLater(self, delay: float, callable: Callable[..., object], *args: object) -> Timer: ...
 
     def seconds(self) -> float: ...

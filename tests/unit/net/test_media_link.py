@@ -22,10 +22,11 @@ from engine.media.commands import (
     PlayFinished,
     Refused,
     Shutdown,
+    StopPlay,
     Welcome,
 )
 from engine.media.framing import Framer, encode
-from engine.net.media_link import MediaLink
+from engine.net.media_link import GATHER_S, MediaLink
 
 PATH = Path("/run/media.sock")
 OWN = Path(f"/run/media.v{PROTOCOL_VERSION}.sock")
@@ -271,8 +272,39 @@ def test_commands_go_out_in_order_and_wait_for_the_welcome() -> None:
     assert line.heard() == []
     line.say(WELCOME)
     assert line.heard() == [ListLegs()]
+    rig.reactor.advance(GATHER_S)
     rig.link.send([ListLegs(), Shutdown()])
     assert line.heard() == [ListLegs(), Shutdown()]
+
+
+def test_commands_that_follow_soon_after_others_travel_together() -> None:
+    rig = Rig()
+    line = rig.welcomed()
+    line.heard()
+    rig.reactor.advance(GATHER_S)
+    rig.link.send([StopPlay(leg="1")])
+    assert line.heard() == [StopPlay(leg="1")]
+    rig.reactor.advance(0.4 * GATHER_S)
+    rig.link.send([StopPlay(leg="2")])
+    rig.reactor.advance(0.4 * GATHER_S)
+    rig.link.send([StopPlay(leg="3")])
+    assert line.heard() == []
+    rig.reactor.advance(0.2 * GATHER_S)
+    assert line.heard() == [StopPlay(leg="2"), StopPlay(leg="3")]
+    rig.reactor.advance(GATHER_S)
+    rig.link.send([StopPlay(leg="4")])
+    assert line.heard() == [StopPlay(leg="4")]
+
+
+def test_what_was_gathered_is_dropped_with_the_connection() -> None:
+    rig = Rig()
+    line = rig.welcomed()
+    rig.link.send([StopPlay(leg="1")])
+    rig.link.send([StopPlay(leg="2")])
+    line.heard()
+    line.hang_up()
+    rig.reactor.advance(2 * GATHER_S)
+    assert line.heard() == []
 
 
 def test_commands_without_a_media_process_are_dropped() -> None:
@@ -441,6 +473,8 @@ def test_a_process_that_does_not_end_when_asked_is_left_after_five_seconds(monke
 def test_commands_go_straight_to_the_socket() -> None:
     rig = Rig()
     line = rig.welcomed()
+    line.heard()
+    rig.reactor.advance(GATHER_S)
     rig.link.send([ListLegs()])
     assert line.transport.value() == b""
     assert line.heard() == [ListLegs()]
@@ -450,9 +484,12 @@ def test_commands_go_straight_to_the_socket() -> None:
 def test_what_the_socket_has_no_room_for_follows_in_order(room: int) -> None:
     rig = Rig()
     line = rig.welcomed()
+    line.heard()
+    rig.reactor.advance(GATHER_S)
     line.transport.kernel.room = room
     rig.link.send([ListLegs()])
     line.transport.kernel.room = 1 << 20
+    rig.reactor.advance(GATHER_S)
     rig.link.send([Shutdown()])
     assert len(line.transport.kernel.taken) == room
     assert line.heard() == [ListLegs(), Shutdown()]
@@ -461,6 +498,7 @@ def test_what_the_socket_has_no_room_for_follows_in_order(room: int) -> None:
 def test_a_socket_that_broke_is_told_of_by_its_end() -> None:
     rig = Rig()
     line = rig.welcomed()
+    rig.reactor.advance(GATHER_S)
     line.transport.kernel.fault = BrokenPipeError()
     rig.link.send([ListLegs()])
     assert rig.sink.losses == []
