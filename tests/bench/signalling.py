@@ -1,6 +1,6 @@
 """What a call through a queue costs: the engine beside Asterisk's app_queue, on the same calls, on this machine.
 
-    python -m tests.bench.signalling [--agents 50 1000] [--pairs 5] [--rate 15] [--calls 600] [--no-search] [--short]
+    python -m tests.bench.signalling [--agents 10 50 1000] [--pairs 5] [--rate 15] [--calls 600] [--no-search] [--short]
 
 SIPp callers on 127.0.0.2 dial the queue, SIPp agents on 127.0.0.3 ring and answer, the caller hangs up two seconds
 after his call was taken. No RTP is sent; music on hold is on in both. Equal settings: longest idle agent first, no
@@ -10,7 +10,8 @@ and a line for each event in its log.
 CPU is user and system time of every process and thread of the server, from before the first INVITE until the last CDR
 is on the disk, divided by calls. Set-up is from the caller's INVITE to the agent's, as SIPp sees both. A figure is the
 median of paired runs that take turns in going first; every run is printed. The highest rate is that of the last step
-with at most 0.1 % failures, with the most agents. Needs root and `make system-deps` (Asterisk, SIPp).
+with at most 0.1 % failures, with the most agents, all processes of the server on one core and SIPp on the other.
+Needs root and `make system-deps` (Asterisk, SIPp).
 Writes build/bench/signalling.json.
 """
 
@@ -31,7 +32,7 @@ from tests.support.parts import explain_missing
 
 RESULT: Final = Path("build/bench/signalling.json")
 
-STEPS: Final = (40, 60, 80, 100, 120, 140, 160, 180, 200, 220, 240, 260, 280)
+STEPS: Final = (40, 60, 80, 100, 120, 140, 160, 180, 200, 220, 240, 250, 260, 280, 300, 320, 340)
 """Calls a second of the search."""
 STEP_S: Final = 10
 """A step is at least 400 calls; with less than a thousand none of them may fail."""
@@ -73,7 +74,7 @@ def compare(hall: Hall, agents: int, asked: argparse.Namespace) -> list[Outcome]
 def search(hall: Hall, side: Side, agents: int) -> list[Outcome]:
     """Steps of rising rate, up to the first that fails."""
     found: list[Outcome] = []
-    with hall.open(side, agents) as visit:
+    with hall.open(side, agents, pinned=True) as visit:
         for rate in STEPS:
             found.append(visit.measure(calls=rate * STEP_S, rate=rate))
             print_outcome(found[-1])
@@ -94,7 +95,7 @@ def _hiring(directory: Path) -> Callable[[int], Staff]:
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--agents", type=int, nargs="+", default=[50, 1000], help="sizes of the queue")
+    parser.add_argument("--agents", type=int, nargs="+", default=[10, 50, 1000], help="sizes of the queue")
     parser.add_argument("--pairs", type=int, default=5, help="runs of each side and size")
     parser.add_argument("--rate", type=float, default=15.0, help="calls a second")
     parser.add_argument("--calls", type=int, default=600, help="calls of a run")

@@ -16,7 +16,7 @@ from tests.bench.signalling_load import CALLERS
 from tests.bench.signalling_server import QUEUE, RTP_PORTS, agent_names
 from tests.support.asterisk import REPOSITORY, Asterisk, AsteriskPorts
 from tests.support.ports import PortPool
-from tests.support.procs import Processes, wait_until
+from tests.support.procs import Process, Processes, wait_until
 
 _CONFIGURATION: Final = Path(__file__).parent / "asterisk"
 _MUSIC: Final = REPOSITORY / "dialplans/sounds/hold-music.wav"
@@ -85,8 +85,9 @@ class AppQueueServer:
         members = self._asterisk.command(f"queue show {QUEUE}")
         assert members.count("Not in use") == self._count, members
 
-    def cpu_seconds(self) -> float:
-        return self._asterisk.process.cpu_seconds()
+    @property
+    def process(self) -> Process:
+        return self._asterisk.process
 
     def cdrs(self) -> int:
         """Calls, not lines: a caller who was offered to several agents has a line for each."""

@@ -22,7 +22,7 @@ from tests.bench.signalling_registrar import register_all
 from tests.bench.signalling_server import QUEUE, RETRY_S, RING_TIMEOUT_S, RTP_PORTS, agent_names
 from tests.support.engine import Engine
 from tests.support.ports import PortPool
-from tests.support.procs import Processes
+from tests.support.procs import Process, Processes
 
 _REALM: Final = "hearthline"
 _DIALPLAN: Final = f"""
@@ -100,8 +100,9 @@ class EngineServer:
         self._engine.start()
         register_all(self._staff.secrets, local=self._agents, server=self.address)
 
-    def cpu_seconds(self) -> float:
-        return self._engine.process.cpu_seconds()
+    @property
+    def process(self) -> Process:
+        return self._engine.process
 
     def cdrs(self) -> int:
         with closing(sqlite3.connect(f"file:{self._database}?mode=ro", uri=True)) as connection:

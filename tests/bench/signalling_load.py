@@ -61,20 +61,23 @@ class Load:
         *,
         calls: int,
         rate: float,
+        talk_ms: int = TALK_MS,
         begins: Callable[[], None] = lambda: None,
         ended: Callable[[], None] = lambda: None,
     ) -> LoadResult:
         """Let `calls` callers dial the queue, `rate` a second.
 
-        `begins` is called before the first INVITE, `ended` when the last caller has hung up.
+        Each talks for `talk_ms`. `begins` is called before the first INVITE, `ended` when the last caller has hung up.
         """
         self._rounds += 1
         logs = {side: self._directory / f"{self._rounds}-{side}" for side in ("callers", "agents")}
-        phones = self._start("queue_agent", self.agents, logs["agents"])
+        phones = self._start("queue_agent", self.agents, logs["agents"], talk_ms=talk_ms)
         wait_until(lambda: not is_free(self.agents[1]), timeout=10, what="the agents' SIPp")
         begins()
-        callers = self._start("queue_caller", self._callers, logs["callers"], server=server, calls=calls, rate=rate)
-        said = callers.wait(timeout=calls / rate + 90)
+        callers = self._start(
+            "queue_caller", self._callers, logs["callers"], server=server, calls=calls, rate=rate, talk_ms=talk_ms
+        )
+        said = callers.wait(timeout=1.5 * calls / rate + talk_ms / 1000 + 90)
         ended()
         answered = phones.stop(timeout=_PATIENCE_MS / 1000 + 5)
         called, rung = _times(logs["callers"]), _times(logs["agents"])
@@ -94,6 +97,7 @@ class Load:
         server: tuple[str, int] | None = None,
         calls: int | None = None,
         rate: float = 1.0,
+        talk_ms: int = TALK_MS,
     ) -> SippRun:
         return self._sipps.start(
             str(SCENARIOS / f"{scenario}.xml"),
@@ -103,9 +107,9 @@ class Load:
             calls=calls,
             rate=rate,
             concurrent=_AT_ONCE if server else None,
-            pause_ms=TALK_MS,
+            pause_ms=talk_ms,
             messages=False,
-            options=["-trace_logs", "-log_file", str(log), "-recv_timeout", str(_PATIENCE_MS)],
+            options=["-trace_logs", "-log_file", str(log), "-recv_timeout", str(_PATIENCE_MS + talk_ms)],
         )
 
 

@@ -95,7 +95,7 @@ def write(report: Report, file: Path) -> None:
     }
     content = {
         "command": report.command,
-        "commit": _commit(),
+        "commit": commit(),
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}",
         "python": f"{platform.python_version()} ({' '.join(platform.python_build())})",
@@ -128,7 +128,7 @@ def _plain(outcome: Outcome) -> dict[str, object]:
     return {name: round(value, 3) if isinstance(value, float) else value for name, value in plain.items()}
 
 
-def _commit() -> str:
+def commit() -> str:
     """The commit that was measured, with a mark when files differ from it."""
     found = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
     return found.stdout.strip() or "unknown"

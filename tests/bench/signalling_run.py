@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final, Literal
 
+from tests.bench.pinned import beside, keep_on_its_core
 from tests.bench.signalling_app_queue import AppQueueServer
 from tests.bench.signalling_engine import EngineServer, Staff
 from tests.bench.signalling_load import TALK_MS, Load, LoadResult
@@ -43,6 +44,8 @@ class Outcome:
     """From before the first INVITE until the last CDR was on the disk."""
     seconds: float
     """The same span by the clock."""
+    pinned: bool
+    """The server had one core, its callers and agents the other."""
     setup_p50_ms: float
     setup_p99_ms: float
     retransmissions: int
@@ -64,12 +67,13 @@ class Hall:
         self._numbers = count(1)
 
     @contextmanager
-    def open(self, side: Side, agents: int) -> Iterator[Visit]:
+    def open(self, side: Side, agents: int, *, pinned: bool = False) -> Iterator[Visit]:
         """A started and warmed server, ended and gone afterwards."""
         here = self._directory / f"{next(self._numbers)}-{side}"
         # The ports of one run are free again for the next.
         ports = PortPool()
         with ExitStack() as held:
+            held.enter_context(beside(pinned=pinned))
             procs = held.enter_context(Processes(here / "procs"))
             load = Load(procs, ports, here)
             server: Server
@@ -80,7 +84,9 @@ class Hall:
                 server = AppQueueServer(procs, ports, agents=load.agents, count=agents)
             held.callback(server.stop)
             server.start()
-            visit = Visit(side, agents, server, load)
+            if pinned:
+                keep_on_its_core(server.process)
+            visit = Visit(side, agents, server, load, pinned=pinned)
             visit.warm_up()
             yield visit
 
@@ -88,11 +94,12 @@ class Hall:
 class Visit:
     """One server while it runs."""
 
-    def __init__(self, side: Side, agents: int, server: Server, load: Load) -> None:
+    def __init__(self, side: Side, agents: int, server: Server, load: Load, *, pinned: bool) -> None:
         self._side = side
         self._agents = agents
         self._server = server
         self._load = load
+        self._pinned = pinned
 
     def warm_up(self) -> None:
         """A few calls that nobody counts."""
@@ -102,9 +109,9 @@ class Visit:
 
     def idle_percent(self, seconds: float) -> float:
         """Share of one core that it takes without any call."""
-        before = self._server.cpu_seconds()
+        before = self._server.process.cpu_seconds()
         time.sleep(seconds)
-        return (self._server.cpu_seconds() - before) / seconds * 100
+        return (self._server.process.cpu_seconds() - before) / seconds * 100
 
     def measure(self, *, calls: int, rate: float) -> Outcome:
         """Call it, and say what it took."""
@@ -113,7 +120,7 @@ class Visit:
         span: list[tuple[float, float]] = []
 
         def read() -> None:
-            span.append((server.cpu_seconds(), time.monotonic()))
+            span.append((server.process.cpu_seconds(), time.monotonic()))
 
         def finish() -> None:
             deadline = time.monotonic() + _CDRS_S
@@ -132,6 +139,7 @@ class Visit:
             cdrs=server.cdrs() - cdrs_before,
             cpu_s=cpu_after - cpu_before,
             seconds=ended - began,
+            pinned=self._pinned,
             setup_p50_ms=result.setup_ms(50),
             setup_p99_ms=result.setup_ms(99),
             retransmissions=result.retransmissions,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
+from tests.support.procs import Process
+
 RTP_PORTS: Final = range(30_000, 32_768)
 """For either server, which never run at once: four a call, so 690 calls. Below Linux's ephemeral ports, and not where
 tests look for free ones."""
@@ -32,8 +34,9 @@ class Server(Protocol):
         """Start it with all agents reachable."""
         ...
 
-    def cpu_seconds(self) -> float:
-        """User and system time of all its processes so far."""
+    @property
+    def process(self) -> Process:
+        """The first of its processes, which the others descend from."""
         ...
 
     def cdrs(self) -> int:

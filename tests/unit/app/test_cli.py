@@ -26,7 +26,9 @@ try:
 except SystemExit:
     print(*(name for name in {HEAVY!r} if name in sys.modules), file=sys.stderr)
 """
-    env = {} if config is None else {"HEARTHLINE_CONFIG": str(config)}
+    # Nothing of the tester's environment but where the package lies, in a checkout that is not the installed one.
+    env = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+    env |= {} if config is None else {"HEARTHLINE_CONFIG": str(config)}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=env)
     return set(done.stderr.splitlines()[-1].split())
 
