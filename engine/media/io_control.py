@@ -12,6 +12,7 @@ import logging
 import os
 import socket
 import stat
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -19,7 +20,7 @@ from typing import Final
 from engine.errors import Unavailable
 from engine.log_format import pairs
 from engine.media.checks import fault
-from engine.media.commands import PROTOCOL_VERSION, Command, Hello, MediaEvent, PlaneStats, Quality, Refused
+from engine.media.commands import PROTOCOL_VERSION, Command, Hello, LegClosed, MediaEvent, PlaneStats, Quality, Refused
 from engine.media.framing import Framer, WireError, encode
 from engine.media.io_poll import READ, WRITE, Poller
 
@@ -30,6 +31,10 @@ MAX_GUESTS: Final = 8
 HELLO_S: Final = 5.0
 SOFT_BOUND: Final = 1 << 20
 """Octets waiting to be read by control, beyond which Quality and PlaneStats are left out."""
+PATIENCE_S: Final = 0.1
+"""News of closed legs and figures wait so long for others, or for what is urgent: control looks at them later still."""
+_NEVER: Final = float("inf")
+_PATIENT: Final = (LegClosed, Quality, PlaneStats)
 HARD_BOUND: Final = 16 << 20
 """Octets beyond which control has stopped reading, and is cut off."""
 
@@ -69,6 +74,8 @@ class ControlServer:
         self._welcome = welcome
         self._guests: dict[int, Peer] = {}
         self._master: Peer | None = None
+        self._flush_at = _NEVER
+        """When what waits for the one in command must leave at the latest."""
         self._listener = _listen(path)
         self._inode = os.stat(path).st_ino
         self._watch(self._listener, self._accept)
@@ -170,11 +177,15 @@ class ControlServer:
         peer = self._master
         if peer is None or (len(peer.out) > SOFT_BOUND and isinstance(event, Quality | PlaneStats)):
             return
+        if not isinstance(event, _PATIENT):
+            self._flush_at = 0.0
+        elif not peer.out:
+            self._flush_at = time.monotonic() + PATIENCE_S
         peer.out += encode(event)
 
-    def flush(self) -> None:
-        """Send what is queued, as far as the socket takes it."""
-        if self._master is not None and self._master.out and not self._master.writing:
+    def flush(self, now: float = _NEVER) -> None:
+        """Send what is queued and due by now, as far as the socket takes it."""
+        if now >= self._flush_at and self._master is not None and self._master.out and not self._master.writing:
             self._flush(self._master)
 
     def _flush(self, peer: Peer) -> None:

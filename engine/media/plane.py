@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 
 STATS_S = 1.0
 NICENESS = -10
+_NEVER = float("inf")
 
 
 class Plane:
@@ -159,7 +160,7 @@ class Plane:
         """After every look at the sockets: a few comparisons, mostly."""
         if self._control.connected and not self._board.draining:
             self._board.stock.top_up()
-        self._control.flush()
+        self._control.flush(now if self._board.legs else _NEVER)
         if now - self._stats_at >= STATS_S:
             self._stats_at = now
             self._every_second(now)

@@ -20,7 +20,7 @@ from twisted.internet import protocol
 from twisted.python.failure import Failure
 
 from engine.media.client import MediaConnection, State
-from engine.media.commands import PROTOCOL_VERSION, Command, MediaEvent, Refused, Shutdown
+from engine.media.commands import PROTOCOL_VERSION, CloseLeg, Command, MediaEvent, Refused, Shutdown
 from engine.media.framing import WireError
 from engine.net.reactor import Reactor, StreamTransport, Timer, stream_transport
 
@@ -32,6 +32,8 @@ _STOP_S: Final = 5.0
 GATHER_S: Final = 0.01
 """Commands leave at once, but never twice within this: when many calls come and go, what their commands cost the media
 process is to wake up for them. Nobody hears a hundredth of a second."""
+PATIENCE_S: Final = 0.05
+"""To close legs can wait for what is said next of others: nobody listens to them any more."""
 _SILENCE_S: Final = 5.0
 """The media process tells of itself once a second. One that says nothing for so long hangs, and its calls with it."""
 
@@ -237,7 +239,9 @@ class _Line(protocol.Protocol):
         self._stream: StreamTransport | None = None
         self._behind = False
         self._written_at = float("-inf")
-        self._gathering: Timer | None = None
+        self._timer: Timer | None = None
+        self._due = float("inf")
+        """When the timer rings."""
 
     def connectionMade(self) -> None:
         self._stream = stream_transport(self.transport)
@@ -245,25 +249,29 @@ class _Line(protocol.Protocol):
         self.flush()
 
     def send(self, commands: Sequence[Command]) -> None:
+        patient = True
         for command in commands:
+            patient = patient and isinstance(command, CloseLeg)
             self.connection.send(command)
-        if self._gathering is not None:
-            return
-        rest = self._written_at + GATHER_S - self._reactor.seconds()
-        if rest <= 0:
+        now = self._reactor.seconds()
+        due = max(self._written_at + GATHER_S, now + PATIENCE_S if patient else now)
+        if due <= now:
             self.flush()
-        else:
-            self._gathering = self._reactor.callLater(rest, self._gathered)
-
-    def _gathered(self) -> None:
-        self._gathering = None
-        self.flush()
+        elif due < self._due:
+            self._disarm()
+            self._timer, self._due = self._reactor.callLater(due - now, self.flush), due
 
     def flush(self) -> None:
         """Write what waits, now."""
+        self._disarm()
         if self._stream is not None and (data := self.connection.data_to_send()):
             self._written_at = self._reactor.seconds()
             self._write(self._stream, data)
+
+    def _disarm(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer, self._due = None, float("inf")
 
     def _write(self, stream: StreamTransport, data: bytes) -> None:
         """Straight to the socket as long as it takes everything: by Twisted's buffer each command would cost a turn of
@@ -302,9 +310,7 @@ class _Line(protocol.Protocol):
             self.flush()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
-        if self._gathering is not None:
-            self._gathering.cancel()
-            self._gathering = None
+        self._disarm()
         detail = "connection closed" if reason is None else reason.getErrorMessage()
         self._link.lost(self, detail)
 

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from engine.media.commands import (
     PROTOCOL_VERSION,
+    CloseLeg,
     Command,
     Hello,
     ListLegs,
@@ -26,7 +27,7 @@ from engine.media.commands import (
     Welcome,
 )
 from engine.media.framing import Framer, encode
-from engine.net.media_link import GATHER_S, MediaLink
+from engine.net.media_link import GATHER_S, PATIENCE_S, MediaLink
 
 PATH = Path("/run/media.sock")
 OWN = Path(f"/run/media.v{PROTOCOL_VERSION}.sock")
@@ -294,6 +295,25 @@ def test_commands_that_follow_soon_after_others_travel_together() -> None:
     rig.reactor.advance(GATHER_S)
     rig.link.send([StopPlay(leg="4")])
     assert line.heard() == [StopPlay(leg="4")]
+
+
+def test_to_close_legs_waits_a_moment_for_company() -> None:
+    rig = Rig()
+    line = rig.welcomed()
+    rig.reactor.advance(GATHER_S)
+    rig.link.send([CloseLeg(leg="1")])
+    rig.reactor.advance(0.9 * PATIENCE_S)
+    assert line.heard() == []
+    rig.link.send([CloseLeg(leg="2")])
+    rig.reactor.advance(0.1 * PATIENCE_S)
+    assert line.heard() == [CloseLeg(leg="1"), CloseLeg(leg="2")]
+    rig.reactor.advance(1.0)
+    rig.link.send([CloseLeg(leg="3")])
+    rig.link.send([StopPlay(leg="4")])
+    assert line.heard() == [CloseLeg(leg="3"), StopPlay(leg="4")]
+    rig.reactor.advance(1.0)
+    rig.link.send([CloseLeg(leg="5"), StopPlay(leg="6")])
+    assert line.heard() == [CloseLeg(leg="5"), StopPlay(leg="6")]
 
 
 def test_what_was_gathered_is_dropped_with_the_connection() -> None:
