@@ -35,6 +35,7 @@ from engine.media.commands import (
     Welcome,
 )
 from engine.media.framing import encode
+from engine.media.io_control import PATIENCE_S
 from engine.media.options import PlaneOptions
 from tests.support.media_plane import SECRET, Control, FarEnd, Plane, open_leg, start_plane, talk
 from tests.support.ports import PortPool
@@ -103,6 +104,28 @@ def test_a_silent_leg_is_told_to_the_control_process_that_comes_next(plane: Plan
 
     assert {again.wait(RtpTimeout, timeout=3).leg for _ in range(2)} == {"a", "b"}
     again.close()
+
+
+def test_news_of_a_closed_leg_waits_for_company_and_for_no_more(plane: Plane) -> None:
+    control = plane.control()
+    for leg in "axyzbc":
+        open_leg(control, leg)
+    control.settle()
+    waited = []
+    for leg in "axyz":  # one of them may find company in the figures that are told once a second
+        began = time.monotonic()
+        control.send(CloseLeg(leg=leg))
+        assert control.wait(LegClosed).leg == leg
+        waited.append(time.monotonic() - began)
+    assert max(waited) > 0.8 * PATIENCE_S
+    began = time.monotonic()
+    control.send(CloseLeg(leg="b"), ListLegs())
+    assert control.wait(LegClosed).leg == "b"
+    assert [info.leg for info in control.wait(Legs).legs] == ["c"]
+    assert time.monotonic() - began < PATIENCE_S + 0.5
+    control.send(CloseLeg(leg="c"))
+    assert control.wait(LegClosed).leg == "c"
+    control.close()
 
 
 def test_a_new_connection_replaces_the_old_one(plane: Plane) -> None:
