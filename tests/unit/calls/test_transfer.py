@@ -352,6 +352,7 @@ def test_it_is_given_back_to_an_agent_who_called_out() -> None:
     rig.legs.far_fail(bert, 603)
     rig.pump()
     assert said(rig, transfer) == ["accepted", 603]
+    rig.wait(60.0)
     assert rig.media.hears(line) == {anna}
     assert [agent for agent, _ in rig.queues.engaged] == ["anna"]
     hang_up(rig, anna)

@@ -198,6 +198,18 @@ def test_a_refresh_is_told_the_state_and_prolongs() -> None:
     assert watcher.states()[-1] == "early"
 
 
+def test_what_a_refresh_has_told_is_not_told_again() -> None:
+    watcher = Watcher()
+    first = watcher.subscribe()
+    watcher.confirm()
+    watcher.change(call(DialogState.EARLY))
+    watcher.again(first, 2, expires=100)
+    assert watcher.states() == ["", "early"]
+    watcher.confirm()
+    watcher.wire.run(5.0)
+    assert watcher.states() == ["", "early"]
+
+
 def test_it_ends_by_the_watchers_word_with_a_last_state() -> None:
     watcher = Watcher()
     first = watcher.subscribe()
