@@ -33,15 +33,13 @@ _PLAYER: Final = "transfer"
 class BlindTransfer:
     """One attempt, from the request to its outcome. `call.attempt` is this while it lasts."""
 
-    def __init__(
-        self, call: Call, referrer: CallLeg, transfer: TransferId, *, number: str, context: str, to: Destination
-    ) -> None:
+    def __init__(self, call: Call, referrer: CallLeg, transfer: TransferId, *, number: str, context: str) -> None:
+        """Made before the number's destination is: that may change what the call says of itself."""
         self._call = call
         self.referrer = referrer
         self._transfer = transfer
         self._number = number
         self._context = context
-        self._to = to
         self._home = call.destination
         self._queue = call.queue
         self._engaged: tuple[AgentName, ...] = ()
@@ -49,8 +47,8 @@ class BlindTransfer:
 
     # --- the course of things ---
 
-    def start(self, now: float) -> None:
-        """Unlink the two, and try the number with the side that is transferred."""
+    def start(self, to: Destination, now: float) -> None:
+        """Unlink the two, and try the number's destination with the side that is transferred."""
         call = self._call
         far = self._home.unlink()
         assert far is not None, "a transfer is of two who talk"
@@ -59,11 +57,11 @@ class BlindTransfer:
         self._engaged = call.engaged
         call.board.transfers.accept(self._transfer, now)
         call.attempt = self
-        call.destination = self._to
-        started = TransferStarted(by=self.referrer.who, to=self._number, destination=self._to.name)
+        call.destination = to
+        started = TransferStarted(by=self.referrer.who, to=self._number, destination=to.name)
         call.board.log(call.id, started, now)
         call.play(call.caller, _PLAYER, tone=Tone.RINGBACK, loop=True)
-        self._to.start(now)
+        to.start(now)
 
     def ringing(self, now: float) -> None:
         """The far side's phone rings."""

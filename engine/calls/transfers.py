@@ -67,8 +67,8 @@ class Transfers:
             return
         if event.referred_by:
             call.carried = replace(call.carried, referred_by=event.referred_by)
-        to = destination_for(call, route)
-        BlindTransfer(call, leg, event.transfer, number=number, context=context, to=to).start(now)
+        attempt = BlindTransfer(call, leg, event.transfer, number=number, context=context)
+        attempt.start(destination_for(call, route), now)
 
     def _origin(self, leg: CallLeg) -> tuple[Origin, str]:
         """Whose rights the transfer has, and the context that his calls enter."""

@@ -8,15 +8,15 @@ import pytest
 
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.directory import Agent, Put
-from engine.calls.events import TextRelayed
+from engine.calls.events import Party, TextRelayed
 from engine.calls.ports import AgentPhone
-from engine.ids import AgentName
+from engine.ids import AgentName, LegId
 from engine.sip.auth import answer_challenge
 from engine.sip.event_state import Package
 from engine.sip.events import MessageReceived, SessionEnded
 from engine.sip.message import Request, Response
 from engine.sip.parser import parse_datagram
-from tests.support.sip_legs import LEG, answer_of, placed, up_incoming
+from tests.support.sip_legs import LEG, MEDIA, answer_of, placed, up_incoming
 from tests.support.sip_pair import ENGINE, PBX, SPARE, SipPair, udp
 
 NS = "{urn:ietf:params:xml:ns:dialog-info}"
@@ -146,8 +146,11 @@ def test_only_what_is_watched_is_told() -> None:
     up_incoming(desk.pair)
     desk.settle()
     assert desk.pair.legs._book.touched == {}
+    desk.pair.register("bert", call_id="other")
     desk.watch("anna")
     desk.pair.register()
+    desk.pair.legs.place(LegId("other"), AgentPhone(agent=AgentName("bert")), Party(number="1"), MEDIA, desk.pair.now)
+    assert desk.pair.legs._book.touched == {}
     placed(desk.pair, ANNA)
     assert list(desk.pair.legs._book.touched) == ["anna"]
     desk.settle()

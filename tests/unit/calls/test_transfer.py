@@ -291,6 +291,8 @@ def test_a_full_queue_gives_the_caller_back() -> None:
     rig = office()
     caller, anna, call = rig.talking()
     rig.queues.capacity = 0
+    rig.queues.known.add(QueueName("support"))
+    rig.router.by_number["300"] = ToQueue(queue=QueueName("support"))
     transfer = rig.legs.far_transfer(anna, "300")
     rig.pump()
     assert said(rig, transfer)[0] == "accepted"
@@ -300,6 +302,7 @@ def test_a_full_queue_gives_the_caller_back() -> None:
     assert rig.media.hears(caller) == {anna}
     assert rig.queues.talking == {call: "anna"}
     hang_up(rig, caller)
+    assert rig.end().queue == "sales"
     rig.assert_clean()
 
 
