@@ -15,6 +15,8 @@ class TrunkSettings(Body):
     port: int = 5060
     """0, with a name, leaves the port to SRV records."""
     transport: Literal["udp", "tcp", "tls"] = "udp"
+    tls_name: str = ""
+    """With tls, the host name or SIP domain that its certificate must be for; empty: `host`."""
     addresses: list[str] = Field(default_factory=list)
     """Further source addresses or networks that calls may come from; `host` always may, where it is an address."""
     match_port: bool = False

@@ -14,6 +14,10 @@ NameArgument = Annotated[str, typer.Argument(help="The trunk's name.")]
 HostOption = Annotated[str | None, typer.Option(help="IP address or name that calls to it go to.")]
 PortOption = Annotated[int | None, typer.Option(help="Port that calls to it go to; 0, with a name: as SRV says.")]
 TransportOption = Annotated[str | None, typer.Option(help="udp, tcp or tls.")]
+TlsNameOption = Annotated[
+    str | None,
+    typer.Option("--tls-name", help="With tls: host or SIP domain that its certificate must be for; empty: --host."),
+]
 AddressOption = Annotated[
     list[str] | None,
     typer.Option("--address", help="Further address or network that calls may come from (repeatable)."),

@@ -43,6 +43,7 @@ from engine.calls.log import Journal
 from engine.calls.manager import CallManager
 from engine.calls.routing import Router
 from engine.calls.sip_leg import SipLegs
+from engine.calls.sip_targets import ListenerFlow
 from engine.clock import Clock
 from engine.dialplan.check import name_warnings
 from engine.dialplan.model import Dialplan
@@ -294,7 +295,7 @@ def build_core(
     nonce_secret: bytes,
     sip_address: Callable[[Flow], Address],
     media_address: Callable[[Flow], str],
-    listener_flow: Callable[[Transport, Address], Flow | None],
+    listener_flow: ListenerFlow,
     now: float,
 ) -> Core:
     """The pure core. The three callables say what the network layer knows: our address as a peer on a flow sees it,

@@ -22,7 +22,7 @@ from engine.calls.leg_book import BookedLeg, LegBook
 from engine.calls.ports import AgentPhone, Destination, MailboxPort, NoMailboxes
 from engine.calls.sip_carried import SipCarrying
 from engine.calls.sip_media import SipMedia
-from engine.calls.sip_targets import SipTargets
+from engine.calls.sip_targets import ListenerFlow, SipTargets
 from engine.calls.sip_text import SipTexts
 from engine.calls.sip_transfer import SipTransfers
 from engine.calls.sip_watch import SipWatch
@@ -33,7 +33,7 @@ from engine.sip import events as sip
 from engine.sip.endpoint import Endpoint
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.events import PingId, SessionId, SipEvent
-from engine.sip.flow import NOWHERE, Address, Flow, Transport
+from engine.sip.flow import NOWHERE, Flow
 from engine.sip.offer_answer import NotAcceptable
 from engine.sip.stack import Target
 
@@ -93,7 +93,7 @@ class SipLegs:
         directory: Directory,
         *,
         ids: IdSource,
-        listener_flow: Callable[[Transport, Address], Flow | None],
+        listener_flow: ListenerFlow,
         media_address: Callable[[Flow], str],
         trusts: Callable[[TrunkName], bool] = lambda _: False,
         show_hidden: bool = False,

@@ -13,6 +13,10 @@ from engine.sip.flow import Address, Flow, Transport
 from engine.sip.stack import Target
 from engine.sip.uri import SipUri
 
+ListenerFlow = Callable[[Transport, Address, str], Flow | None]
+"""The flow from our listener to an address, for TLS with the name that the certificate there must have; None where no
+listener leads there."""
+
 
 class SipTargets:
     """Reads the registrar and the directory anew for every call."""
@@ -22,7 +26,7 @@ class SipTargets:
         endpoint: Endpoint,
         directory: Directory,
         *,
-        listener_flow: Callable[[Transport, Address], Flow | None],
+        listener_flow: ListenerFlow,
         is_down: Callable[[TrunkName], bool],
     ) -> None:
         self._endpoint = endpoint
@@ -46,7 +50,7 @@ class SipTargets:
         if not is_address(trunk.host):
             return None
         transport = Transport(trunk.transport.upper())
-        flow = self._listener_flow(transport, Address(trunk.host, trunk.port))
+        flow = self._listener_flow(transport, Address(trunk.host, trunk.port), trunk.tls_name)
         if flow is None:
             return None
         params: dict[str, str | None] = {} if transport is Transport.UDP else {"transport": trunk.transport.lower()}

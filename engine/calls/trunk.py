@@ -31,6 +31,8 @@ class Trunk:
     """With a name: 0 leaves the port to SRV records."""
     transport: str = "udp"
     """One of `TRANSPORTS`."""
+    tls_name: str = ""
+    """With `tls`, the host name or SIP domain that its certificate must be for (RFC 5922); empty: `host`."""
     addresses: tuple[str, ...] = ()
     """Further source addresses or networks ("192.0.2.0/24") that calls may come from; `host` always may, where it is
     an address."""

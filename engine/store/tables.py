@@ -142,6 +142,7 @@ trunks: Final = Table(
     Column("host", Text, nullable=False),
     Column("port", Integer, nullable=False),
     Column("transport", String(8), nullable=False),
+    Column("tls_name", Text, nullable=False, server_default=""),
     Column("addresses", Text, nullable=False),
     Column("match_port", Boolean, nullable=False),
     Column("context", String(64), nullable=False),

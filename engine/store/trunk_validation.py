@@ -81,6 +81,8 @@ def _way(what: str, trunk: Trunk) -> None:
     number_between(what, "port", trunk.port, 0 if named else 1, 65_535)
     if trunk.transport not in TRANSPORTS:
         raise InvalidRequest(f"{what}: transport {trunk.transport!r} is not known; there are: {', '.join(TRANSPORTS)}")
+    if trunk.tls_name and not (_HOST_NAME.fullmatch(trunk.tls_name) or is_address(trunk.tls_name)):
+        raise InvalidRequest(f"{what}: tls_name {trunk.tls_name!r} is neither a host name nor an IP address")
     if len(trunk.addresses) > MAX_ADDRESSES:
         raise InvalidRequest(f"{what}: {len(trunk.addresses)} addresses are too many; at most {MAX_ADDRESSES}")
     for address in trunk.addresses:

@@ -120,7 +120,7 @@ class CentreRig:
             nonce_secret=b"n" * 32,
             sip_address=lambda flow: ENGINE,
             media_address=lambda flow: ENGINE.host,
-            listener_flow=lambda transport, remote: Flow(transport, ENGINE, remote),
+            listener_flow=lambda transport, remote, name="": Flow(transport, ENGINE, remote),
             now=self.clock.now,
         )
         self.centre = CoreStation(core, self.clock, FakeMedia())

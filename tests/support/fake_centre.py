@@ -62,6 +62,7 @@ PBX = TrunkView(
     host="192.0.2.10",
     port=5060,
     transport="udp",
+    tls_name="",
     addresses=(),
     match_port=False,
     context="from-trunk",

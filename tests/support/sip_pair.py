@@ -94,7 +94,7 @@ class SipPair:
             self.engine,
             self.directory,
             ids=ids,
-            listener_flow=lambda transport, remote: None if self.no_way else Flow(transport, ENGINE, remote),
+            listener_flow=lambda transport, remote, name="": None if self.no_way else Flow(transport, ENGINE, remote),
             media_address=lambda flow: "203.0.113.9",
             trusts=self.trunks.trusts,
             show_hidden=show_hidden,
