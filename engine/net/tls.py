@@ -7,6 +7,7 @@ New files are read whole and tried before they count: a half-written or wrong on
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -34,7 +35,6 @@ class _Contexts:
 
     pairs: tuple[Pair, ...]
     default: SSL.Context
-    by_name: dict[str, SSL.Context]
     client: SSL.Context
 
 
@@ -63,10 +63,7 @@ class TlsContexts:
 
     def server(self) -> SSL.Connection:
         """The state of one connection that came to us."""
-        contexts = self._now
-        connection = SSL.Connection(contexts.default, None)
-        connection.set_app_data(contexts)
-        return connection
+        return SSL.Connection(self._now.default, None)
 
     def client(self, name: str) -> SSL.Connection:
         """The state of one connection that we open; `name` is asked for by SNI, empty for an IP address."""
@@ -118,17 +115,15 @@ def _load(files: TlsFiles) -> _Contexts:
     for pair, context in zip(pairs, servers, strict=True):
         for name in identities(pair.own).names:
             by_name.setdefault(name, context)
-    servers[0].set_tlsext_servername_callback(_choose)
-    return _Contexts(pairs=pairs, default=servers[0], by_name=by_name, client=_client(pairs[0], files))
+    servers[0].set_tlsext_servername_callback(partial(_choose, by_name))
+    return _Contexts(pairs=pairs, default=servers[0], client=_client(pairs[0], files))
 
 
-def _choose(connection: SSL.Connection) -> None:
-    """SNI (RFC 6066 3): the certificate for the name that the peer asks for; for an unknown one, the default."""
+def _choose(by_name: dict[str, SSL.Context], connection: SSL.Connection) -> None:
+    """SNI (RFC 6066 3): the certificate for the name that the peer asks for; for an unknown one the default stays."""
     asked = connection.get_servername()
-    contexts: Any = connection.get_app_data()
-    if asked is not None:
-        name = asked.decode("ascii", "replace").lower()
-        connection.set_context(contexts.by_name.get(name, contexts.default))
+    if asked is not None and (chosen := by_name.get(asked.decode("ascii", "replace").lower())) is not None:
+        connection.set_context(chosen)
 
 
 def _server(pair: Pair, files: TlsFiles) -> SSL.Context:

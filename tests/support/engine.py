@@ -44,7 +44,7 @@ class Engine:
             sections.setdefault(section, {}).update(keys)
         self.config.write_text(
             "".join(
-                f"[{section}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
+                f"[{section}]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in keys.items())
                 for section, keys in sections.items()
             )
         )
@@ -131,3 +131,12 @@ class Engine:
         wait_until(lambda: len(self.api.get("/api/v1/cdrs")["items"]) >= count, timeout=timeout, what=f"{count} CDRs")
         found: Sequence[dict[str, Any]] = self.api.get("/api/v1/cdrs")["items"]
         return found
+
+
+def _toml(value: object) -> str:
+    """A value as TOML writes it; what JSON writes otherwise are tables."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {_toml(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value)

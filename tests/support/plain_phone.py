@@ -1,4 +1,5 @@
-"""A telephone by hand on real sockets, UDP or TCP: registers, calls, answers, holds, presses digits, speaks in marks.
+"""A telephone by hand on real sockets, UDP, TCP or TLS: it registers, calls, answers, holds, presses digits, speaks in
+marks.
 
 It does what a test tells it and no more, so that it can also misbehave: let ring, fall silent, drop its connection. One
 thread of its own serves its sockets; everything else is called from the test.
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import selectors
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -47,7 +49,8 @@ class PlainPhone:
         ports: PortPool,
         *,
         password: str = "",
-        transport: Literal["udp", "tcp"] = "udp",
+        transport: Literal["udp", "tcp", "tls"] = "udp",
+        tls: ssl.SSLContext | None = None,
         host: str = "127.0.0.1",
         port: int | None = None,
         mark: int = 0x91,
@@ -56,6 +59,7 @@ class PlainPhone:
         """`instance` is what the phone tells of itself when it registers, and stays over connections (RFC 5626)."""
         self.user, self.server, self.password, self.host = user, server, password, host
         self.transport = transport
+        self._tls = tls
         self._instance = f';+sip.instance="<{instance}>";reg-id=1' if instance else ""
         self.voice = Voice(host, ports.block(2, even=True).start, mark)
         self.behaviour: Behaviour = "answer"
@@ -232,9 +236,11 @@ class PlainPhone:
         made = socket.socket(socket.AF_INET, kind)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind((self.host, self.port))
-        if self.transport == "tcp":
+        if self.transport != "udp":
             made.connect(self.server)
         made.settimeout(2.0)
+        if self._tls is not None:
+            made = self._tls.wrap_socket(made, server_hostname=self.server[0])
         return made
 
     def _request(self, method: str, uri: str, branch: str, fields: Sequence[Field], body: bytes = b"") -> bytes:
@@ -262,6 +268,8 @@ class PlainPhone:
     def _read(self) -> None:
         try:
             data = self._socket.recv(65535)
+            while isinstance(self._socket, ssl.SSLSocket) and (more := self._socket.pending()):
+                data += self._socket.recv(more)
         except OSError:
             return
         if self.transport == "udp":
