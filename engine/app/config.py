@@ -33,7 +33,10 @@ class MediaConfig(Section):
     spawn: bool = Field(
         True, description="Start the media process; false when systemd runs `hearthline media` as a unit of its own."
     )
-    host: str = Field("0.0.0.0", description="Address that RTP sockets are bound to.")
+    host: str = Field(
+        "0.0.0.0",
+        description="Address that RTP sockets are bound to; `::` takes IPv6 and IPv4, and is needed for IPv6.",
+    )
     port_min: RtpPort = Field(20002, description="First RTP port (even). Clear of Asterisk's 10000-20000.")
     port_max: RtpPort = Field(29998, description="Last RTP port (even); its RTCP is one above.")
     rtp_timeout_s: float = Field(30.0, ge=2, le=3600, description="Silence on a leg that ends its call.")

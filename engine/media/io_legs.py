@@ -38,6 +38,9 @@ RECEIVE_BUFFER: Final = 65536
 """Octets that the kernel may queue on a leg: over a second of G.711, and no more, since later is too late."""
 
 
+_MAPPED: Final = "::ffff:"
+
+
 class Pair:
     """The two sockets of one leg."""
 
@@ -72,6 +75,8 @@ class LegSockets:
         self._ports = ports
         self._bind = bind
         self._family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+        self._both = bind == "::"
+        """Whether IPv4 peers are met too, whom the kernel then writes as mapped addresses (RFC 4291 2.5.5.2)."""
         self._forwarder = forwarder
         self._emit = emit
         self._heard = heard
@@ -104,6 +109,8 @@ class LegSockets:
         try:
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            if self._both:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
             sock.bind((self._bind, port))
         except OSError:
             sock.close()
@@ -137,6 +144,10 @@ class LegSockets:
         self.others[pair.rtp.fileno()] = lambda now: self._unlatched_ready(pair, leg, now)
         self._poller.register(pair.rtp.fileno(), READ)
 
+    def _to_kernel(self, address: Address) -> Address:
+        """An address as our sockets take it."""
+        return (f"{_MAPPED}{address[0]}", address[1]) if self._both and ":" not in address[0] else address
+
     # --- sending ---
 
     def aim(self, leg: Leg) -> None:
@@ -147,7 +158,7 @@ class LegSockets:
         elif leg.latched is not None:
             leg.point(pair.rtp.send)
         else:
-            sendto, address = pair.rtp.sendto, there
+            sendto, address = pair.rtp.sendto, self._to_kernel(there)
             leg.point(lambda packet: sendto(packet, address))
 
     def report(self, leg: Leg, packet: bytes) -> None:
@@ -155,7 +166,7 @@ class LegSockets:
         if there is None:
             return
         try:
-            self._pairs[leg.port].rtcp.sendto(packet, there)
+            self._pairs[leg.port].rtcp.sendto(packet, self._to_kernel(there))
         except OSError as error:
             leg.tx.failed(error)
 
@@ -172,8 +183,8 @@ class LegSockets:
             except OSError as error:
                 leg.tx.failed(error)
                 return
-            if self._believable(leg, buffer, size, (source[0], source[1])):
-                self._latch(pair, leg, (source[0], source[1]), size, now)
+            if self._believable(leg, buffer, size, peer := _from_kernel(source)):
+                self._latch(pair, leg, peer, size, now)
                 return
             leg.rx.strangers += 1
 
@@ -189,7 +200,7 @@ class LegSockets:
     def _latch(self, pair: Pair, leg: Leg, source: Address, size: int, now: float) -> None:
         """Connect to the source of the packet in the buffer, and hear it and what else its sender queued."""
         try:
-            pair.rtp.connect(source)
+            pair.rtp.connect(self._to_kernel(source))
         except OSError as error:
             leg.tx.failed(error)
             return
@@ -215,7 +226,7 @@ class LegSockets:
             except OSError as error:
                 leg.tx.failed(error)
                 continue
-            if (sender[0], sender[1]) == source:
+            if _from_kernel(sender) == source:
                 self._forwarder.receive(leg.rx, size, now, samples_at(now))
             else:
                 leg.rx.strangers += 1
@@ -243,7 +254,7 @@ class LegSockets:
             except OSError as error:
                 leg.tx.failed(error)
                 continue
-            reports = parse(data) if leg.latched is not None and source[0] == leg.latched[0] else None
+            reports = parse(data) if leg.latched is not None and _from_kernel(source)[0] == leg.latched[0] else None
             if reports is None:
                 leg.rx.strangers += 1
             else:
@@ -278,3 +289,9 @@ def _forget_what_came(sock: socket.socket) -> None:
             sock.recv(1)
         except OSError:
             return
+
+
+def _from_kernel(source: tuple[str, int, *tuple[int, ...]]) -> Address:
+    """Who sent a packet, an IPv4 peer by his own address."""
+    host = source[0]
+    return host.removeprefix(_MAPPED) if "." in host else host, source[1]

@@ -137,6 +137,11 @@ class Asterisk:
         return self._process
 
     @property
+    def root(self) -> Path:
+        """What it takes for `/`."""
+        return self._root
+
+    @property
     def etc(self) -> Path:
         """Its configuration directory, seen from outside."""
         return self.directory / "etc"
