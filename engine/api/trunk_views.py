@@ -15,7 +15,7 @@ class TrunkView(View):
     host: str
     port: int
     transport: str
-    tls_name: str
+    tls_name: str = ""
     addresses: tuple[str, ...]
     match_port: bool
     context: str

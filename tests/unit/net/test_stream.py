@@ -64,6 +64,7 @@ class Wire:
         self.producing = False
         self.no_delay = False
         self.options: list[tuple[int, ...]] = []
+        self.family = socket.AF_INET
         self.written: list[bytes] = []
 
     def getHost(self) -> End:
@@ -344,3 +345,30 @@ def test_without_room_no_connection_is_opened_either() -> None:
     sink.kept.add(1)
     assert not made.send(outgoing(), b"x")
     assert reactor.tcpClients == []
+
+
+def test_over_tcp_only_a_trunks_own_connection_is_used_for_requests_to_it() -> None:
+    made, sink, reactor = connections()
+    wire = came_in(made)
+    sink.offered = flow(1)
+    made.send(outgoing(), b"x")
+    assert wire.written == []
+    sink.trunks.add("192.0.2.1")
+    made.send(outgoing(Address("192.0.2.1", 5070)), b"y")
+    assert wire.written == [b"y"]
+    assert len(reactor.tcpClients) == 1
+
+
+def test_what_waits_for_a_connection_to_stand_is_bounded() -> None:
+    made, _, _ = connections()
+    assert made.send(outgoing(), bytes(1 << 20))
+    assert not made.send(outgoing(), b"x")
+
+
+def test_what_we_open_carries_the_listeners_dscp() -> None:
+    marked = Listen(transport=Transport.TCP, address="192.0.2.9", port=5080, dscp=24)
+    reactor = MemoryReactorClock()
+    made = StreamConnections(reactor, LocalAddresses([marked]), room=lambda: 10)
+    made.sink = Sink()
+    made.send(outgoing(), b"x")
+    assert (socket.IPPROTO_IP, socket.IP_TOS, 24 << 2) in accepted(reactor).options

@@ -255,6 +255,16 @@ def test_another_name_is_another_connection(rig: Rig) -> None:
     assert len(rig.sink.failed) == 2
 
 
+def test_a_trouble_that_came_back_after_all_was_well_is_told_again(rig: Rig) -> None:
+    other = rig.authority.issue("other", dns=["other.example"])
+    wrong = TlsContexts(TlsFiles(certificates=((other.certificate, other.key),), trust=rig.authority.file))
+    for contexts in (wrong, None, wrong):
+        rig.made.send(outgoing(), b"x")
+        rig.answers(contexts).wire.abortConnection()
+        rig.reactor.advance(0)
+    assert len(rig.told) == 2
+
+
 def test_without_a_name_the_address_must_be_proved(rig: Rig) -> None:
     rig.made.send(outgoing(""), b"one")
     rig.answers()

@@ -36,6 +36,14 @@ def test_a_flow_is_made_once_a_peer_and_kept_for_a_bounded_number(monkeypatch: p
     assert listener.flow_to(PHONE) == first
 
 
+def test_a_link_local_peer_is_passed_over() -> None:
+    listener, _ = opened()
+    heard: list[bytes] = []
+    listener.receive = lambda data, flow: heard.append(data)
+    listener.datagramReceived(b"hello", ("fe80::1%eth0", 5060))
+    assert heard == []
+
+
 def test_what_is_sent_goes_to_the_peer() -> None:
     listener, handle = opened()
     assert listener.send(b"x", PHONE)

@@ -167,6 +167,24 @@ def test_a_request_is_repeated_seven_times_and_then_the_flow_has_failed() -> Non
     assert it.endpoint.live().timers == 0
 
 
+def test_a_request_that_waits_on_a_failed_flow_fails_with_it() -> None:
+    station, peer = make_station("a", "192.0.2.9"), make_station("b", "192.0.2.1")
+    aim = target(station, peer)
+    it = Rig(station.endpoint)
+    station.endpoint.ping(type(aim)(uri=aim.uri, flow=DATAGRAMS), now=0.0)
+    it.endpoint.keep_alive(DATAGRAMS, 0.0, every_s=0.001, failed=lambda flow, now: it.failed.append((flow, now)))
+    before = it.endpoint.live().transactions
+    it.endpoint.receive_datagram(answer(bytes.fromhex("000100002112a442") + bytes(12), THERE) or b"", DATAGRAMS, 0.0)
+    for _ in range(2):
+        it.until_sent(len(it.sent) + 1)
+        stun = next(data for _, _, data in reversed(it.sent) if data[0] == 0)
+        said = answer(stun, Address("203.0.113.1", 4000 + len(it.sent)))
+        assert said is not None
+        it.endpoint.receive_datagram(said, DATAGRAMS, it.now)
+    assert len(it.failed) == 1
+    assert (before, it.endpoint.live().transactions) == (1, 0)
+
+
 def test_another_address_of_ours_is_another_flow() -> None:
     it = rig()
     it.keep(DATAGRAMS, every_s=10)
@@ -183,10 +201,10 @@ def test_an_answer_that_nobody_asked_for_changes_nothing() -> None:
     assert stray is not None
     it.endpoint.receive_datagram(stray, DATAGRAMS, 0.0)
     it.keep(DATAGRAMS)
-    it.until(29)
+    it.until_sent(1)
     it.endpoint.receive_datagram(stray, DATAGRAMS, it.now)
-    it.until(100)
-    assert len(it.failed) == 1
+    it.until(it.times()[0] + 39.5)
+    assert len(it.failed) == 1, "the request that was sent is still without an answer"
     it.endpoint.receive_datagram(stray, DATAGRAMS, it.now)
 
 
