@@ -12,6 +12,7 @@ from engine.api import errors
 from engine.api.auth import Guard, TokenBook
 from engine.api.feed import FeedHub
 from engine.api.feed_socket import feed_router
+from engine.api.guard_routes import guard_router
 from engine.api.history_routes import history_router
 from engine.api.line_routes import calls_router, groups_router, trunks_router
 from engine.api.models import ErrorAnswer
@@ -51,6 +52,7 @@ def create_routes(centre: Centre, *, tokens: TokenBook, hub: FeedHub, version: s
         calls_router(centre),
         trunks_router(centre),
         groups_router(centre),
+        guard_router(centre),
         history_router(centre),
         feed_router(centre, tokens, hub),
     ):

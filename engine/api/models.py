@@ -80,6 +80,13 @@ class StatusChange(Body):
     """A person's word, such as "lunch"."""
 
 
+class Unban(Body):
+    address: str = Field(max_length=64)
+    """As `GET /api/v1/guard` shows it."""
+    user: str = Field("", max_length=64)
+    """For a ban of one user name only."""
+
+
 # --- answers ---
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
+from engine.api.guard_views import GuardView
 from engine.api.trunk_views import GroupView
 from engine.api.views import AgentView, CallView, EngineView, MediaView, MemberView, QueueView, TrunkView
 from engine.calls.directory import AgentStatus
@@ -67,6 +68,8 @@ class Centre(Protocol):
 
     def media(self) -> MediaView: ...
 
+    def guard(self) -> GuardView: ...
+
     def metrics_text(self) -> bytes:
         """The page for Prometheus, text format 0.0.4."""
         ...
@@ -94,6 +97,10 @@ class Centre(Protocol):
     def reload(self) -> Mapping[str, float]:
         """Take the certificates of TLS from their files anew; the end of each, in seconds since the epoch. Raises
         ConfigError where one cannot be used; those before stay then."""
+        ...
+
+    async def unban(self, address: str, user: str, by: str) -> None:
+        """Lift a ban of an address, or of one user name there. Raises NotFound where there is none."""
         ...
 
     # --- history ---

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from engine.api.guard_views import GuardView
 from engine.api.ports import Kind, Page, WriteMode
 from engine.api.trunk_views import GroupView
 from engine.api.views import AgentView, CallView, EngineView, MediaView, MemberView, QueueView, StoreView, TrunkView
@@ -119,6 +120,9 @@ class RunningCentre:
     def media(self) -> MediaView:
         return views.media_view(self.core)
 
+    def guard(self) -> GuardView:
+        return views.guard_view(self.core, self.clock.monotonic())
+
     def metrics_text(self) -> bytes:
         return self.metrics.render()
 
@@ -154,6 +158,9 @@ class RunningCentre:
 
     def reload(self) -> Mapping[str, float]:
         return self.certificates.reload()
+
+    async def unban(self, address: str, user: str, by: str) -> None:
+        self.driver.command(lambda now: self.core.unban(address, user, by, now))
 
     # --- history ---
 

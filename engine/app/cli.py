@@ -14,6 +14,7 @@ from engine.app import (
     cli_agent,
     cli_db,
     cli_dialplan,
+    cli_guard,
     cli_queue,
     cli_reload,
     cli_status,
@@ -36,6 +37,7 @@ app.add_typer(cli_agent.app, name="agent")
 app.add_typer(cli_queue.app, name="queue")
 app.add_typer(cli_trunk.app, name="trunk")
 app.add_typer(cli_trunk_group.app, name="trunk-group")
+app.add_typer(cli_guard.app, name="guard")
 app.add_typer(cli_dialplan.app, name="dialplan")
 app.add_typer(cli_token.app, name="token")
 app.add_typer(cli_db.app, name="db")

@@ -14,6 +14,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
+from engine.app.config_guard import GuardConfig
 from engine.app.config_section import Port, Section, checked_ip
 from engine.app.config_sip import SipConfig
 from engine.errors import ConfigError
@@ -91,6 +92,7 @@ class Config(Section):
 
     service: ServiceConfig = ServiceConfig()
     sip: SipConfig = SipConfig()
+    guard: GuardConfig = GuardConfig()
     media: MediaConfig = MediaConfig()
     api: ApiConfig = ApiConfig()
     store: StoreConfig = StoreConfig()

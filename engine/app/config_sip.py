@@ -136,6 +136,11 @@ class SipConfig(Section):
         description="What phones may prove their password by, the preferred one first; only MD5 for phones that give "
         "up when they see SHA-256 (baresip before 1.1 and others that know RFC 2617 alone).",
     )
+    server_name: str = Field(
+        "Hearthline",
+        pattern=r"^[A-Za-z0-9._/ -]{0,64}$",
+        description="Server and User-Agent of our messages; empty sends neither. It names no version by default.",
+    )
 
     pass_headers: tuple[str, ...] = Field(
         (),

@@ -21,13 +21,15 @@ from engine.app.orphans import Orphans
 from engine.app.peers import TrunkPeers
 from engine.calls.directory import Agent, Change, Directory, Member, Put, Queue, Trunk, TrunkGroup
 from engine.calls.events import Reachable, TextRelayed, TrunkDown, TrunkUp, Unreachable
-from engine.calls.log import DirectoryChanged, Journal, Record
+from engine.calls.log import BanLifted, DirectoryChanged, Journal, Record, SourceBanned
 from engine.calls.manager import CallManager
 from engine.calls.sip_leg import SipLegs
+from engine.errors import NotFound
 from engine.ids import AgentName
 from engine.media.commands import Command, LegOpened, ListLegs, MediaEvent, PlaneStats, Spares, Welcome
 from engine.sip.endpoint import Endpoint
 from engine.sip.flow import Flow, Transmission
+from engine.sip.guard import Guard, Standing
 
 _T = TypeVar("_T")
 
@@ -50,9 +52,17 @@ class Core:
 
     # --- inputs from the network ---
 
-    def receive_datagram(self, data: bytes, flow: Flow, now: float) -> None:
-        self.endpoint.receive_datagram(data, flow, now)
-        self._pump(now)
+    def receive_datagram(self, data: bytes, flow: Flow, now: float) -> Standing:
+        """What it was let in as: DROPPED, which is false, where nothing came of it."""
+        standing = self.endpoint.receive_datagram(data, flow, now)
+        if standing:
+            self._pump(now)
+        return standing
+
+    def stranger_took(self, seconds: float) -> None:
+        """So much time went into a datagram that was let in as UNKNOWN."""
+        if self.endpoint.guard is not None:
+            self.endpoint.guard.spent(seconds)
 
     def receive_stream(self, data: bytes, flow: Flow, now: float) -> None:
         self.endpoint.receive_stream(data, flow, now)
@@ -121,6 +131,13 @@ class Core:
         self.legs.directory_changed(change, now)
         self.acd.directory_changed(change, now)
         self._pump(now)
+
+    def unban(self, address: str, user: str, by: str, now: float) -> None:
+        """Take a ban back. Raises NotFound where there is none."""
+        guard = self.endpoint.guard
+        if guard is None or not guard.unban(address, user or None):
+            raise NotFound(f"no ban of {address}{f' for user {user}' if user else ''}")
+        self.journal.append(BanLifted(address=address, user=user, by=by), now=now)
 
     def _void_registration(self, change: Change) -> AgentName | None:
         """Whose phones must prove themselves anew: the agent is removed, or has another secret than before, and a phone
@@ -208,6 +225,23 @@ class Core:
                 busy = True
                 self.calls.media_event(opened, now)
         self.legs.watch.tell(now)
+        guard = self.endpoint.guard
+        if guard is not None and guard.imposed:
+            self._tell_bans(guard, now)
+
+    def _tell_bans(self, guard: Guard, now: float) -> None:
+        while guard.imposed:
+            ban = guard.imposed.popleft()
+            self.journal.append(
+                SourceBanned(
+                    address=ban.source,
+                    user=ban.user or "",
+                    reason=ban.reason,
+                    seconds=round(ban.until - now),
+                    times=ban.times,
+                ),
+                now=now,
+            )
 
 
 def _secrets(agent: Agent) -> tuple[str, str]:

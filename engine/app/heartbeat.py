@@ -46,5 +46,9 @@ class Heartbeat:
         self._gauges.media(self._core.plane)
         endpoint = self._core.endpoint
         self._gauges.sip(endpoint.counters, endpoint.retransmissions.total())
+        if endpoint.guard is not None:
+            self._gauges.guard(
+                {**endpoint.guard.dropped, "amplification": endpoint.withheld}, len(endpoint.guard.bans(now))
+            )
         self._due = now + _PERIOD_S
         self._timer = self._reactor.callLater(_PERIOD_S, self._beat)

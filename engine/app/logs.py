@@ -32,6 +32,7 @@ from engine.calls.log import (
     OfferOutcome,
     OfferRinging,
     Record,
+    SourceBanned,
     TransferStarted,
 )
 from engine.calls.trunk_records import (
@@ -55,6 +56,7 @@ happens again and again."""
 _LEVELS: Final[dict[type[Any], int]] = {
     **{cls: logging.DEBUG if cls in _QUIET else logging.INFO for cls in get_args(LogBody)},
     MediaLost: logging.WARNING,
+    SourceBanned: logging.WARNING,
     TrunkStateChanged: logging.WARNING,
     TrunkCircuitChanged: logging.WARNING,
     TrunkRegistrationChanged: logging.WARNING,

@@ -7,6 +7,7 @@ from dataclasses import asdict, fields
 from typing import Final
 
 from engine.acd import snapshot as acd
+from engine.api.guard_views import BanView, GuardView
 from engine.api.views import AgentView, CallerView, CallView, MediaView, MemberView, QueueView, TrunkView
 from engine.app.core import Core
 from engine.calls.snapshot import LiveCall
@@ -123,6 +124,18 @@ def trunk_view(health: TrunkHealth) -> TrunkView:
         detail=detail,
         has_secret=bool(trunk.secret),
     )
+
+
+def guard_view(core: Core, now: float) -> GuardView:
+    """Whom the guard keeps out."""
+    endpoint, guard = core.endpoint, core.endpoint.guard
+    if guard is None:
+        return GuardView(enabled=False, dropped={}, bans=())
+    bans = tuple(
+        BanView(address=ban.source, user=ban.user or "", reason=ban.reason, times=ban.times, left_s=ban.until - now)
+        for ban in guard.bans(now)
+    )
+    return GuardView(enabled=True, dropped={**guard.dropped, "amplification": endpoint.withheld}, bans=bans)
 
 
 def media_view(core: Core) -> MediaView:

@@ -62,6 +62,7 @@ from engine.net.tls_files import TlsFiles
 from engine.net.transports import Transports
 from engine.sip.endpoint import Endpoint
 from engine.sip.flow import Address, Flow, Transport
+from engine.sip.guard_policy import GuardPolicy
 from engine.sip.stack import EndpointConfig
 from engine.store.codec import encode, feed_json
 from engine.store.reader import HistoryReader
@@ -352,4 +353,6 @@ def endpoint_config(config: Config, advertise: Callable[[Flow], Address], nonce_
         default_expires_s=max(_REGISTRATION_S, config.sip.registration_min_s),
         nonce_ttl_s=config.sip.nonce_ttl_s,
         digest_algorithms=config.sip.digest_algorithms,
+        server_name=config.sip.server_name,
+        guard=GuardPolicy(**config.guard.model_dump()),
     )

@@ -327,6 +327,30 @@ class DirectoryChanged:
     by: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceBanned:
+    """A source of signalling is not heard any more. Its log line is what fail2ban reads (`config/fail2ban`)."""
+
+    address: str
+    """An IPv4 address, or an IPv6 network of 64 bits."""
+    user: str
+    """The one user name that is banned from there, since others are at home; empty: everybody."""
+    reason: str
+    """"auth_failures", "flood" or "scanner"."""
+    seconds: int
+    times: int
+    """How often it was banned, lately."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BanLifted:
+    """A person took a ban back."""
+
+    address: str
+    user: str
+    by: str
+
+
 LogBody = (
     EngineStarted
     | EngineStopped
@@ -364,6 +388,8 @@ LogBody = (
     | MediaStarted
     | MediaLost
     | DirectoryChanged
+    | SourceBanned
+    | BanLifted
 )
 
 

@@ -58,6 +58,7 @@ class EngineGauges:
         self._plane: PlaneStats | None = None
         self._sip: dict[tuple[str, str, int | str], int] = {}
         self._retransmissions = 0
+        self._dropped: dict[str, int] = {}
         self._lag_window = 0.0
         self._lag_max = (0.0, 0.0)
 
@@ -89,6 +90,15 @@ class EngineGauges:
                 self._metrics.sip_messages.labels(direction, _method(method), _code(code)).inc(new)
         self._metrics.sip_retransmissions.inc(retransmissions - self._retransmissions)
         self._retransmissions = retransmissions
+
+    def guard(self, dropped: Mapping[str, int], bans: int) -> None:
+        """What the guard did not let in, totals by reason since the start, and how many sources are banned."""
+        for reason, total in dropped.items():
+            new = total - self._dropped.get(reason, 0)
+            if new:
+                self._dropped[reason] = total
+                self._metrics.guard_dropped.labels(reason).inc(new)
+        self._metrics.guard_bans.set(bans)
 
     def store(self, *, pending: int, degraded: bool) -> None:
         """How the event writer does."""

@@ -110,6 +110,14 @@ class MetricSet:
             "hearthline_sip_retransmissions_total", "SIP messages that were sent again because no answer came."
         )
 
+        self.guard_dropped = self._counter(
+            "hearthline_guard_dropped_total",
+            "SIP messages that the guard did not let in: rate, unknown, unknown_invites, banned, scanner, no_sip; and "
+            "amplification, answers not given because they were too long for an address that may be forged.",
+            "reason",
+        )
+        self.guard_bans = self._gauge("hearthline_guard_bans", "Sources that are banned now.")
+
     def _media(self) -> None:
         self.rtp_packets = self._counter("hearthline_rtp_packets_total", "RTP packets.", "direction")
         self.rtp_lost = self._counter("hearthline_rtp_lost_total", "RTP packets that never came, of legs that closed.")

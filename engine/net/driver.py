@@ -18,6 +18,7 @@ from engine.clock import Clock
 from engine.media.commands import Command, MediaEvent
 from engine.net.reactor import Reactor, Timer
 from engine.sip.flow import Flow, Transmission
+from engine.sip.guard import Standing
 
 _NEVER: Final = float("inf")
 _AFTER_DEFECT_S: Final = 0.05
@@ -28,7 +29,8 @@ _T = TypeVar("_T")
 class Core(Protocol):
     """What is driven: `engine.app.core.Core`."""
 
-    def receive_datagram(self, data: bytes, flow: Flow, now: float) -> None: ...
+    def receive_datagram(self, data: bytes, flow: Flow, now: float) -> Standing: ...
+    def stranger_took(self, seconds: float) -> None: ...
     def receive_stream(self, data: bytes, flow: Flow, now: float) -> None: ...
     def connection_opened(self, flow: Flow, now: float) -> None: ...
     def connection_lost(self, flow: Flow, now: float) -> None: ...
@@ -83,7 +85,18 @@ class Driver:
     # --- inputs ---
 
     def datagram(self, data: bytes, flow: Flow) -> None:
-        self._feed(self._core.receive_datagram, data, flow)
+        # The most frequent input, in a flood by far, and then it must cost next to nothing.
+        now = self._clock.monotonic()
+        standing = Standing.TRUNK
+        try:
+            standing = self._core.receive_datagram(data, flow, now)
+            if not standing:
+                return
+        except Exception as defect:
+            self._met(defect, now)
+        self._settle(now)
+        if standing is Standing.UNKNOWN:
+            self._core.stranger_took(self._clock.monotonic() - now)
 
     def stream(self, data: bytes, flow: Flow) -> None:
         self._feed(self._core.receive_stream, data, flow)
@@ -124,9 +137,12 @@ class Driver:
         try:
             act(*what)
         except Exception as defect:
-            self._on_defect(defect)
-            self._not_before = now + _AFTER_DEFECT_S
-            self._ring_by(self._not_before, now)
+            self._met(defect, now)
+
+    def _met(self, defect: Exception, now: float) -> None:
+        self._on_defect(defect)
+        self._not_before = now + _AFTER_DEFECT_S
+        self._ring_by(self._not_before, now)
 
     def command(self, carry_out: Callable[[float], _T]) -> _T:
         """Run a command of a person (API, command line) against the core, and settle what comes of it."""

@@ -6,11 +6,14 @@ from typing import Protocol
 
 from engine.sip.auth import CredentialStore, DigestServer, Outcome
 from engine.sip.carried import NOTHING, Carried, carried_names, read_carried
+from engine.sip.errors import RemoteSipError
 from engine.sip.events import AgentPeer, Peer, TrunkPeer
 from engine.sip.flow import Flow
+from engine.sip.guard import Guard
 from engine.sip.message import Request
 from engine.sip.names import canonical, refuse
-from engine.sip.refusal import Refusal
+from engine.sip.refusal import Refusal, Silence
+from engine.sip.source_key import source_key
 from engine.sip.stack import EndpointConfig
 
 
@@ -28,23 +31,36 @@ class PeerDirectory(Protocol):
 
 class Admission:
     """Decides from whom a request outside of dialogs is. Refusals need no state: a stranger gets one 401 for each
-    request that he sends and no repetition (RFC 3261 26.3.2.4)."""
+    request that he sends and no repetition (RFC 3261 26.3.2.4).
 
-    __slots__ = ("_carried", "_credentials", "_digest", "_passed", "_peers")
+    A wrong password and an unknown user are answered alike, 403 and nothing in it, after the same work: 403 tells a
+    phone to stop (RFC 3261 21.4.4), where a fresh challenge would invite the next guess."""
 
-    def __init__(self, config: EndpointConfig, credentials: CredentialStore, peers: PeerDirectory) -> None:
-        self._digest = DigestServer(config.realm, config.nonce_secret, config.nonce_ttl_s, config.digest_algorithms)
+    __slots__ = ("_carried", "_credentials", "_digest", "_guard", "_passed", "_peers")
+
+    def __init__(
+        self,
+        config: EndpointConfig,
+        credentials: CredentialStore,
+        peers: PeerDirectory,
+        digest: DigestServer | None = None,
+        guard: Guard | None = None,
+    ) -> None:
+        self._digest = digest or DigestServer(
+            config.realm, config.nonce_secret, config.nonce_ttl_s, config.digest_algorithms
+        )
         self._credentials = credentials
         self._peers = peers
         self._passed = tuple(map(canonical, config.pass_headers))
         self._carried = carried_names(self._passed)
+        self._guard = guard
 
     def caller(self, request: Request, flow: Flow, now: float) -> Peer:
         """From whom an INVITE is. Raises Refusal(401) with a challenge, RemoteSipError(403) for wrong credentials."""
         trunk = self._peers.trunk_at(flow)
         if trunk is not None:
             return TrunkPeer(name=trunk)
-        return AgentPeer(user=self.agent(request, now))
+        return AgentPeer(user=self.agent(request, flow, now))
 
     def carried(self, request: Request, peer: Peer) -> Carried:
         """What the INVITE of this peer brings along for the next leg; of most calls, nothing."""
@@ -59,13 +75,15 @@ class Admission:
         trunk must be the same trunk (None then). Raises as `caller`."""
         trunk = self._peers.trunk_at(home)
         if trunk is None:
-            return self.agent(request, now)
+            return self.agent(request, flow, now)
         if self._peers.trunk_at(flow) != trunk:
             raise refuse(403, "not a party of the call")
         return None
 
-    def agent(self, request: Request, now: float) -> str:
-        """The user who sent the request, proved by digest. Raises as `caller`."""
+    def agent(self, request: Request, flow: Flow, now: float) -> str:
+        """The user who sent the request, proved by digest. Raises as `caller`, and Silence for a user name that is
+        banned there."""
+        source = source_key(flow.remote.host)
         verdict = self._digest.verify(
             request.headers.get_all("Authorization"),
             request.method,
@@ -73,10 +91,28 @@ class Admission:
             request.body,
             self._credentials.ha1,
             now,
+            source,
         )
+        guard, user = self._guard, verdict.user
+        if guard is not None and guard.ignores(flow, user or _claimed(request), now):
+            raise Silence("the user is banned at this source")
         if verdict.outcome is Outcome.OK:
-            return verdict.user
-        if verdict.outcome is Outcome.DENIED:
+            if guard is None or guard.may_log_in(flow, user, now):
+                if guard is not None:
+                    guard.logged_in(flow, user, now)
+                return user
             raise refuse(403, "credentials are wrong")
-        challenges = self._digest.challenges(now, stale=verdict.outcome is Outcome.STALE)
+        if verdict.outcome is Outcome.DENIED:
+            if guard is not None:
+                guard.login_failed(flow, user, verdict.proved or flow.connection != 0, now)
+            raise refuse(403, "credentials are wrong")
+        challenges = self._digest.challenges(now, verdict.outcome is Outcome.STALE, source)
         raise Refusal(401, "credentials are wanted", tuple(("WWW-Authenticate", each) for each in challenges))
+
+
+def _claimed(request: Request) -> str:
+    """The user that a request without credentials claims to be from."""
+    try:
+        return request.from_.uri.user or ""
+    except RemoteSipError:
+        return ""

@@ -1,13 +1,16 @@
 """HTTP Digest as SIP uses it (RFC 7616, 8760; RFC 2617 and 2069 clients too), both sides.
 
-A nonce is its own record: time, serial number and an HMAC over both, so that the server stores nothing for a challenge.
-Only nonces that have been used are remembered, for their counts.
+A nonce is its own record: time, serial number, a mark of the source that it was made for, and an HMAC over all, so
+that the server stores nothing for a challenge. Only nonces that have been used are remembered, for their counts. Who
+brings a nonce back from the source that it was sent to has shown that he hears there (`Verdict.proved`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,9 +30,14 @@ Ha1Lookup = Callable[[str, str, str], str | None]
 _HASHES: Final = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}
 """Algorithm names as RFC 7616 and 8760 write them, the preferred first."""
 _QOPS: Final = ("auth", "auth-int")
-_MAC_HEX: Final = 32
-_TIME_HEX: Final = 12
-_SERIAL_HEX: Final = 8
+_TIME_BYTES: Final = 6
+_HEAD_BYTES: Final = 10
+"""Time and serial number."""
+_MARK_BYTES: Final = 5
+_MAC_BYTES: Final = 12
+_NONCE: Final = re.compile(rb"[A-Za-z0-9_-]{36}")
+"""27 octets in base64url, which makes no padding: short, for a challenge must not be much larger than the request."""
+_NONCE_PARAM: Final = re.compile(rb'[ ,\t]nonce="([A-Za-z0-9_-]{36})"')
 
 
 class CredentialStore(Protocol):
@@ -45,7 +53,8 @@ class Outcome(StrEnum):
 
     OK = "ok"
     STALE = "stale"
-    """The password is right but the nonce is old, used up or unknown: challenge with `stale=True`."""
+    """The nonce is old, used up or not ours: challenge with `stale=True` (RFC 7616 3.3). Whether the password is right
+    is told only for a nonce of ours that is young, so that every guess needs one."""
     DENIED = "denied"
     ABSENT = "absent"
     """No Digest credentials for our realm."""
@@ -53,10 +62,12 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The outcome, and for OK and STALE the user who proved to know the password (for DENIED who was claimed)."""
+    """The outcome, and the user who proved to know the password (for all but OK: who is claimed to be)."""
 
     outcome: Outcome
     user: str = ""
+    proved: bool = False
+    """Whether the credentials show that their sender hears at the source which they came from."""
 
     @property
     def ok(self) -> bool:
@@ -123,9 +134,10 @@ class DigestServer:
             algorithm: hmac.digest(nonce_secret, algorithm.encode(), _HASHES[algorithm]).hex() for algorithm in _HASHES
         }
 
-    def challenges(self, now: float, stale: bool = False) -> list[str]:
-        """Values of WWW-Authenticate, one for each algorithm, the preferred one first (RFC 8760 2.4)."""
-        nonce = self._make_nonce(int(now * 1000))
+    def challenges(self, now: float, stale: bool = False, source: str = "") -> list[str]:
+        """Values of WWW-Authenticate for a request from the source, one for each algorithm, the preferred one first
+        (RFC 8760 2.4)."""
+        nonce = self._make_nonce(int(now * 1000), source)
         tail = ", stale=true" if stale else ""
         realm = quote(self._realm)
         return [
@@ -141,20 +153,23 @@ class DigestServer:
         body: bytes,
         ha1_lookup: Ha1Lookup,
         now: float,
+        source: str = "",
     ) -> Verdict:
-        """What the Authorization value (or several) of a request prove. Never raises for what the peer sent; an unknown
-        user costs the same work as a wrong password."""
+        """What the Authorization value (or several) of a request from the source prove. Never raises for what the peer
+        sent; an unknown user costs the same work as a wrong password."""
         given = self._ours([credentials] if isinstance(credentials, str) else credentials or ())
         if given is None:
             return _ABSENT
-        user = given.get("username", "")
-        denied = Verdict(outcome=Outcome.DENIED, user=user)
+        user, nonce, now_ms = given.get("username", ""), given.get("nonce", ""), int(now * 1000)
+        made_ms, proved = self._read_nonce(nonce, source, now_ms)
         algorithm = given.get("algorithm", "MD5").upper()
         qop = given.get("qop", "").lower()
+        denied = Verdict(outcome=Outcome.DENIED, user=user, proved=proved)
         if algorithm not in self._algorithms or (qop and qop not in _QOPS):
             return denied
+        if made_ms is None:
+            return Verdict(outcome=Outcome.STALE, user=user)
         known = ha1_lookup(user, self._realm, algorithm)
-        nonce = given.get("nonce", "")
         expected = response_digest(
             known or self._unknown_ha1[algorithm],
             algorithm,
@@ -166,14 +181,20 @@ class DigestServer:
             cnonce=given.get("cnonce", ""),
             body=body,
         )
-        right = hmac.compare_digest(expected.encode(), given.get("response", "").lower().encode())
+        right = hmac.compare_digest(expected.encode(), given.get("response", "").lower().encode(errors="replace"))
         if not right or known is None or not _same_uri(given.get("uri", ""), request_uri):
             return denied
         count = _read_count(given) if qop else 1
         if count is None:
             return denied
-        fresh = self._use_nonce(nonce, count, int(now * 1000))
-        return Verdict(outcome=Outcome.OK if fresh else Outcome.STALE, user=user)
+        fresh = self._use_nonce(nonce, made_ms, count, now_ms)
+        return Verdict(outcome=Outcome.OK if fresh else Outcome.STALE, user=user, proved=proved)
+
+    def echoed(self, data: bytes, source: str, now: float) -> bool:
+        """Whether a datagram, not yet read, has a nonce in it that was made for this source and is young: its sender
+        heard our challenge there."""
+        found = _NONCE_PARAM.search(data)
+        return found is not None and self._read_nonce(found[1].decode(), source, int(now * 1000))[1]
 
     def _ours(self, fields: Sequence[str]) -> dict[str, str] | None:
         for text in fields:
@@ -185,24 +206,38 @@ class DigestServer:
                 return dict(auth.params)
         return None
 
-    def _make_nonce(self, at_ms: int) -> str:
+    def _make_nonce(self, at_ms: int, source: str) -> str:
         # The serial number keeps two nonces of one millisecond apart: each has its own count.
-        self._serial = (self._serial + 1) % (1 << (4 * _SERIAL_HEX))
-        head = f"{at_ms % (1 << 4 * _TIME_HEX):0{_TIME_HEX}x}{self._serial:0{_SERIAL_HEX}x}"
-        return head + self._mac(head)
+        self._serial = (self._serial + 1) % (1 << 8 * (_HEAD_BYTES - _TIME_BYTES))
+        time = (at_ms % (1 << 8 * _TIME_BYTES)).to_bytes(_TIME_BYTES, "big")
+        head = time + self._serial.to_bytes(_HEAD_BYTES - _TIME_BYTES, "big")
+        marked = head + self._mark(head, source)
+        return urlsafe_b64encode(marked + self._mac(marked)).decode()
 
-    def _mac(self, head: str) -> str:
-        return hmac.digest(self._secret, f"{head}:{self._realm}".encode(), hashlib.sha256).hex()[:_MAC_HEX]
+    def _mark(self, head: bytes, source: str) -> bytes:
+        text = b"source " + head + source.encode(errors="replace")
+        return hmac.digest(self._secret, text, "sha256")[:_MARK_BYTES]
 
-    def _use_nonce(self, nonce: str, count: int, now_ms: int) -> bool:
-        """Whether the nonce is ours, young, and its count new."""
-        head, mac = nonce[: _TIME_HEX + _SERIAL_HEX], nonce[_TIME_HEX + _SERIAL_HEX :]
-        if not hmac.compare_digest(self._mac(head).encode(), mac.encode()):
-            return False
-        made_ms = int(head[:_TIME_HEX], 16)
+    def _mac(self, marked: bytes) -> bytes:
+        return hmac.digest(self._secret, b"nonce " + marked + self._realm.encode(), "sha256")[:_MAC_BYTES]
+
+    def _read_nonce(self, nonce: str, source: str, now_ms: int) -> tuple[int | None, bool]:
+        """When the nonce was made, None where it is not ours or not young; and whether it was made for the source. A
+        phone that changes networks may go on with its nonce, but proves nothing of the new one by it."""
+        if not _NONCE.fullmatch(nonce.encode(errors="replace")):
+            return None, False
+        raw = urlsafe_b64decode(nonce)
+        head, marked = raw[:_HEAD_BYTES], raw[: _HEAD_BYTES + _MARK_BYTES]
+        made_ms = int.from_bytes(raw[:_TIME_BYTES], "big")
         # A nonce from the future is of another boot of this machine, whose monotonic clock stood elsewhere.
         if not 0 <= now_ms - made_ms <= self._ttl_ms:
-            return False
+            return None, False
+        if not hmac.compare_digest(self._mac(marked), raw[len(marked) :]):
+            return None, False
+        return made_ms, hmac.compare_digest(self._mark(head, source), marked[_HEAD_BYTES:])
+
+    def _use_nonce(self, nonce: str, made_ms: int, count: int, now_ms: int) -> bool:
+        """Whether the count of a nonce of ours is new."""
         counts = self._counts.get(nonce)
         if counts is None:
             if made_ms <= self._forgotten_until:

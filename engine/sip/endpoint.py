@@ -11,17 +11,21 @@ from typing import Final, NamedTuple
 from engine.ids import IdSource
 from engine.sip.accounts import AccountStore
 from engine.sip.admission import Admission, PeerDirectory
-from engine.sip.auth import CredentialStore
+from engine.sip.auth import CredentialStore, DigestServer
 from engine.sip.carried import NOTHING, Carried
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.events import LocateKey, PingId, SessionId, SipEvent
 from engine.sip.feature_actions import FeatureActions, one_line
 from engine.sip.features import FEATURES
 from engine.sip.flow import Flow, Transmission
+from engine.sip.guard import Guard, Standing
+from engine.sip.homes import Homes
 from engine.sip.invite_in import IncomingSession
 from engine.sip.invite_out import OutgoingSession
 from engine.sip.keep_alive import FlowFailed
-from engine.sip.message import Request, Response
+from engine.sip.limits import AMPLIFICATION
+from engine.sip.message import Message, Request, Response
+from engine.sip.names import refuse
 from engine.sip.outbox import Trace
 from engine.sip.parser import BrokenStream, KeepAlive, ParseError, parse_datagram
 from engine.sip.ping import Ping
@@ -68,10 +72,16 @@ class Endpoint(FeatureActions):
     ) -> None:
         """`accounts` holds our logins at others; None where there are none."""
         self._stack = Stack(config, ids, accounts)
-        self._registrar = Registrar(self._stack)
-        admission = Admission(config, credentials, peers)
+        homes = Homes()
+        self._registrar = Registrar(self._stack, homes)
+        digest = DigestServer(config.realm, config.nonce_secret, config.nonce_ttl_s, config.digest_algorithms)
+        self.guard = Guard(config.guard, peers, digest, homes) if config.guard.enabled else None
+        """Who is heard at all; None where everybody is."""
+        admission = Admission(config, credentials, peers, digest, self.guard)
         self._stack.admission, self._stack.features = admission, FEATURES
         self._reception = Reception(self._stack, admission, self._registrar)
+        if self.guard is not None:
+            self._stack.outbox.called = self.guard.called
         self._streams = Streams(self._stack, self.connection_lost)
         self._ping_numbers = count(1)
         self.defects: deque[Exception] = deque(maxlen=_DEFECTS_KEPT)
@@ -79,30 +89,45 @@ class Endpoint(FeatureActions):
 
     # --- inputs ---
 
-    def receive_datagram(self, data: bytes, flow: Flow, now: float) -> None:
-        """A datagram came."""
+    def receive_datagram(self, data: bytes, flow: Flow, now: float) -> Standing:
+        """A datagram came. DROPPED, which is false, where the guard did not let it in and nothing is to be drained;
+        UNKNOWN where the time that it takes, draining included, is to be told to `guard.spent`."""
+        guard = self.guard
+        standing = Standing.TRUNK if guard is None else guard.datagram(data, flow, now)
+        if not standing:
+            return Standing.PROVEN if guard is not None and guard.imposed else standing
+        stack = self._stack
+        if standing < Standing.KNOWN:
+            out, came = AMPLIFICATION
+            stack.allowance = None if standing is Standing.BUSY else len(data) * out // came
         try:
             message = parse_datagram(data)
         except ParseError as error:
             if is_stun(data):
                 self._streams.keep_alives.stun_received(data, flow, now)
             else:
-                self._malformed(error, flow)
-            return
-        if not isinstance(message, KeepAlive):
-            self._receive(message, flow, now)
+                self._malformed(error, flow, standing, now)
+        else:
+            if not isinstance(message, KeepAlive):
+                self._receive(message, flow, standing, now)
+        stack.allowance = None
+        return standing
 
     def receive_stream(self, data: bytes, flow: Flow, now: float) -> None:
-        """Bytes came on a connection. One whose messages cannot be told apart any more is to be closed."""
+        """Bytes came on a connection. One whose messages cannot be told apart any more is to be closed, and one of a
+        source that is banned."""
         for item in self._streams.feed(flow, data, now):
+            standing = self._let_in_as(item.message if isinstance(item, ParseError) else item, flow, now)
             if isinstance(item, ParseError):
-                self._malformed(item, flow)
+                self._malformed(item, flow, standing, now)
                 if isinstance(item, BrokenStream):
                     self._streams.give_up(flow, now)
-            else:
+            elif standing:
                 if isinstance(item, Request):
                     self._streams.note_alias(item, flow)
-                self._receive(item, flow, now)
+                self._receive(item, flow, standing, now)
+        if self.guard is not None and self.guard.shuts_out(flow, now):
+            self._streams.give_up(flow, now)
 
     def connection_opened(self, flow: Flow, now: float) -> None:
         """A stream connection stands, whoever made it."""
@@ -321,6 +346,11 @@ class Endpoint(FeatureActions):
         return self._stack.transactions.dropped
 
     @property
+    def withheld(self) -> int:
+        """Answers not given because they would have been larger than a forged address may bring forth."""
+        return self._stack.withheld
+
+    @property
     def trace(self) -> Trace | None:
         """Called with each message in and out; costs nothing where None."""
         return self._stack.outbox.trace
@@ -342,21 +372,41 @@ class Endpoint(FeatureActions):
 
     # --- inner ---
 
-    def _receive(self, message: Request | Response, flow: Flow, now: float) -> None:
+    def _let_in_as(self, message: Message | None, flow: Flow, now: float) -> Standing:
+        """As what a message on a connection is let in."""
+        if self.guard is None:
+            return Standing.TRUNK
+        return self.guard.stream(message.method if isinstance(message, Request) else "SIP", flow, now)
+
+    def _receive(self, message: Request | Response, flow: Flow, standing: Standing, now: float) -> None:
         try:
+            if (
+                standing < Standing.KNOWN
+                and isinstance(message, Request)
+                and self._refused(message, flow, standing, now)
+            ):
+                return
             self._reception.receive(message, flow, now)
         except Exception as defect:  # The boundary: one message must not stop the others, whatever it found in us.
             self.defects.append(defect)
 
-    def _malformed(self, error: ParseError, flow: Flow) -> None:
+    def _refused(self, request: Request, flow: Flow, standing: Standing, now: float) -> bool:
+        """Whether nobody of that standing is served with such a request; it is answered, if an answer is owed."""
+        if standing is not Standing.BUSY:
+            return self.guard is not None and self.guard.is_scanner(request, flow, flow.connection != 0, now)
+        self._reception.refuse(request, flow, refuse(503, "too many requests"))
+        return True
+
+    def _malformed(self, error: ParseError, flow: Flow, standing: Standing, now: float) -> None:
         request = error.message
-        if not isinstance(request, Request):
+        if not standing or not isinstance(request, Request):
             self._stack.transactions.dropped += 1
             return
         with suppress(RemoteSipError):  # also its Via may be what is wrong
             request.note_source(flow.remote.host, flow.remote.port)
         try:
-            self._reception.refuse(request, flow, error)
+            if standing >= Standing.KNOWN or not self._refused(request, flow, standing, now):
+                self._reception.refuse(request, flow, error)
         except (LocalSipError, RemoteSipError):
             self._stack.transactions.dropped += 1
 

@@ -63,12 +63,11 @@ class IncomingSession(Session):
     def accept(self, sdp: bytes, now: float) -> None:
         """Send 200. Raises LocalSipError after the final response."""
         self._require_offered()
-        server = self._stack.config.server_name
         dialog = self._dialog
         if dialog is None:
             raise LocalSipError(f"session {self.id} has no dialog")
         late = not self._transaction.request.body
-        headers = [*self._contact(), ("Allow", ALLOW), ("Server", server)]
+        headers = [*self._contact(), ("Allow", ALLOW), *self._stack.server]
         if "Recv-Info" in self._transaction.request.headers.first:
             headers.append(NO_PACKAGES)
         self._respond(200, "", headers, sdp, now)

@@ -54,3 +54,13 @@ MAX_REALMS: Final = 8
 
 MAX_CHALLENGED: Final = 6
 """Challenges that one request answers: some proxies, each with a realm and once with a stale nonce."""
+
+MAX_TOLD_BANS: Final = 1024
+"""Bans that wait to be told to the layer above; of more than that at once the oldest are not told."""
+
+MAX_USER_KEPT: Final = 64
+"""Characters of a user name that failed to log in which the guard remembers; no agent's name is longer."""
+
+AMPLIFICATION: Final = (3, 2)
+"""Octets that may leave for those that came from whoever has shown no return path: one and a half times, so that nobody
+gains by forging another's address (as QUIC bounds it at three, RFC 9000 8.1)."""

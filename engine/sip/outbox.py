@@ -20,7 +20,7 @@ _OTHER: Final = "other"
 class Outbox:
     """Collects what one input brings forth, until the driver drains it."""
 
-    __slots__ = ("counters", "events", "retransmissions", "streams", "trace", "transmissions", "used")
+    __slots__ = ("called", "counters", "events", "retransmissions", "streams", "trace", "transmissions", "used")
 
     def __init__(self) -> None:
         self.transmissions: list[Transmission] = []
@@ -32,6 +32,8 @@ class Outbox:
         self.trace: Trace | None = None
         self.streams: set[Flow] = set()
         """Stream connections that are open."""
+        self.called: Callable[[Flow], None] | None = None
+        """Told of every flow that a request of ours goes out by."""
         self.used: set[Flow] = set()
         """Stream flows that a transaction went by; a stranger's connection is none, so that losing it costs nothing."""
 
@@ -43,6 +45,12 @@ class Outbox:
         """A transaction goes by the flow."""
         if flow.transport is not Transport.UDP and self.reaches(flow):
             self.used.add(flow)
+
+    def note_request(self, flow: Flow) -> None:
+        """A request of ours goes by the flow: whoever answers there is to be heard."""
+        self.note_use(flow)
+        if self.called is not None:
+            self.called(flow)
 
     def send_request(self, flow: Flow, request: Request) -> bytes:
         """Send a request for the first time; its bytes. Empty where the flow is gone and nothing was sent. Raises

@@ -12,7 +12,7 @@ from engine.sip.identity import ALLOW_ALL
 from engine.sip.invite_in import IncomingSession
 from engine.sip.message import Request, Response
 from engine.sip.names import refuse
-from engine.sip.refusal import Refusal, check_required, check_understood, method_not_allowed
+from engine.sip.refusal import Refusal, Silence, check_required, check_understood, method_not_allowed
 from engine.sip.registrar import Registrar
 from engine.sip.replaces import replaced_by_invite
 from engine.sip.stack import Stack
@@ -48,6 +48,8 @@ class Reception:
 
     def refuse(self, request: Request, flow: Flow, error: RemoteSipError) -> None:
         """Answer a request with what is wrong with it, if it can be answered at all."""
+        if isinstance(error, Silence):
+            return
         headers = error.headers if isinstance(error, Refusal) else ()
         try:
             self._stack.reply(request, flow, error.status_hint, headers=headers)
@@ -112,12 +114,12 @@ class Reception:
         session.begin(peer, flow, self._admission.carried(request, peer), now)
 
     def _register(self, request: Request, flow: Flow, now: float) -> None:
-        self._registrar.register(self._admission.agent(request, now), request, flow, now)
+        self._registrar.register(self._admission.agent(request, flow, now), request, flow, now)
 
     def _options(self, request: Request, flow: Flow, now: float) -> None:
         request.check()
         check_required(request)
-        headers = [("Allow", ALLOW_ALL), ("Accept", "application/sdp"), ("Server", self._stack.config.server_name)]
+        headers = [("Allow", ALLOW_ALL), ("Accept", "application/sdp"), *self._stack.server]
         self._stack.reply(request, flow, 200, headers=headers)
 
     def _message(self, request: Request, flow: Flow, now: float) -> None:

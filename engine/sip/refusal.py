@@ -16,6 +16,10 @@ class Refusal(RemoteSipError):
         self.headers = headers
 
 
+class Silence(RemoteSipError):
+    """A request that gets no answer at all."""
+
+
 def method_not_allowed(method: str, *, in_dialog: bool) -> Refusal:
     """405 with the methods that are (RFC 3261 8.2.1)."""
     return Refusal(405, f"{method[:40]} is not for us", (("Allow", ALLOW if in_dialog else ALLOW_ALL),))

@@ -9,6 +9,7 @@ from engine.sip.errors import RemoteSipError
 from engine.sip.events import BindingAdded, BindingEnd, BindingRemoved
 from engine.sip.flow import Flow
 from engine.sip.headers import NameAddr
+from engine.sip.homes import Homes
 from engine.sip.message import Request, Response
 from engine.sip.names import refuse
 from engine.sip.refusal import Refusal
@@ -81,10 +82,12 @@ class _Change:
 class Registrar:
     """Bindings by user. A user has several phones, a phone one binding."""
 
-    __slots__ = ("_count", "_lost", "_stack", "_users")
+    __slots__ = ("_count", "_homes", "_lost", "_stack", "_users")
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, homes: Homes | None = None) -> None:
         self._stack = stack
+        self._homes = Homes() if homes is None else homes
+        """Told of every binding, for the guard."""
         self._users: dict[str, list[_Entry]] = {}
         self._count = 0
         self._lost: dict[_Phone, Flow] = {}
@@ -115,7 +118,7 @@ class Registrar:
         for change in changes:
             self._apply(user, change, request, flow, agent, now)
         fields = [("Contact", _describe(binding, now)) for binding in self.bindings(user)]
-        fields.append(("Server", self._stack.config.server_name))
+        fields += self._stack.server
         tag = self._stack.ids.token()
         transaction.respond(Response.build(request, 200, None, tag, fields), now)
 
@@ -228,6 +231,7 @@ class Registrar:
         entries = self._users.setdefault(user, [])
         entries.append(entry)
         self._count += 1
+        self._homes.add(entry.binding.flow.remote.host, user)
         self._arm(entry)
         before = self._lost.pop(_phone(entry), None)
         if replaced is not None:
@@ -254,6 +258,7 @@ class Registrar:
         entries = self._users[binding.user]
         entries.remove(entry)
         self._count -= 1
+        self._homes.remove(binding.flow.remote.host, binding.user)
         self._stack.heap.cancel(entry.timer)
         if not entries:
             del self._users[binding.user]

@@ -99,12 +99,14 @@ def _fields(
     # Who has an account is known there by an address of its domain (RFC 3261 8.1.1.3).
     caller = f"<{address_of('sip', from_user, host)}>;tag={tag}"
     called = address_of(uri.scheme, to_user or uri.user, uri.host) if uri.is_sip else str(uri)
-    return {
+    fields = {
         "Via": via,
         "Max-Forwards": "70",
         "From": f"{quote(from_display)} {caller}" if from_display else caller,
         "To": f"<{called}>",
         "Call-ID": stack.ids.token(),
         "CSeq": f"1 {method}",
-        "User-Agent": stack.config.server_name,
     }
+    if stack.config.server_name:
+        fields["User-Agent"] = stack.config.server_name
+    return fields

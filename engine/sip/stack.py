@@ -15,6 +15,7 @@ from engine.sip.dialog import Dialogs
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.events import MessageId, ReferId, SessionId
 from engine.sip.flow import Address, Flow, Transport
+from engine.sip.guard_policy import GuardPolicy
 from engine.sip.headers import parse_name_addr
 from engine.sip.identity import Identity
 from engine.sip.message import Request, Response
@@ -70,7 +71,7 @@ class EndpointConfig:
     nonce_secret: bytes
     """Makes the stateless nonces and tags; new at every start is fine."""
     server_name: str = "Hearthline"
-    """Server and User-Agent."""
+    """Server and User-Agent; with no version, and with nothing where empty."""
     pass_headers: tuple[str, ...] = ()
     """Further header fields of an INVITE that go along to the next leg (`carried`)."""
     timers: Timers = field(default_factory=Timers)
@@ -82,6 +83,8 @@ class EndpointConfig:
     digest_algorithms: tuple[str, ...] = ("SHA-256", "MD5")
     """Those that phones are offered, the preferred one first."""
     limits: Limits = field(default_factory=Limits)
+    guard: GuardPolicy = field(default_factory=GuardPolicy)
+    """How much is heard from whom."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +110,7 @@ class Stack:
 
     __slots__ = (
         "admission",
+        "allowance",
         "config",
         "dialogs",
         "feature_numbers",
@@ -119,14 +123,18 @@ class Stack:
         "outbox",
         "referrals",
         "retries",
+        "server",
         "session_numbers",
         "sessions",
         "transactions",
+        "withheld",
     )
 
     def __init__(self, config: EndpointConfig, ids: IdSource, accounts: AccountStore | None = None) -> None:
         self.config = config
         self.ids = ids
+        self.server = [("Server", config.server_name)] if config.server_name else []
+        """The field of our answers that names us, or nothing."""
         self.outbox = Outbox()
         self.heap = TimerHeap()
         self.identity = Identity(config.advertise)
@@ -153,6 +161,11 @@ class Stack:
         """MESSAGE of peers that nobody has answered yet."""
         self.feature_numbers = count(1)
         self.notifier = Notifier(self)
+        self.allowance: int | None = None
+        """Octets that an answer without a transaction may have, where the request that is being worked off came from
+        an address that may be forged; None where it may have as many as it wants."""
+        self.withheld = 0
+        """Answers that were not given because they would have been larger than that."""
 
     def client(self, request: Request, target: Target, user: ClientUser) -> ClientTransaction:
         """A transaction for a request outside of dialogs, made for this target by `engine.sip.request_out`; not yet
@@ -194,8 +207,17 @@ class Stack:
         fields = list(headers)
         if status == 503:
             fields.append(("Retry-After", str(_RETRY_AFTER_S)))
-        response = Response.build(request, status, None, to_tag or self._stateless_tag(request), fields)
-        self.outbox.send_response(reply_flow(request, flow), response, response.to_bytes(), request.method)
+        tag = to_tag or self._stateless_tag(request)
+        response = Response.build(request, status, None, tag, fields)
+        data = response.to_bytes()
+        if self.allowance is not None and len(data) > self.allowance:
+            # One challenge does, the one that every phone can answer; what else is in it is only good to know.
+            response = Response.build(request, status, None, tag, [each for each in fields if _needed(each)][-1:])
+            data = response.to_bytes()
+            if len(data) > self.allowance:
+                self.withheld += 1
+                return
+        self.outbox.send_response(reply_flow(request, flow), response, data, request.method)
 
     def random(self, below: int) -> int:
         """A number from 0 to below - 1, from the injected source."""
@@ -205,6 +227,10 @@ class Stack:
         # The same for every copy of the request, as 8.2.7 demands, and not to be guessed by others.
         seed = f"{request.headers.get('Via')}\n{request.headers.get('Call-ID')}\n{request.headers.get('From')}"
         return blake2s(seed.encode(errors="replace"), key=self.config.nonce_secret[:32], digest_size=8).hexdigest()
+
+
+def _needed(field: tuple[str, str]) -> bool:
+    return field[0] == "WWW-Authenticate"
 
 
 def reply_flow(request: Request, flow: Flow) -> Flow:

@@ -108,7 +108,7 @@ class ClientTransaction(Transaction):
         self._data = self._ack = b""
         self._unsent = False
         self._layer.clients[self.key] = self
-        self._layer.outbox.note_use(flow)
+        self._layer.outbox.note_request(flow)
         self.start(now)
 
     def _leave_behind(self) -> None:

@@ -72,7 +72,7 @@ class Transactions:
             self.retries.accounts.sign(request, account)
             transaction.attempts = Attempts(self.retries, account, None)
         self.clients[transaction.key] = transaction
-        self.outbox.note_use(flow)
+        self.outbox.note_request(flow)
         return transaction
 
     def unlocated(self, request: Request, uri: SipUri, user: ClientUser) -> ClientTransaction:

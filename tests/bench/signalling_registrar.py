@@ -69,6 +69,8 @@ class _Registration:
             f"CSeq: {number} REGISTER\r\n"
             f"Contact: <sip:{self._agent}@{self._local}>\r\n"
             f"Expires: {_EXPIRES_S}\r\n"
+            "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS\r\n"
+            "User-Agent: Agents of the benchmark\r\n"
             f"{authorization}"
             "Content-Length: 0\r\n\r\n"
         ).encode()

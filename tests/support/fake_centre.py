@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TypeVar
 
+from engine.api.guard_views import BanView, GuardView
 from engine.api.ports import Kind, WriteMode
 from engine.api.trunk_views import GroupView
 from engine.api.views import (
@@ -104,6 +105,11 @@ MEDIA = MediaView(
     ports_taken=0,
     cpu_s=0.5,
 )
+GUARD = GuardView(
+    enabled=True,
+    dropped={"unknown": 7},
+    bans=(BanView(address="192.0.2.66", user="", reason="flood", times=2, left_s=60.0),),
+)
 ENGINE = EngineView(
     version="1.2.3",
     started=1_790_000_000.0,
@@ -147,6 +153,9 @@ class FakeCentre:
 
     def media(self) -> MediaView:
         return MEDIA
+
+    def guard(self) -> GuardView:
+        return GUARD
 
     def metrics_text(self) -> bytes:
         return b"# TYPE hearthline_calls_active gauge\nhearthline_calls_active 1.0\n"
@@ -240,6 +249,11 @@ class FakeCentre:
 
     async def hang_up(self, call: str, by: str) -> None:
         self._note("hang_up", self.call(call).call, by)
+
+    async def unban(self, address: str, user: str, by: str) -> None:
+        self._note("unban", address, user, by)
+        if (address, user) not in {(ban.address, ban.user) for ban in GUARD.bans}:
+            raise NotFound(f"no ban of {address}")
 
     async def cdrs(self, **query: object) -> FakePage:
         self._read("cdrs", query)

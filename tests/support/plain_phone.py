@@ -137,7 +137,9 @@ class PlainPhone:
                 ("Contact", f"<{self.contact}>{self._instance}"),
                 ("Expires", str(expires)),
                 ("Supported", "path"),
-                ("User-Agent", "plain"),
+                # About as long as what phones send: a very short request is offered one algorithm only.
+                ("User-Agent", "Plain phone of the tests"),
+                ("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS"),
                 *more,
             ]
 

@@ -199,7 +199,7 @@ class Laboratory:
                 self._centre.add_agent(user)
                 challenge, secret = self._challenge(host), self._centre.secret_of(user)
                 values["proof"] = partial(proof, challenge, user, secret, self._centre.sip)
-                foreign = re.sub(r'nonce="\w+"', 'nonce="00000000ffffffffffffffffffffffff"', challenge)
+                foreign = re.sub(r'nonce="[^"]+"', 'nonce="00000000ffffffffffffffffffffffff"', challenge)
                 values["foreignproof"] = partial(proof, foreign, user, secret, self._centre.sip)
                 values["disproof"] = partial(proof, challenge, user, "not-it", self._centre.sip)
             elif role == "stranger":
@@ -234,7 +234,9 @@ class Laboratory:
             own = f"<sip:nobody@{self._centre.sip[0]}>"
             via = f"SIP/2.0/UDP {host}:{asking.getsockname()[1]};branch={token('z9hG4bK')};rport"
             fields = [("Via", via), ("Max-Forwards", "70"), ("From", f"{own};tag=1"), ("To", own)]
-            fields += [("Call-ID", token("n")), ("CSeq", "1 REGISTER")]
+            fields += [("Call-ID", token("n")), ("CSeq", "1 REGISTER"), ("Contact", f"<sip:nobody@{host}>")]
+            # About as long as what phones send: a stranger's very short request gets no long answer.
+            fields += [("User-Agent", "Asking for a challenge"), ("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS")]
             asking.sendto(write(f"REGISTER sip:{self._centre.sip[0]} SIP/2.0", fields), self._centre.sip)
             heard = read(asking.recv(65535))
         return next(value for _, value in heard.all("www-authenticate") if "MD5" in value)

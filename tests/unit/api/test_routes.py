@@ -272,3 +272,16 @@ def test_openapi_describes_every_route_with_words(rig: Rig) -> None:
     assert fields["additionalProperties"] is False
     assert "1 to 600" in fields["properties"]["ring_timeout_s"]["description"]
     assert schema["components"]["schemas"]["CallerView"]["properties"]["position"]["description"] == "1 is next."
+
+
+def test_the_guard_is_shown_and_bans_are_lifted(rig: Rig) -> None:
+    shown = rig.get("/api/v1/guard")
+    assert shown["dropped"] == {"unknown": 7}
+    assert [(ban["address"], ban["reason"], ban["left_s"]) for ban in shown["bans"]] == [("192.0.2.66", "flood", 60.0)]
+    assert rig.ask("POST", "/api/v1/guard/unban", json={"address": "192.0.2.66"}).status_code == 204
+    assert rig.centre.done == [("unban", "192.0.2.66", "", "api")]
+    assert rig.error("POST", "/api/v1/guard/unban", json={"address": "192.0.2.9", "user": "x"})[:2] == (
+        404,
+        "not_found",
+    )
+    assert rig.error("POST", "/api/v1/guard/unban", json={"address": 7})[0] == 400

@@ -106,3 +106,11 @@ def test_the_worst_lag_is_forgotten_after_a_while(rig: Rig) -> None:
     assert rig.value("loop_lag_seconds_count") == 4
     rig.gauges.loop_lag(0.003, now=7200.0)
     assert rig.value("loop_lag_max_seconds") == 0.003
+
+
+def test_what_the_guard_dropped_becomes_a_counter(rig: Rig) -> None:
+    rig.gauges.guard({"unknown": 5, "rate": 0}, 2)
+    rig.gauges.guard({"unknown": 8, "rate": 1}, 1)
+    assert rig.value("guard_dropped_total", reason="unknown") == 8
+    assert rig.value("guard_dropped_total", reason="rate") == 1
+    assert rig.value("guard_bans") == 1

@@ -10,6 +10,7 @@ from engine.calls.log import EngineStarted, Record
 from engine.media.commands import Command, ListLegs, MediaEvent, PlayFinished
 from engine.net.driver import Driver
 from engine.sip.flow import Address, Flow, Transmission, Transport
+from engine.sip.guard import Standing
 from tests.support.records import record
 
 FLOW = Flow(Transport.UDP, Address("127.0.0.1", 5080), Address("127.0.0.1", 5060))
@@ -37,9 +38,15 @@ class EchoCore:
         self.records: list[Record] = []
         self._out: list[Transmission] = []
 
-    def receive_datagram(self, data: bytes, flow: Flow, now: float) -> None:
+    def receive_datagram(self, data: bytes, flow: Flow, now: float) -> Standing:
+        if data == b"nothing":
+            return Standing.DROPPED
         self._out.append(Transmission(flow, data))
         self.deadline = now + 1 if self.deadline is None else min(self.deadline, now + 1)
+        return Standing.UNKNOWN if data == b"unknown" else Standing.TRUNK
+
+    def stranger_took(self, seconds: float) -> None:
+        self.told.append(("took", None, seconds))
 
     def receive_stream(self, data: bytes, flow: Flow, now: float) -> None:
         self.told.append(("stream", data, now))
@@ -124,6 +131,22 @@ def driven(
         on_defect=([] if defects is None else defects).append,
     )
     return driver, core, reactor, wires, commands
+
+
+def test_nothing_is_looked_at_after_a_datagram_that_was_dropped() -> None:
+    driver, core, *_ = driven()
+    core.closes.append(FLOW)
+    driver.datagram(b"nothing", FLOW)
+    assert core.closes == [FLOW]
+    driver.datagram(b"something", FLOW)
+    assert core.closes == []
+
+
+def test_the_time_that_a_stranger_takes_is_told() -> None:
+    driver, core, *_ = driven()
+    for data in (b"nothing", b"something", b"unknown"):
+        driver.datagram(data, FLOW)
+    assert [told for told in core.told if told[0] == "took"] == [("took", None, 0.0)]
 
 
 def test_what_an_input_causes_leaves_at_once() -> None:
@@ -247,10 +270,11 @@ class FaultyCore(EchoCore):
 
     faulty_deadlines = 0
 
-    def receive_datagram(self, data: bytes, flow: Flow, now: float) -> None:
-        super().receive_datagram(data, flow, now)
+    def receive_datagram(self, data: bytes, flow: Flow, now: float) -> Standing:
+        standing = super().receive_datagram(data, flow, now)
         if data == b"fail":
             raise ZeroDivisionError
+        return standing
 
     def handle_deadline(self, now: float) -> None:
         if self.faulty_deadlines:

@@ -113,7 +113,7 @@ def test_an_old_or_used_nonce_is_stale(why: str) -> None:
 def test_strangers_may_ask_whether_we_are_there_and_nothing_else() -> None:
     station, raw, wire = pair(trunks={}, passwords=PASSWORDS)
     for method in ("OPTIONS", "BYE", "PUBLISH", "MESSAGE", "SUBSCRIBE", "NOTIFY", "REFER", "UPDATE", "X-ODD"):
-        raw.ask(method)
+        raw.ask(method, fields=[("User-Agent", "A phone as long as most")])
     wire.run()
     assert raw.statuses() == [200, 481, 405, 401, 401, 481, 403, 405, 405]
     options, refused = raw.responses()[0], raw.responses()[2]
