@@ -13,6 +13,7 @@ from engine.app.config_section import Dscp, Port, Section, checked_ip
 from engine.net.listen import Listen, read_address, same_family
 from engine.net.tls_files import ClientCertificates
 from engine.sip.flow import Transport
+from engine.sip.identity import Reliable
 
 _LAST_PORT = 65535
 
@@ -141,6 +142,21 @@ class SipConfig(Section):
         pattern=r"^[A-Za-z0-9._/ -]{0,64}$",
         description="Server and User-Agent of our messages; empty sends neither. It names no version by default.",
     )
+    reliable: Reliable = Field(
+        Reliable.WHEN_REQUIRED,
+        description="Provisional answers confirmed by PRACK (100rel): `never`, `when_required` by the peer, "
+        "`when_supported` by it, or `always` (who cannot is refused).",
+        strict=False,
+    )
+    session_expires_s: int = Field(
+        1800,
+        ge=0,
+        le=86400,
+        description="Session timer that calls ask for: one that nobody refreshed for so long ends. 0 asks for none.",
+    )
+    session_expires_min_s: int = Field(
+        90, ge=90, le=86400, description="Shortest session timer that is taken from peers; less is answered with 422."
+    )
 
     pass_headers: tuple[str, ...] = Field(
         (),
@@ -173,6 +189,11 @@ class SipConfig(Section):
     @model_validator(mode="after")
     def _registration_times(self) -> SipConfig:
         shortest, longest = self.registration_min_s, self.registration_max_s
+        if self.session_expires_s and self.session_expires_s < self.session_expires_min_s:
+            raise ValueError(
+                f"session_expires_s must be 0 or at least session_expires_min_s; found {self.session_expires_s}, "
+                f"{self.session_expires_min_s}"
+            )
         if shortest > longest:
             raise ValueError(f"registration_min_s must not exceed registration_max_s; found {shortest}, {longest}")
         return self

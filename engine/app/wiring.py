@@ -355,4 +355,7 @@ def endpoint_config(config: Config, advertise: Callable[[Flow], Address], nonce_
         digest_algorithms=config.sip.digest_algorithms,
         server_name=config.sip.server_name,
         guard=GuardPolicy(**config.guard.model_dump()),
+        reliable=config.sip.reliable,
+        session_expires_s=config.sip.session_expires_s,
+        min_session_expires_s=config.sip.session_expires_min_s,
     )

@@ -56,6 +56,8 @@ class Carried:
     """Who had the call transferred, in the protocol's words; empty where nobody did or it is not said."""
     user_to_user: str = ""
     """What the caller's application says to the called one's."""
+    hops: int = 70
+    """How many more switches the call may pass, so that one that goes round in a circle ends."""
     whole: object = None
     """All of it, for a leg of the same protocol. Nobody else looks inside."""
 

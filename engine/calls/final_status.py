@@ -42,6 +42,7 @@ _OWN: Final[dict[Reason, int]] = {
     Reason.UNREACHABLE: 480,
     Reason.CANCELLED: 487,
     Reason.NO_ROUTE: 404,
+    Reason.LOOP: 482,
     Reason.FORBIDDEN: 403,
     Reason.DIALPLAN_REJECT: 403,
     Reason.NOT_ACCEPTABLE: 488,
@@ -50,6 +51,7 @@ _OWN: Final[dict[Reason, int]] = {
     Reason.OPERATOR: 480,
     Reason.ACK_TIMEOUT: 480,
     Reason.DIALOG_GONE: 480,
+    Reason.SESSION_EXPIRED: 480,
     Reason.CONNECTION_LOST: 480,
     Reason.PROTOCOL: 480,
 }

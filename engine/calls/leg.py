@@ -89,6 +89,7 @@ class LegAction(StrEnum):
     TELL_RINGING = "tell ringing"
     TELL_ANSWERED = "tell answered"
     TAKE_CHANGE = "answer change, tell updated"
+    TAKE_EARLY_CHANGE = "answer change, keep it for the answer"
     REFUSE_CHANGE = "refuse change"
     TELL_ENDED = "tell ended"
 
@@ -124,10 +125,12 @@ TABLE: Final[dict[tuple[LegState, LegInput], Transition]] = {
     (_S.IDLE, _I.PLACE): Transition(_S.PLACING, _A.SEND_CALL),
     (_S.PLACING, _I.FAR_RINGING): Transition(_S.RINGING, _A.TELL_RINGING),
     (_S.PLACING, _I.FAR_ANSWERED): Transition(_S.UP, _A.TELL_ANSWERED),
+    (_S.PLACING, _I.CHANGED): Transition(_S.PLACING, _A.TAKE_EARLY_CHANGE),
     (_S.PLACING, _I.UNUSABLE): Transition(_S.ENDING, _A.SEND_HANGUP),
     (_S.PLACING, _I.END): Transition(_S.ENDING, _A.SEND_CANCEL),
     (_S.PLACING, _I.GONE): Transition(_S.ENDED, _A.TELL_ENDED),
     (_S.RINGING, _I.FAR_ANSWERED): Transition(_S.UP, _A.TELL_ANSWERED),
+    (_S.RINGING, _I.CHANGED): Transition(_S.RINGING, _A.TAKE_EARLY_CHANGE),
     (_S.RINGING, _I.UNUSABLE): Transition(_S.ENDING, _A.SEND_HANGUP),
     (_S.RINGING, _I.END): Transition(_S.ENDING, _A.SEND_CANCEL),
     (_S.RINGING, _I.GONE): Transition(_S.ENDED, _A.TELL_ENDED),

@@ -28,10 +28,10 @@ class SipCarrying:
     def offered(self, leg: LegId, event: InviteReceived) -> Offered:
         """The neutral event of a call that came in."""
         origin, called, name = _origin(event.peer), event.to_user, event.call_id
-        if event.carried is sip.NOTHING:
+        if event.carried is sip.NOTHING and event.hops == NOTHING_CARRIED.hops:
             caller = Party(number=event.from_user, display=event.from_display)
             return Offered(leg=leg, origin=origin, called=called, caller=caller, protocol_id=name)
-        caller, carried = self._caller_of(event), _told(event.carried)
+        caller, carried = self._caller_of(event), _told(event.carried, event.hops)
         return Offered(leg=leg, origin=origin, called=called, caller=caller, protocol_id=name, carried=carried)
 
     def towards(self, destination: Destination, target: Target, caller: Party, carried: Carried) -> sip.Carried:
@@ -59,7 +59,7 @@ class SipCarrying:
         return Party(number=_number_of(asserted) or said.number, display=asserted.display or said.display)
 
 
-def _told(carried: sip.Carried) -> Carried:
+def _told(carried: sip.Carried, hops: int) -> Carried:
     """What people and records get to see; `whole` lets the next leg have the rest."""
     last = carried.diversion[0] if carried.diversion else None
     return Carried(
@@ -68,6 +68,7 @@ def _told(carried: sip.Carried) -> Carried:
         diversion_reason="" if last is None else last.params.get("reason") or "",
         session=carried.session,
         user_to_user=carried.user_to_user[0] if carried.user_to_user else "",
+        hops=hops,
         whole=carried,
     )
 

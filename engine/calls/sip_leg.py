@@ -43,6 +43,7 @@ _RINGING_STATUSES: Final = frozenset({180, 183})
 _LOST_BY: Final[dict[sip.EndedBy, Reason]] = {
     sip.EndedBy.ACK_TIMEOUT: Reason.ACK_TIMEOUT,
     sip.EndedBy.DIALOG_GONE: Reason.DIALOG_GONE,
+    sip.EndedBy.SESSION_EXPIRED: Reason.SESSION_EXPIRED,
     sip.EndedBy.CONNECTION_LOST: Reason.CONNECTION_LOST,
 }
 
@@ -287,14 +288,13 @@ class SipLegs:
             self._updated(leg)
 
     def _progress_received(self, leg: _Leg, event: sip.ProgressReceived, now: float) -> None:
-        leg.media.early = event.sdp or leg.media.early
         if event.status in _RINGING_STATUSES and self._book.step(leg, LegInput.FAR_RINGING) is not None:
             self._book.tell(neutral.Ringing(leg=leg.id))
 
     def _invite_accepted(self, leg: _Leg, event: sip.InviteAccepted, now: float) -> None:
         leg.media.flow = event.flow
         try:
-            leg.media.take_answer(event.sdp or leg.media.early)
+            leg.media.take_answer(event.sdp, event.dialog)
         except RemoteSipError:
             self._unusable(leg, now)
             return
@@ -322,6 +322,8 @@ class SipLegs:
         match self._book.step(leg, LegInput.CHANGED):
             case LegAction.TAKE_CHANGE:
                 self._take_change(leg, event, now)
+            case LegAction.TAKE_EARLY_CHANGE:
+                self._take_change(leg, event, now, early=True)
             case LegAction.REFUSE_CHANGE:
                 with suppress(LocalSipError):
                     self._endpoint.refuse_offer(event.session, 491, "Request Pending", now=now)
@@ -355,6 +357,8 @@ class SipLegs:
             to_user=wanted.destination.agent if isinstance(wanted.destination, AgentPhone) else None,
             sdp=leg.media.first_offer(target.flow or NOWHERE),
             headers=(("Referred-By", by),) if (by := wanted.carried.referred_by) else (),
+            max_forwards=wanted.carried.hops - 1,
+            redirects=self._targets.redirects(wanted.destination),
             now=now,
         )
 
@@ -379,16 +383,18 @@ class SipLegs:
             leg.cause = leg.cause or EndCause(outcome=outcome, reason=Reason.NOT_ACCEPTABLE, sip_code=200)
             self._hang_up(leg, now)
 
-    def _take_change(self, leg: _Leg, event: sip.OfferReceived, now: float) -> None:
+    def _take_change(self, leg: _Leg, event: sip.OfferReceived, now: float, *, early: bool = False) -> None:
+        """Answer it. Before the call is answered (`early`) nobody hears anything: it is kept for then."""
+        change = leg.media.answer_early if early else leg.media.answer_change
         try:
-            answer = leg.media.answer_change(event.sdp, event.flow)
+            answer = change(event.sdp, event.flow, event.dialog)
         except RemoteSipError as error:
             with suppress(LocalSipError):
                 self._endpoint.refuse_offer(event.session, error.status_hint, error.reason, now=now)
             return
         with suppress(LocalSipError):
             self._endpoint.answer_offer(event.session, answer, now=now)
-        if event.sdp is not None:
+        if event.sdp is not None and not early:
             self._updated(leg)
 
     def _updated(self, leg: _Leg) -> None:

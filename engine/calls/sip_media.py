@@ -7,7 +7,7 @@ hold, resume and move to another network.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from engine.calls.events import LocalMedia, RemoteMedia
@@ -36,53 +36,77 @@ class SipMedia:
     """The flow by which the peer's last offer, answer or ACK came; media may come from its address too (NAT)."""
     offer: bytes | None = None
     """The offer that waits for its answer: the peer's until we answer the call, else ours."""
-    early: bytes | None = None
-    """A description in a provisional answer, in case the final one has none."""
     local: LocalMedia | None = None
     _offered: Local | None = None
     """What our offer that waits for its answer says."""
     _agreed: Agreed | None = None
     _told: RemoteMedia | None = None
     _version: int = 0
+    _said: bytes = b""
+    """Our last description."""
+    _early: dict[str, Agreed] = field(default_factory=dict)
+    """What was agreed anew before the answer, by the place that the call was forked to."""
 
     def first_offer(self, flow: Flow) -> bytes:
         """Our offer to a phone that we call by this flow; what another phone was offered before is void."""
         assert self.local is not None, "a leg has its port before it speaks of media"
-        self.flow, self.offer, self.early = flow, None, None
+        self.flow, self.offer = flow, None
+        self._early.clear()
         return self.describe(self.local.codecs)
 
     def describe(self, codecs: tuple[Codec, ...]) -> bytes:
         """Our answer to the offer that waits, or an offer of ours where none does. Raises RemoteSipError."""
         if self.offer is None:
             self._offered = self._ours(tuple(dict.fromkeys((*codecs, *_ALL))))
-            self.offer = make_offer(self._offered)
+            self.offer = self._said = make_offer(self._offered)
             return self.offer
         offer, self.offer = self.offer, None
+        self._said, self._agreed = self._answer(offer, codecs)
+        return self._said
+
+    def _answer(self, offer: bytes, codecs: tuple[Codec, ...]) -> tuple[bytes, Agreed]:
         try:
-            answer, self._agreed = make_answer(offer, self._ours(codecs))
+            return make_answer(offer, self._ours(codecs))
         except NotAcceptable:
             # Better another codec, which the media process translates, than no call.
-            answer, self._agreed = make_answer(offer, self._ours(_ALL))
-        return answer
+            return make_answer(offer, self._ours(_ALL))
 
-    def take_answer(self, sdp: bytes | None) -> None:
+    def answer_early(self, sdp: bytes | None, flow: Flow, dialog: str) -> bytes:
+        """Our answer to an offer that came before the call is answered, by one of the places that it was forked to.
+        Raises RemoteSipError to refuse it."""
+        assert sdp is not None, "before the call is answered nobody can be asked for an offer"
+        self.flow = flow
+        self._version += 1
+        self._said, self._early[dialog] = self._answer(sdp, _ALL)
+        return self._said
+
+    def take_answer(self, sdp: bytes | None, dialog: str = "") -> None:
         """The peer answered our offer. Raises RemoteSipError where it cannot be used, or where no answer came
         (RFC 3261 13.2.1)."""
         offered, self._offered, self.offer = self._offered, None, None
+        if dialog in self._early:
+            self._agreed = self._early[dialog]
+            return
         if offered is None or sdp is None:
             raise RemoteSipError("no answer to the offer", status_hint=488, reason="Not Acceptable Here")
         self._agreed = answer_to(offered, sdp)
 
-    def answer_change(self, sdp: bytes | None, flow: Flow) -> bytes:
+    def answer_change(self, sdp: bytes | None, flow: Flow, dialog: str = "") -> bytes:
         """Our answer to a re-INVITE that came by this flow, or our offer where it brought none. Raises RemoteSipError
         to refuse it; then all stays as it was."""
-        before, agreed = self.flow, self._agreed
+        before, agreed, said = self.flow, self._agreed, self._said
         assert agreed is not None, "a leg that is up has media"
         self.flow, self.offer = flow, sdp
-        self._version += 1
+        # The codec stays, if the peer lets it: the other leg may have been given the same.
+        codecs = (_OURS[agreed.codec],)
         try:
-            # The codec stays, if the peer lets it: the other leg may have been given the same.
-            return self.describe((_OURS[agreed.codec],))
+            if self.describe(codecs) != said:
+                # Who only refreshes the session hears the same again (RFC 3264 8, RFC 4028 7.4); else the version says
+                # that it is another.
+                self.offer = sdp
+                self._version += 1
+                self.describe(codecs)
+            return self._said
         except RemoteSipError:
             self.flow = before
             raise

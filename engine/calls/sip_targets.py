@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from engine.calls.directory import Directory, Trunk
 from engine.calls.ports import AgentPhone, Destination, TrunkNumber
@@ -16,6 +17,7 @@ from engine.sip.uri import SipUri
 ListenerFlow = Callable[[Transport, Address, str], Flow | None]
 """The flow from our listener to an address, for TLS with the name that the certificate there must have; None where no
 listener leads there."""
+_REDIRECTS: Final = 3
 
 
 class SipTargets:
@@ -44,6 +46,13 @@ class SipTargets:
                 # A line known to be down is not tried: the caller would wait half a minute for the same outcome.
                 target = None if trunk is None or self._is_down(name) else self.trunk(trunk, number)
                 return () if target is None else (target,)
+
+    def redirects(self, destination: Destination) -> int:
+        """How often a line may send a call elsewhere (3xx); a phone may not, whatever its owner set."""
+        if not isinstance(destination, TrunkNumber):
+            return 0
+        trunk = self._directory.trunks.get(destination.trunk)
+        return _REDIRECTS if trunk is not None and trunk.redirects else 0
 
     def trunk(self, trunk: Trunk, number: str | None) -> Target | None:
         """A number at a line, or the line itself; None where there is no way to send."""

@@ -30,6 +30,7 @@ from engine.calls.ports import (
     WithdrawOffer,
 )
 from engine.calls.timers import Timers
+from engine.calls.turns import Turns
 from engine.ids import AgentName, CallId, IdSource, LegId, OfferId, TrunkName
 from engine.media.commands import CloseLeg, Codec, Direction, OpenLeg, SetRemote
 
@@ -128,6 +129,7 @@ class Switchboard:
         self.directory = directory
         self.config = config
         self.timers: Timers[CallId] = Timers()
+        self.turns = Turns()
         self.calls: dict[CallId, Call] = {}
         self.owners: dict[LegId, tuple[Call, CallLeg]] = {}
         self.queued: dict[CallId, Queued] = {}

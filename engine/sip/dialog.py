@@ -39,6 +39,7 @@ class Dialog:
 
     __slots__ = (
         "account",
+        "allow",
         "call_id",
         "confirmed",
         "flow",
@@ -66,12 +67,15 @@ class Dialog:
         remote_tag: str,
         remote_target: str,
         routes: tuple[str, ...],
+        allow: str,
         flow: Flow,
         user: DialogUser,
         account: str | None = None,
     ) -> None:
         self.account = account
         """Whose login answers a challenge to our requests."""
+        self.allow = allow
+        """The peer's Allow as it came, "" where it said nothing."""
         self.call_id = call_id
         self.local_party = local_party
         """Our From in requests, with the tag."""
@@ -107,11 +111,28 @@ class Dialog:
             raise refuse(500, f"CSeq {number} comes after {self.remote_sequence}")
         self.remote_sequence = number
 
+    @property
+    def takes_update(self) -> bool:
+        """Whether the peer has said that it takes UPDATE (RFC 3311 4)."""
+        return "UPDATE" in self.allow
+
+    def route_by(self, response: Response) -> None:
+        """Take target and route set of a response to our INVITE: of the first that must be acted on while the dialog is
+        early, and of the 2xx (RFC 3261 13.2.2.4). Raises RemoteSipError where they cannot be used."""
+        contact = contact_of(response)
+        routes = _routes(response)[::-1]
+        if contact is not None:
+            self.remote_target = contact
+        self.routes = routes
+        self.allow = response.headers.first.get("Allow") or self.allow
+
     def refresh_target(self, message: Request | Response) -> None:
-        """Take over the Contact of a re-INVITE or of its 2xx (RFC 3261 12.2); none leaves the old one."""
+        """Take over the Contact of a re-INVITE or UPDATE or of its 2xx (RFC 3261 12.2, RFC 3311 5); none leaves the old
+        one."""
         contact = contact_of(message)
         if contact is not None:
             self.remote_target = contact
+        self.allow = message.headers.first.get("Allow") or self.allow
 
 
 class Dialogs:
@@ -170,7 +191,7 @@ class Dialogs:
             "Call-ID": dialog.call_id,
             "CSeq": f"{number} {method}",
         }
-        if method == "INVITE":
+        if method in ("INVITE", "UPDATE"):
             fields["Contact"] = local.contact_for(dialog.remote_target)
         if dialog.session_ids is not None:
             fields["Session-ID"] = str(dialog.session_ids)
@@ -209,6 +230,7 @@ def of_request(request: Request, local_tag: str, flow: Flow, user: DialogUser) -
         remote_tag=request.from_tag or "",
         remote_target=target,
         routes=_routes(request),
+        allow=request.headers.first.get("Allow", ""),
         flow=flow,
         user=user,
     )
@@ -220,7 +242,8 @@ def of_response(
     invite: ClientTransaction, local_tag: str, response: Response, user: DialogUser, *, early: bool = False
 ) -> Dialog:
     """The dialog that a response to our INVITE makes (RFC 3261 12.1.2). An early one takes requests and sends none, so
-    that it needs no target and no routes. Raises RemoteSipError where Contact or Record-Route cannot be used."""
+    that it needs no target and no routes until `Dialog.route_by`. Raises
+    RemoteSipError where Contact or Record-Route cannot be used."""
     target = None if early else contact_of(response)
     request = invite.request
     dialog = Dialog(
@@ -232,6 +255,7 @@ def of_response(
         remote_tag=response.to_tag or "",
         remote_target=request.request_uri if target is None else target,
         routes=() if early else _routes(response)[::-1],
+        allow=response.headers.first.get("Allow", ""),
         flow=invite.flow,
         user=user,
         account=request.account,

@@ -32,7 +32,7 @@ from engine.sip.ping import Ping
 from engine.sip.reception import Reception
 from engine.sip.registrar import Binding, Registrar, target_of
 from engine.sip.reinvite import Negotiation
-from engine.sip.request_out import invite_request, options_request
+from engine.sip.request_out import MAX_FORWARDS, invite_request, options_request
 from engine.sip.session import Phase, Session
 from engine.sip.stack import EndpointConfig, Limits, Stack, Target
 from engine.sip.streams import Streams
@@ -203,11 +203,14 @@ class Endpoint(FeatureActions):
         sdp: bytes | None,
         headers: Sequence[tuple[str, str]] = (),
         carried: Carried = NOTHING,
+        max_forwards: int = MAX_FORWARDS,
+        redirects: int = 0,
         now: float,
     ) -> SessionId:
         """Call somebody, with what another leg `carried` along. Without `sdp` the peer is asked for an offer, which
-        `answer_offer` answers after InviteAccepted. Raises LocalSipError for what cannot be written, and where there is
-        no room."""
+        `answer_offer` answers after InviteAccepted. A call that came from elsewhere has one less of `max_forwards` than
+        `InviteReceived.hops`; so many `redirects` (3xx) are followed. Raises LocalSipError for what cannot be written,
+        and where there is no room."""
         stack = self._stack
         stack.transactions.require_room()
         tag = stack.ids.token()
@@ -221,12 +224,13 @@ class Endpoint(FeatureActions):
             sdp=sdp,
             headers=headers,
             carried=carried,
+            max_forwards=max_forwards,
         )
         try:
             number = stack.admit_session()
         except RemoteSipError as error:
             raise LocalSipError(str(error)) from None
-        OutgoingSession(stack, number, request, tag, target).start(now)
+        OutgoingSession(stack, number, request, tag, target, redirects).start(now)
         return number
 
     def progress(
@@ -269,11 +273,21 @@ class Endpoint(FeatureActions):
 
     def offer(self, session: SessionId, sdp: bytes, *, now: float) -> None:
         """Send a re-INVITE, as soon as no other is under way; OfferAnswered or OfferRefused follows."""
-        self._negotiation(session).offer(sdp, now)
+        self._negotiation(session, Phase.UP).offer(sdp, now)
+
+    def update(self, session: SessionId, sdp: bytes, *, now: float) -> None:
+        """Send an offer by UPDATE (RFC 3311): also before the call is answered, where a reliable provisional response
+        has settled the first offer. OfferAnswered or OfferRefused follows. Raises LocalSipError too where the peer does
+        not take UPDATE."""
+        found = self._session(session)
+        dialog = found.settled_dialog()
+        if dialog is None or not dialog.takes_update:
+            raise LocalSipError(f"session {session} takes no UPDATE now")
+        found.negotiation_in(dialog).offer(sdp, now, method="UPDATE")
 
     def answer_offer(self, session: SessionId, sdp: bytes, *, now: float) -> None:
         """Answer OfferReceived (where it came without SDP, with our offer, and AckReceived brings the answer); or the
-        offer that came with InviteAccepted, where `invite` had none."""
+        offer that came with InviteAccepted or a reliable ProgressReceived, where `invite` had none."""
         found = self._session(session)
         if not (isinstance(found, OutgoingSession) and found.answer(sdp, now)):
             self._negotiation(session).answer(sdp, now)
@@ -422,8 +436,8 @@ class Endpoint(FeatureActions):
             raise LocalSipError(f"session {number} went out; it has no response to send")
         return session
 
-    def _negotiation(self, number: SessionId) -> Negotiation:
+    def _negotiation(self, number: SessionId, *phases: Phase) -> Negotiation:
         session = self._session(number)
-        if session.phase is not Phase.UP or session.negotiation is None:
+        if session.phase not in (phases or (Phase.OFFERED, Phase.UP)) or session.negotiation is None:
             raise LocalSipError(f"session {number} is {session.phase}, not up")
         return session.negotiation

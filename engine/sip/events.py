@@ -45,6 +45,8 @@ class EndedBy(StrEnum):
     """Our BYE was answered (or went unanswered until Timer F): the dialog is gone."""
     ACK_TIMEOUT = "ack_timeout"
     """No ACK for our 2xx within 64*T1 (RFC 3261 13.3.1.4); the stack has sent BYE."""
+    SESSION_EXPIRED = "session_expired"
+    """Nobody refreshed the session within the agreed interval (RFC 4028 10); the stack has sent BYE."""
     DIALOG_GONE = "dialog_gone"
     """481 or 408 to a request within the dialog (RFC 3261 12.2.1.2); the stack has sent BYE."""
     CONNECTION_LOST = "connection_lost"
@@ -69,6 +71,8 @@ class InviteReceived:
     """What the call brings along for its next leg."""
     replaces: SessionId | None = None
     """The session whose place the call is to take (RFC 3891). Whether this peer may have it is for us to decide."""
+    hops: int = 70
+    """Max-Forwards: how many more switches the call may pass. A call that goes on from us has one less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +101,11 @@ class ProgressReceived:
     session: SessionId
     status: int
     sdp: bytes | None
+    reliable: bool = False
+    """It came by RFC 3262: `sdp` then is the answer to our offer, or, where we made none, an offer, which waits for
+    `answer_offer`."""
+    dialog: str = field(default="", compare=False)
+    """The peer's tag: which place that a proxy forked the call to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +115,11 @@ class InviteAccepted:
     session: SessionId
     flow: Flow
     sdp: bytes | None
+    """The answer to our offer: that of the reliable provisional response where there was one, else that of the 2xx,
+    else what this place last said before it. Where `invite` had no offer, the offer of the 2xx, if it was not settled
+    before."""
+    dialog: str = field(default="", compare=False)
+    """The peer's tag: which of several places it is that answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,17 +146,20 @@ class SessionEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferReceived:
-    """re-INVITE from the peer; answer with `answer_offer` or `refuse_offer`. None asks us for an offer."""
+    """re-INVITE, UPDATE or PRACK with an offer from the peer, before the call is answered too (RFC 3311); answer at
+    once with `answer_offer` or `refuse_offer`. None asks us for an offer."""
 
     session: SessionId
     flow: Flow
     """The way that it came, which may be another than before: phones change networks."""
     sdp: bytes | None
+    dialog: str = field(default="", compare=False)
+    """The peer's tag: which of several places asks, while the call is not answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferAnswered:
-    """2xx to our re-INVITE."""
+    """2xx to our re-INVITE or UPDATE, or the PRACK that answers the offer of a provisional response."""
 
     session: SessionId
     sdp: bytes | None
@@ -150,7 +167,8 @@ class OfferAnswered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferRefused:
-    """Our re-INVITE was refused; the session stays as it was (RFC 3261 14.1). 491 has been retried by the stack."""
+    """Our re-INVITE or UPDATE was refused; the session stays as it was (RFC 3261 14.1). 491 has been retried by the
+    stack."""
 
     session: SessionId
     status: int

@@ -3,15 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Final
 
 from engine.sip.flow import Address, Flow, Transport
 
-ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, REFER, NOTIFY, SUBSCRIBE, INFO, MESSAGE"
+ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, REFER, NOTIFY, SUBSCRIBE, INFO, MESSAGE"
 """Within a dialog."""
-SUPPORTED: Final = frozenset({"replaces", "norefersub", "tdialog"})
-"""Option tags that we understand where they are required (RFC 3891, 4488, 4538)."""
 ALLOW_ALL: Final = f"{ALLOW}, REGISTER"
+SUPPORTED: Final = frozenset({"100rel", "norefersub", "replaces", "tdialog", "timer"})
+"""Option tags that we understand (RFC 3262, 4488, 3891, 4538, 4028): what may stand in Require, and what we say in
+Supported. The one place of both."""
+ACCEPT: Final = "application/sdp, multipart/mixed"
+"""Bodies that we read."""
+
+
+class Reliable(StrEnum):
+    """Which provisional responses are confirmed by PRACK (RFC 3262)."""
+
+    NEVER = "never"
+    """Whoever requires it is refused (420)."""
+    WHEN_REQUIRED = "when_required"
+    """Where the peer requires it. Our own calls offer it after a peer has said that it must be (421)."""
+    WHEN_SUPPORTED = "when_supported"
+    """Wherever the peer can; our own calls offer it."""
+    ALWAYS = "always"
+    """A peer that cannot is refused (421); our own calls require it."""
+
+
+def understood(reliable: Reliable) -> frozenset[str]:
+    """The option tags that may stand in Require."""
+    return SUPPORTED - {"100rel"} if reliable is Reliable.NEVER else SUPPORTED
+
+
+def offered(reliable: Reliable) -> str:
+    """Supported of our own calls."""
+    offers = reliable in (Reliable.WHEN_SUPPORTED, Reliable.ALWAYS)
+    return ", ".join(sorted(SUPPORTED if offers else SUPPORTED - {"100rel"}))
+
+
 BRANCH_COOKIE: Final = "z9hG4bK"
 
 _CACHE_BOUND: Final = 4096

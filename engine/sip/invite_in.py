@@ -6,30 +6,44 @@ from collections.abc import Sequence
 from typing import Final
 
 from engine.sip.acceptance import Acceptance
+from engine.sip.bodies import check_body, sdp_of
 from engine.sip.carried import Carried
-from engine.sip.dialog import of_request
+from engine.sip.dialog import Dialog, of_request
 from engine.sip.errors import LocalSipError
-from engine.sip.events import InviteCancelled, InviteReceived, Peer, SessionId, TrunkPeer
+from engine.sip.events import EndedBy, InviteCancelled, InviteReceived, OfferAnswered, Peer, SessionId, TrunkPeer
 from engine.sip.flow import Flow
 from engine.sip.identity import ALLOW
 from engine.sip.info import NO_PACKAGES
 from engine.sip.message import Request, Response
 from engine.sip.names import REASONS, refuse
-from engine.sip.refusal import sdp_of
+from engine.sip.prack_in import ReliableProvisionals, answer_prack
 from engine.sip.session import Phase, Session, reason_of
+from engine.sip.session_headers import rack_of
 from engine.sip.session_id import SessionIds, new_session_id
 from engine.sip.stack import Stack
 from engine.sip.timers import Timer
 from engine.sip.transaction import ServerTransaction
+from engine.sip.usage_fsm import ReliableInput, ReliableState
 
 _KEEP_RINGING_S: Final = 60.0
 """A provisional is repeated this often, so that no proxy's Timer C ends the call (RFC 3261 13.3.1.1)."""
+_NO_PRACK: Final = 'SIP;cause=504;text="no PRACK"'
+"""What the layer above hears of a caller who did not confirm a provisional response."""
 
 
 class IncomingSession(Session):
     """A session that a peer began."""
 
-    __slots__ = ("_keep_ringing", "_replaces", "_tag", "_transaction")
+    __slots__ = (
+        "_answer",
+        "_described",
+        "_keep_ringing",
+        "_late_offer",
+        "_reliable",
+        "_replaces",
+        "_tag",
+        "_transaction",
+    )
 
     def __init__(
         self, stack: Stack, request: Request, flow: Flow, number: SessionId, replaces: SessionId | None = None
@@ -42,6 +56,14 @@ class IncomingSession(Session):
         if not dialog.remote_tag:
             raise refuse(400, "From has no tag")
         self._keep_ringing: Timer | None = None
+        self._late_offer = False
+        """The INVITE brought no offer, so that we make it."""
+        self._reliable: ReliableProvisionals | None = None
+        """Made for the first that goes out reliably."""
+        self._described = False
+        """The first offer and answer were made by a provisional response and its PRACK."""
+        self._answer: bytes | None = None
+        """The layer above has answered, and the 2xx waits for a PRACK."""
         self._transaction = stack.admit(request, flow, self)
         self._transaction.to_tag = self._tag
         self._dialog = dialog
@@ -55,27 +77,20 @@ class IncomingSession(Session):
         self._require_offered()
         if not 101 <= status <= 199:
             raise LocalSipError(f"{status} is no provisional status that a call can be told")
-        self._respond(status, reason, self._contact(), sdp or b"", now)
-        stack = self._stack
-        stack.heap.cancel(self._keep_ringing)
-        self._keep_ringing = stack.heap.start(now + _KEEP_RINGING_S, self, "provisional")
+        if self._wants_reliable():
+            self._progress_reliably(status, reason, sdp, now)
+        else:
+            self.send_provisional(status, reason, sdp, (), now)
 
     def accept(self, sdp: bytes, now: float) -> None:
-        """Send 200. Raises LocalSipError after the final response."""
+        """Send 200; where a provisional response with a description waits for its PRACK, then (RFC 3262 5). Raises
+        LocalSipError after the final response."""
         self._require_offered()
-        dialog = self._dialog
-        if dialog is None:
-            raise LocalSipError(f"session {self.id} has no dialog")
-        late = not self._transaction.request.body
-        headers = [*self._contact(), ("Allow", ALLOW), *self._stack.server]
-        if "Recv-Info" in self._transaction.request.headers.first:
-            headers.append(NO_PACKAGES)
-        self._respond(200, "", headers, sdp, now)
-        self._stop_ringing()
-        self._begin(dialog)
-        if self.negotiation is not None:
-            self.negotiation.we_called = False
-        self._acceptance = Acceptance(self._stack.transactions, self._transaction, self, late_offer=late, now=now)
+        if self._answer is not None:
+            raise LocalSipError(f"session {self.id} has been answered")
+        self._answer = sdp
+        if self._reliable is None or not self._reliable.handle(ReliableInput.SUCCESS, now):
+            self.send_success(now)
 
     def reject(self, status: int, reason: str, headers: Sequence[tuple[str, str]], now: float) -> None:
         """Refuse the call. Raises LocalSipError after the final response."""
@@ -84,6 +99,110 @@ class IncomingSession(Session):
             raise LocalSipError(f"{status} is no status to refuse with")
         self._respond(status, reason, headers, b"", now)
         self.close(now)
+
+    def bye(self, now: float, reason_header: str = "") -> None:
+        if self.phase is Phase.OFFERED and self._answer is not None:
+            # Answered, says the layer above; the caller has not heard of it.
+            self._respond(480, "", (("Reason", reason_header),) if reason_header else (), b"", now)
+            self.finish(EndedBy.LOCAL, now)
+        else:
+            super().bye(now, reason_header)
+
+    # --- reliable provisional responses (RFC 3262) ---
+
+    def _wants_reliable(self) -> bool:
+        """Whether provisional responses go out reliably: where the peer requires it, or can and we like to."""
+        request = self._transaction.request
+        first = request.headers.first
+        if "Require" in first and "100rel" in request.require:
+            return True
+        return self._stack.rings_reliably and "Supported" in first and "100rel" in request.supported
+
+    def _progress_reliably(self, status: int, reason: str, sdp: bytes | None, now: float) -> None:
+        if sdp is None and self._late_offer and self._reliable is None:
+            # The first of them would have to bring an offer (RFC 3261 13.2.1). Ringing is not worth one: it is not
+            # said, the 2xx brings the offer.
+            return
+        if self._reliable is None:
+            self._reliable = ReliableProvisionals(self._stack, self, self._transaction.number)
+        self._reliable.send(status, reason, sdp, now)
+
+    def send_provisional(
+        self, status: int, reason: str, sdp: bytes | None, headers: Sequence[tuple[str, str]], now: float
+    ) -> None:
+        """Send one now, and again every minute."""
+        self._respond(status, reason, [*self._contact(), *headers], sdp or b"", now)
+        if headers and sdp:
+            self.described(sdp)
+        stack = self._stack
+        stack.heap.cancel(self._keep_ringing)
+        self._keep_ringing = stack.heap.start(now + _KEEP_RINGING_S, self, "provisional")
+
+    def repeat_provisional(self) -> None:
+        """No PRACK has come."""
+        self._transaction.repeat_provisional()
+
+    def send_success(self, now: float) -> None:
+        """Send the 2xx that `accept` asked for. A description that was agreed before is not said again."""
+        dialog, answer = self._dialog, self._answer
+        if dialog is None or answer is None:
+            raise LocalSipError(f"session {self.id} has no dialog")
+        late = self._late_offer and not self._described
+        sdp = b"" if self._described else answer
+        self.described(sdp)
+        fields = [*self._contact(), ("Allow", ALLOW), ("Supported", self._stack.offered), *self._stack.server]
+        request = self._transaction.request
+        first = request.headers.first
+        if "Recv-Info" in first:
+            fields.append(NO_PACKAGES)
+        if "Supported" in first or "Session-Expires" in first:
+            fields += self.agree(request, now)
+        self._respond(200, "", fields, sdp, now)
+        self._stop_ringing()
+        self._begin(dialog)
+        self._acceptance = Acceptance(self._stack.transactions, self._transaction, self, late_offer=late, now=now)
+
+    def prack_missing(self, now: float) -> None:
+        """RFC 3262 3: refuse the INVITE."""
+        answered = self._answer is not None
+        self._respond(504, "", (), b"", now)
+        if answered:
+            self.finish(EndedBy.ACK_TIMEOUT, now)
+        else:
+            self.close(now)
+            self._stack.outbox.events.append(InviteCancelled(session=self.id, reason=_NO_PRACK))
+
+    def _prack_received(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
+        reliable = self._reliable
+        if reliable is None or not reliable.matches(rack_of(request)):
+            raise refuse(481, "no provisional response waits for this PRACK")
+        if request.body:
+            check_body(request)
+        sdp = sdp_of(request)
+        transaction = self._stack.admit(request, flow, self)
+        settles = reliable.described and not self._described and reliable.state is not ReliableState.ANSWERED
+        if settles and self._late_offer:
+            self._described = True
+            answer_prack(transaction, now)
+            self._stack.outbox.events.append(OfferAnswered(session=self.id, sdp=sdp))
+        elif sdp is not None and (settles or self._described) and self.phase is Phase.OFFERED:
+            self._described = True
+            self._take_offer_of(transaction, sdp, dialog, flow, now)
+        else:
+            self._described = self._described or settles
+            answer_prack(transaction, now)
+        reliable.handle(ReliableInput.PRACK, now)
+
+    def _take_offer_of(self, prack: ServerTransaction, sdp: bytes, dialog: Dialog, flow: Flow, now: float) -> None:
+        """The offer of a PRACK is told, unless another is under way: then it confirms, and the offer is passed over."""
+        negotiation = self.negotiation_in(dialog)
+        if negotiation.free:
+            negotiation.offered_by_prack(prack, sdp, flow)
+        else:
+            answer_prack(prack, now)
+
+    def agreed_in(self, dialog: Dialog) -> bool:
+        return self._described or super().agreed_in(dialog)
 
     # --- from the stack ---
 
@@ -94,6 +213,8 @@ class IncomingSession(Session):
             # Our requests within the call are challenged as well (RFC 3261 22): the trunk's account has its name.
             self._dialog.account = peer.name
         caller = request.from_
+        sdp = sdp_of(request)
+        self._late_offer = sdp is None
         self._transaction.respond(Response.build(request, 100), now)
         if carried.session and self._dialog is not None:
             self._dialog.session_ids = SessionIds(new_session_id(self._stack.ids), carried.session)
@@ -106,9 +227,10 @@ class IncomingSession(Session):
                 to_user=request.uri.user or "",
                 from_user=(caller.uri.user or "") if isinstance(peer, TrunkPeer) else peer.user,
                 from_display=caller.display,
-                sdp=sdp_of(request),
                 carried=carried,
                 replaces=self._replaces,
+                sdp=sdp,
+                hops=70 if request.max_forwards is None else request.max_forwards,
             )
         )
 
@@ -132,6 +254,8 @@ class IncomingSession(Session):
 
     def close(self, now: float) -> None:
         self._stop_ringing()
+        if self._reliable is not None:
+            self._reliable.close()
         super().close(now)
 
     # --- inner ---

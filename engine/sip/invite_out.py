@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
+from contextlib import suppress
+from typing import Final
+
+from engine.sip.bodies import sdp_of
 from engine.sip.dialog import Dialog, of_response
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.events import EndedBy, InviteAccepted, InviteFailed, ProgressReceived, SessionId
@@ -9,11 +14,16 @@ from engine.sip.flow import Flow
 from engine.sip.fsm import State
 from engine.sip.message import Headers, Request, Response
 from engine.sip.names import REASONS
-from engine.sip.refusal import sdp_of
+from engine.sip.prack_out import Confirmations, is_reliable
+from engine.sip.refusal import Refusal
+from engine.sip.reinvite import Negotiation
+from engine.sip.retry import RETRIED, Retries
 from engine.sip.session import NOBODY, Phase, Session, send_bye
 from engine.sip.stack import Stack, Target
 from engine.sip.timers import Timer
 from engine.sip.transaction import ClientTransaction
+
+_EARLY_DIALOG_TERMINATED: Final = 199
 
 
 class OutgoingSession(Session):
@@ -24,21 +34,42 @@ class OutgoingSession(Session):
         "_cancel_reason",
         "_cancel_sent",
         "_cancel_timer",
+        "_confirmations",
         "_early",
+        "_early_sdp",
         "_late_offer",
+        "_negotiations",
+        "_owed",
+        "_redirects",
+        "_retries",
         "_tag",
         "_transaction",
     )
 
     outgoing = True
 
-    def __init__(self, stack: Stack, number: SessionId, request: Request, tag: str, target: Target) -> None:
+    def __init__(
+        self, stack: Stack, number: SessionId, request: Request, tag: str, target: Target, redirects: int = 0
+    ) -> None:
         """Raises LocalSipError where the target has a route that is no address."""
         super().__init__(stack, number)
+        self._retries: Retries | None = None
+        """Made for the first refusal that may be answered by another INVITE."""
+        self._redirects = redirects
+        """3xx that may be followed."""
+        self.local_sdp = request.body
         self._tag = tag
         self._transaction = stack.client(request, target, self)
         self._early: dict[str, Dialog] = {}
         """By the peer's tag: one for each place that a proxy forked our INVITE to."""
+        self._early_sdp: dict[str, bytes] = {}
+        """By the peer's tag: what it described last in a provisional response that was not reliable."""
+        self._confirmations: dict[str, Confirmations] = {}
+        """By the peer's tag: where provisional responses are reliable."""
+        self._negotiations: dict[str, Negotiation] = {}
+        """By the peer's tag: where an offer came in an early dialog, or was made there."""
+        self._owed: deque[Confirmations] = deque()
+        """Reliable provisional responses that brought an offer: their PRACK waits for our answer."""
         self._acks: dict[str, bytes] = {}
         """By the peer's tag: what is sent again when a 2xx comes again."""
         self._late_offer = not request.body
@@ -76,8 +107,13 @@ class OutgoingSession(Session):
     def answer(self, sdp: bytes, now: float) -> bool:
         """Send the ACK with the answer to the offer that the 2xx brought. False where no such waits."""
         dialog = self._dialog
+        if self._owed:
+            self.described(sdp)
+            self._owed.popleft().answer(now, sdp)
+            return True
         if self.phase is not Phase.UP or dialog is None or self.settled:
             return False
+        self.described(sdp)
         self._send_ack(dialog, sdp)
         if self.negotiation is not None:
             self.negotiation.unblocked(now)
@@ -85,7 +121,33 @@ class OutgoingSession(Session):
 
     @property
     def settled(self) -> bool:
+        if self.phase is Phase.OFFERED:
+            return True
         return self._dialog is not None and self._dialog.remote_tag in self._acks
+
+    def agreed_in(self, dialog: Dialog) -> bool:
+        if self.phase is not Phase.OFFERED:
+            return super().agreed_in(dialog)
+        found = self._confirmations.get(dialog.remote_tag)
+        return found is not None and found.sdp is not None and (found.answered or not self._late_offer)
+
+    def settled_dialog(self) -> Dialog | None:
+        if self.phase is not Phase.OFFERED:
+            return super().settled_dialog()
+        found = [each for each in self._early.values() if self.agreed_in(each)]
+        return found[0] if len(found) == 1 else None
+
+    def negotiation_in(self, dialog: Dialog) -> Negotiation:
+        if self.phase is not Phase.OFFERED:
+            return super().negotiation_in(dialog)
+        if self.negotiation is not None and self.negotiation.dialog is not dialog and not self.negotiation.free:
+            raise Refusal(500, "another place has an offer under way", (("Retry-After", "2"),))
+        found = self._negotiations.get(dialog.remote_tag)
+        if found is None:
+            found = Negotiation(self._stack, self, dialog, we_called=True)
+            self._negotiations[dialog.remote_tag] = found
+        self.negotiation = found
+        return found
 
     @property
     def replied(self) -> bool:
@@ -101,7 +163,7 @@ class OutgoingSession(Session):
             self._provisional_received(response, now)
         elif response.status < 300:
             self._success_received(response, now)
-        elif self.phase is Phase.OFFERED:
+        elif self.phase is Phase.OFFERED and not (self._may_try_again(response) and self._try_again(response, now)):
             self._failed(response.status, response.reason, now, retry_after=_retry_after(response))
 
     def request_timed_out(self, transaction: ClientTransaction, now: float) -> None:
@@ -130,9 +192,9 @@ class OutgoingSession(Session):
         if self.phase is not Phase.OFFERED:
             super().flow_lost(flow, now)
 
-    def give_up(self, by: EndedBy, now: float) -> None:
+    def give_up(self, by: EndedBy, now: float, reason_header: str = "") -> None:
         self._settle()
-        super().give_up(by, now)
+        super().give_up(by, now, reason_header)
 
     def bye(self, now: float, reason_header: str = "") -> None:
         self._settle()
@@ -142,11 +204,12 @@ class OutgoingSession(Session):
         super().close(now)
         self._stack.heap.cancel(self._cancel_timer)
         self._cancel_timer = None
-        for dialog in self._early.values():
-            self._stack.dialogs.remove(dialog)
-        self._early.clear()
+        self._drop_all_early(now)
 
     # --- inner ---
+
+    def _may_try_again(self, response: Response) -> bool:
+        return response.status in RETRIED or self._retries is not None
 
     def _settle(self) -> None:
         """The offer of the 2xx gets no answer any more, but its ACK."""
@@ -159,13 +222,65 @@ class OutgoingSession(Session):
         if self._cancel_reason is not None:
             self._send_cancel(now)
         elif response.status > 100:
-            tag = response.to_tag
+            tag = response.to_tag or ""
             if tag and tag not in self._early and len(self._early) < self._stack.config.limits.forks:
                 dialog = of_response(self._transaction, self._tag, response, self, early=True)
                 self._early[tag] = dialog
                 self._stack.dialogs.add(dialog)
+            if "RSeq" in response.headers.first and is_reliable(response):
+                self._reliable_received(response, tag, now)
+                return
             sdp = sdp_of(response)
-            self._stack.outbox.events.append(ProgressReceived(session=self.id, status=response.status, sdp=sdp))
+            if sdp is not None and tag in self._early:
+                self._early_sdp[tag] = sdp
+            if response.status == _EARLY_DIALOG_TERMINATED:
+                self._drop_early(tag, now)
+            status = response.status
+            told = ProgressReceived(session=self.id, status=status, sdp=sdp, dialog=tag)
+            self._stack.outbox.events.append(told)
+
+    def _reliable_received(self, response: Response, tag: str, now: float) -> None:
+        """One that wants a PRACK (RFC 3262 4). Of a dialog that we have no room for it gets none."""
+        dialog = self._early.get(tag)
+        if dialog is None:
+            return
+        found = self._confirmations.get(tag)
+        if found is None:
+            # One that cannot be routed back keeps the target of the INVITE.
+            with suppress(RemoteSipError):
+                dialog.route_by(response)
+            found = Confirmations(self._stack, dialog, self._transaction.number, self)
+            self._confirmations[tag] = found
+        if not found.take(response):
+            self._stack.transactions.dropped += 1
+            return
+        sdp = sdp_of(response)
+        first = sdp is not None and found.sdp is None
+        if first:
+            found.sdp = sdp
+        if first and self._late_offer:
+            self._owed.append(found)
+        else:
+            found.confirm(now)
+        status = response.status
+        told = ProgressReceived(session=self.id, status=status, sdp=sdp, reliable=True, dialog=tag)
+        self._stack.outbox.events.append(told)
+
+    def _drop_early(self, tag: str, now: float) -> None:
+        """One place of several has ended its dialog (RFC 6228)."""
+        dialog = self._early.pop(tag, None)
+        if dialog is not None:
+            self._stack.dialogs.remove(dialog)
+        negotiation = self._negotiations.pop(tag, None)
+        if negotiation is not None:
+            negotiation.close(now)
+
+    def _drop_all_early(self, now: float) -> None:
+        for tag in list(self._early):
+            self._drop_early(tag, now)
+        self._owed.clear()
+        self._confirmations.clear()
+        self._early_sdp.clear()
 
     def _success_received(self, response: Response, now: float) -> None:
         tag = response.to_tag or ""
@@ -178,20 +293,47 @@ class OutgoingSession(Session):
             self._decline(response, tag, now)
 
     def _confirmed(self, response: Response, tag: str, now: float) -> None:
-        dialog = self._dialog_of(response)
-        early = self._early.pop(tag, None)
-        if early is not None:
-            dialog.remote_sequence = early.remote_sequence
-        for other in self._early.values():
-            self._stack.dialogs.remove(other)
-        self._early.clear()
-        self._stack.dialogs.add(dialog)
-        self._begin(dialog)
-        if not self._late_offer:
-            self._send_ack(dialog, b"")
+        dialog = self._early.pop(tag, None)
+        if dialog is None:
+            dialog = self._dialog_of(response)
+            self._stack.dialogs.add(dialog)
+        else:
+            with suppress(RemoteSipError):
+                dialog.route_by(response)
         sdp = sdp_of(response)
+        owes_answer = self._late_offer
+        if self._confirmations or self._early_sdp:
+            found = self._confirmations.get(tag)
+            if found is None or found.sdp is None:
+                sdp = sdp or self._early_sdp.get(tag)
+            elif owes_answer and found.answered:
+                sdp, owes_answer = None, False
+            else:
+                sdp = found.sdp
+        self.negotiation = self._negotiations.pop(tag, None)
+        self._drop_all_early(now)
+        self._begin(dialog)
+        if not owes_answer:
+            self._send_ack(dialog, b"")
+        if "Session-Expires" in response.headers.first:
+            self.refreshed(response, now)
         flow = self._transaction.flow
-        self._stack.outbox.events.append(InviteAccepted(session=self.id, flow=flow, sdp=sdp))
+        self._stack.outbox.events.append(InviteAccepted(session=self.id, flow=flow, sdp=sdp, dialog=tag))
+
+    def _try_again(self, response: Response, now: float) -> bool:
+        """Answer a refusal with another INVITE, where it says how; False where it does not."""
+        if self._cancel_reason is not None:
+            return False
+        if self._retries is None:
+            self._retries = Retries(self._stack, self._redirects)
+        transaction = self._transaction
+        again = self._retries.after(response, transaction.request, transaction.flow)
+        if again is None:
+            return False
+        self._drop_all_early(now)
+        self._transaction = self._stack.client(*again, self)
+        self._transaction.start(now)
+        return True
 
     def _decline(self, response: Response, tag: str, now: float) -> None:
         """Another fork, or a 2xx that crossed our CANCEL: ACK and BYE at once (RFC 3261 13.2.2.4, 9.1)."""

@@ -21,6 +21,9 @@ MAX_HEADER_FIELDS: Final = 256
 MAX_KEEPALIVE_BYTES: Final = 4
 """A datagram this short is no message: CRLF (pjsip), CRLFCRLF (RFC 5626 3.5.1), one NUL, or linphone's "jaK"."""
 
+MAX_BODY_PARTS: Final = 8
+"""Of a multipart body. A gateway sends SDP beside ISUP, a phone a picture at most."""
+
 MAX_CONTENT_LENGTH_DIGITS: Final = 10
 """int() of a longer run is work without use; any such number is past MAX_BODY_BYTES."""
 

@@ -6,15 +6,17 @@ from typing import Final
 
 from engine.sip import instant_message
 from engine.sip.admission import Admission
+from engine.sip.bodies import check_answerable, check_body
 from engine.sip.errors import RemoteSipError
 from engine.sip.flow import Flow
-from engine.sip.identity import ALLOW_ALL
+from engine.sip.identity import ACCEPT, ALLOW_ALL, Reliable
 from engine.sip.invite_in import IncomingSession
 from engine.sip.message import Request, Response
 from engine.sip.names import refuse
-from engine.sip.refusal import Refusal, Silence, check_required, check_understood, method_not_allowed
+from engine.sip.refusal import Refusal, Silence, check_required, method_not_allowed
 from engine.sip.registrar import Registrar
 from engine.sip.replaces import replaced_by_invite
+from engine.sip.session_timer import check_interval
 from engine.sip.stack import Stack
 from engine.sip.transaction import server_key
 
@@ -67,9 +69,9 @@ class Reception:
         elif request.to_tag is None or method == "REGISTER":
             serve = _OUTSIDE.get(method)
             if serve is None:
-                raise (
-                    refuse(481, "BYE of no dialog") if method == "BYE" else method_not_allowed(method, in_dialog=False)
-                )
+                if method in _WITHIN:
+                    raise refuse(481, f"{method} of no dialog")
+                raise method_not_allowed(method, in_dialog=False)
             serve(self, request, flow, now)
         else:
             self._within_dialog(request, flow, now)
@@ -107,11 +109,24 @@ class Reception:
         if request.max_forwards == 0:
             # We are the last hop of this leg, but a call that goes on from us would go round for ever.
             raise refuse(483, "Max-Forwards is used up")
-        check_understood(request)
+        self._check_invite(request)
         _check_addresses(request)
         replaces = replaced_by_invite(self._stack, request) if "Replaces" in request.headers.first else None
         session = IncomingSession(self._stack, request, flow, self._stack.admit_session(), replaces)
         session.begin(peer, flow, self._admission.carried(request, peer), now)
+
+    def _check_invite(self, request: Request) -> None:
+        """Whether the call asks for nothing that we do not do. Raises RemoteSipError."""
+        stack, first = self._stack, request.headers.first
+        check_required(request, stack.understood)
+        if request.body:
+            check_body(request)
+        if "Accept" in first:
+            check_answerable(request)
+        if "Session-Expires" in first:
+            check_interval(request, stack.config)
+        if stack.config.reliable is Reliable.ALWAYS and "100rel" not in (*request.supported, *request.require):
+            raise Refusal(421, "100rel is required", (("Require", "100rel"),))
 
     def _register(self, request: Request, flow: Flow, now: float) -> None:
         self._registrar.register(self._admission.agent(request, flow, now), request, flow, now)
@@ -119,7 +134,11 @@ class Reception:
     def _options(self, request: Request, flow: Flow, now: float) -> None:
         request.check()
         check_required(request)
-        headers = [("Allow", ALLOW_ALL), ("Accept", "application/sdp"), *self._stack.server]
+        headers = [("Allow", ALLOW_ALL)]
+        if self._stack.allowance is None:
+            # Strangers get a short answer, rather than one that has to be cut.
+            headers += [("Accept", ACCEPT), ("Accept-Encoding", "identity"), ("Supported", self._stack.offered)]
+            headers += self._stack.server
         self._stack.reply(request, flow, 200, headers=headers)
 
     def _message(self, request: Request, flow: Flow, now: float) -> None:
@@ -147,6 +166,8 @@ def _check_addresses(request: Request) -> None:
     request.from_.uri, request.to.uri  # noqa: B018  # they are read now
 
 
+_WITHIN: Final = frozenset({"BYE", "PRACK", "UPDATE"})
+"""Methods that have no meaning without a dialog."""
 _OUTSIDE: Final = {
     "INVITE": Reception._invite,
     "REGISTER": Reception._register,

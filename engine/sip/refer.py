@@ -18,7 +18,7 @@ from engine.sip.events import ReferId, ReferReceived, SessionId
 from engine.sip.headers import NameAddr, parse_name_addr
 from engine.sip.message import Request, Response
 from engine.sip.names import REASONS, refuse
-from engine.sip.refusal import Refusal, check_understood
+from engine.sip.refusal import Refusal, check_required
 from engine.sip.replaces import parse_replaces, replaced_by
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ class Referral:
 def received(session: Session, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
     """A REFER within the dialog of a call. Raises RemoteSipError to refuse it."""
     stack = session.stack
-    check_understood(request)
+    check_required(request)
     if request.body:
         raise Refusal(415, "REFER with a body", (("Accept", "application/sdp"),))
     by = _proof(stack, dialog, request, flow, now)

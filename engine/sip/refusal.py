@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from engine.sip.errors import RemoteSipError
 from engine.sip.identity import ALLOW, ALLOW_ALL, SUPPORTED
-from engine.sip.message import Request, Response
-from engine.sip.names import REASONS
+from engine.sip.message import Request
+from engine.sip.names import METHODS, REASONS
 
 
 class Refusal(RemoteSipError):
@@ -21,29 +21,16 @@ class Silence(RemoteSipError):
 
 
 def method_not_allowed(method: str, *, in_dialog: bool) -> Refusal:
-    """405 with the methods that are (RFC 3261 8.2.1)."""
-    return Refusal(405, f"{method[:40]} is not for us", (("Allow", ALLOW if in_dialog else ALLOW_ALL),))
+    """405 with the methods that are (RFC 3261 8.2.1); 501 for one that is no method of SIP's at all (21.5.2)."""
+    status = 405 if method in METHODS else 501
+    return Refusal(status, f"{method[:40]} is not for us", (("Allow", ALLOW if in_dialog else ALLOW_ALL),))
 
 
-def check_required(request: Request) -> None:
-    """Whether the request requires no extension that we do not know. Raises Refusal(420) (RFC 3261 8.2.2.3)."""
-    if "Require" in request.headers.first and (tags := [tag for tag in request.require if tag not in SUPPORTED]):
-        raise Refusal(420, f"extensions are required: {', '.join(tags)[:80]}", (("Unsupported", ", ".join(tags)),))
-
-
-def check_understood(request: Request) -> None:
-    """Whether the request wants nothing that we do not know. Raises Refusal: 420 for an extension, 415 for a body other
-    than SDP (RFC 3261 8.2.3)."""
-    check_required(request)
-    if request.body and (kind := request.content_type) != "application/sdp":
-        raise Refusal(415, f"body of type {kind}", (("Accept", "application/sdp"),))
-
-
-def sdp_of(message: Request | Response) -> bytes | None:
-    """The body where it is SDP, else None: also where it is empty or its type cannot be read."""
-    if not message.body:
-        return None
-    try:
-        return message.body if message.content_type == "application/sdp" else None
-    except RemoteSipError:
-        return None
+def check_required(request: Request, supported: frozenset[str] = SUPPORTED) -> None:
+    """Whether the request requires no extension that we do not know. Raises Refusal(420), which names it
+    (RFC 3261 8.2.2.3)."""
+    if "Require" not in request.headers.first:
+        return
+    unknown = ", ".join([tag for tag in request.require if tag.lower() not in supported])
+    if unknown:
+        raise Refusal(420, f"extensions are required: {unknown[:80]}", (("Unsupported", unknown),))

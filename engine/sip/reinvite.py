@@ -1,11 +1,12 @@
-"""Re-INVITE within a session, both ways, one at a time (RFC 3261 14)."""
+"""Offers and refreshes within a dialog, both ways, one at a time: re-INVITE (RFC 3261 14) and UPDATE (RFC 3311)."""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from engine.sip.acceptance import Acceptance
+from engine.sip.bodies import check_body, sdp_of
 from engine.sip.dialog import Dialog
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.events import AckReceived, EndedBy, OfferAnswered, OfferReceived, OfferRefused
@@ -13,7 +14,10 @@ from engine.sip.flow import Flow
 from engine.sip.identity import ALLOW
 from engine.sip.message import Request, Response
 from engine.sip.names import REASONS
-from engine.sip.refusal import Refusal, check_understood, sdp_of
+from engine.sip.prack_out import Confirmations, is_reliable
+from engine.sip.refusal import Refusal, check_required
+from engine.sip.session_headers import min_se_of
+from engine.sip.session_timer import check_interval
 from engine.sip.stack import Stack
 from engine.sip.timers import Timer
 from engine.sip.transaction import ClientTransaction, ServerTransaction
@@ -23,116 +27,204 @@ if TYPE_CHECKING:
 
 _GLARE_STEP_S: Final = 0.01
 _TRIES: Final = 5
-"""491 in a row after which our offer counts as refused."""
+"""491, 500 with Retry-After and the like in a row, after which our offer counts as refused."""
 _RETRY_AFTER_MOST_S: Final = 11
+_PATIENCE_S: Final = 60
+"""Longest Retry-After that a waiting offer is held for."""
+
+
+class _Asked(NamedTuple):
+    """What we want to send."""
+
+    method: str
+    sdp: bytes
+    silent: bool
+    """A refresh, of which the layer above hears nothing."""
 
 
 class Negotiation:
-    """The one re-INVITE that may be under way, ours or theirs."""
+    """The one re-INVITE or UPDATE that may be under way, ours or theirs."""
 
     __slots__ = (
         "_acceptance",
         "_ack",
+        "_asked",
         "_cancelled",
-        "_dialog",
+        "_confirmations",
         "_incoming",
-        "_offer",
+        "_late_offer",
+        "_next",
         "_outgoing",
         "_session",
         "_stack",
         "_timer",
         "_tries",
-        "we_called",
+        "_we_called",
+        "dialog",
     )
 
-    def __init__(self, stack: Stack, session: Session, dialog: Dialog) -> None:
+    def __init__(self, stack: Stack, session: Session, dialog: Dialog, *, we_called: bool) -> None:
         self._stack = stack
         self._session = session
-        self._dialog = dialog
-        self.we_called = True
+        self.dialog = dialog
+        self._we_called = we_called
         """We made the Call-ID: we wait the longer time after a glare (14.1)."""
-        self._offer: bytes | None = None
-        """Our offer, from `offer` to its outcome; sent when `_outgoing` is set."""
+        self._asked: _Asked | None = None
+        """Our offer or refresh, from the asking to its outcome; sent when `_outgoing` is set."""
+        self._next: _Asked | None = None
+        """An offer that was asked for while a refresh is under way."""
         self._outgoing: ClientTransaction | None = None
+        self._confirmations: Confirmations | None = None
+        """Reliable provisional responses to our re-INVITE."""
         self._ack: tuple[int, bytes] = (0, b"")
         """CSeq number and bytes of our last ACK, for when its 2xx comes again."""
         self._tries = 0
         self._timer: Timer | None = None
         self._incoming: ServerTransaction | None = None
-        """Their re-INVITE, until we answer it."""
+        """Their offer, until we answer it."""
+        self._late_offer = False
+        """It is a re-INVITE without one, which our 2xx has."""
         self._cancelled = False
         """They took it back before our answer, which is then passed over."""
         self._acceptance: Acceptance | None = None
 
     # --- ours ---
 
-    def offer(self, sdp: bytes, now: float) -> None:
-        """Send a re-INVITE, as soon as none other is under way. Raises LocalSipError where one of ours is."""
-        if self._offer is not None:
+    def offer(self, sdp: bytes, now: float, *, method: str = "INVITE") -> None:
+        """Send an offer, as soon as none other is under way. Raises LocalSipError where one of ours is."""
+        asked = _Asked(method, sdp, silent=False)
+        if self._asked is not None and self._asked.silent and self._next is None:
+            self._next = asked
+            return
+        if self._asked is not None:
             raise LocalSipError(f"session {self._session.id} has an offer under way")
-        self._offer = sdp
+        self._ask(asked, now)
+
+    def refresh(self, now: float) -> None:
+        """Send what keeps the session from its end, unless what is under way does so: UPDATE where the peer takes it,
+        else a re-INVITE with the same description (RFC 4028 7.4)."""
+        if self._asked is None:
+            if self.dialog.takes_update:
+                self._ask(_Asked("UPDATE", b"", silent=True), now)
+            else:
+                self._ask(_Asked("INVITE", self._session.local_sdp, silent=True), now)
+
+    def _ask(self, asked: _Asked, now: float) -> None:
+        self._asked = asked
         self._tries = 0
         self.unblocked(now)
 
     def unblocked(self, now: float) -> None:
-        """Send the waiting offer, if nothing stands in its way (14.1)."""
-        waiting = self._offer is not None and self._outgoing is None and self._timer is None
-        blocked = self._incoming is not None or self._acceptance is not None or not self._session.settled
-        if not waiting or blocked:
+        """Send what waits, if nothing stands in its way (14.1)."""
+        asked = self._asked
+        if asked is None or self._outgoing is not None or self._timer is not None:
             return
-        flow = self._stack.dialogs.flow_for(self._dialog)
-        request = self._stack.dialogs.request(
-            self._dialog, "INVITE", headers=[("Allow", ALLOW)], body=self._offer or b""
-        )
+        if self._incoming is not None or self._acceptance is not None or not self._session.settled:
+            return
+        headers = [("Allow", ALLOW), ("Supported", self._stack.offered), *self._session.refresh_fields()]
+        flow = self._stack.dialogs.flow_for(self.dialog)
+        request = self._stack.dialogs.request(self.dialog, asked.method, headers=headers, body=asked.sdp)
+        self._confirmations = None
         self._outgoing = self._stack.transactions.client(request, flow, self)
         self._outgoing.start(now)
 
     def response_received(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         status = response.status
         if status < 200:
-            return
-        if status < 300:
+            self._provisional(transaction, response, now)
+        elif status < 300:
             self._accepted(transaction, response, now)
         elif transaction is self._outgoing:
             self._outgoing = None
-            if status == 491 and self._tries < _TRIES:
-                self._tries += 1
-                low, steps = (210, 190) if self.we_called else (0, 200)
-                delay = (low + self._stack.random(steps + 1)) * _GLARE_STEP_S
-                self._timer = self._stack.heap.start(now + delay, self, "491")
-            elif status in (481, 408):
-                self._session.give_up(EndedBy.DIALOG_GONE, now)
-            else:
-                self._refused(status, response.reason)
+            self._failed(response, now)
+
+    def _provisional(self, transaction: ClientTransaction, response: Response, now: float) -> None:
+        """Only what must be confirmed is of interest (RFC 3262 4)."""
+        if transaction is not self._outgoing or not is_reliable(response):
+            return
+        if self._confirmations is None:
+            self._confirmations = Confirmations(self._stack, self.dialog, transaction.number, self._session)
+        with suppress(RemoteSipError):
+            if self._confirmations.take(response):
+                self._confirmations.confirm(now)
+
+    def _failed(self, response: Response, now: float) -> None:
+        status, asked = response.status, self._asked
+        if status in (481, 408) and self._session.up:
+            self._session.give_up(EndedBy.DIALOG_GONE, now)
+        elif asked is None or self._tries >= _TRIES:
+            self._refused(status, response.reason, now)
+        elif status in (405, 501) and asked.method == "UPDATE" and self._session.up:
+            self._tries += 1
+            self.dialog.allow = ""
+            self._asked = asked._replace(method="INVITE", sdp=asked.sdp or self._session.local_sdp)
+            self.unblocked(now)
+        elif (delay := self._delay(response)) is not None:
+            self._tries += 1
+            self._timer = self._stack.heap.start(now + delay, self, "again")
+        else:
+            self._refused(status, response.reason, now)
+
+    def _delay(self, response: Response) -> float | None:
+        """How long to wait before the same is asked again; None where it is refused for good."""
+        with suppress(RemoteSipError):
+            if response.status == 422 and (least := min_se_of(response)) is not None:
+                self._session.raise_interval(least)
+                return 0.0
+            after = response.retry_after
+            if response.status in (500, 503) and after is not None and after <= _PATIENCE_S:
+                return float(after)
+        if response.status != 491:
+            return None
+        low, steps = (210, 190) if self._we_called else (0, 200)
+        return (low + self._stack.random(steps + 1)) * _GLARE_STEP_S
 
     def _accepted(self, transaction: ClientTransaction, response: Response, now: float) -> None:
-        number = transaction.number
-        if self._ack[0] != number:
+        invite = transaction.method == "INVITE"
+        if invite and self._ack[0] == transaction.number:
+            self._stack.outbox.resend(self.dialog.flow, self._ack[1], "ACK")
+        else:
             # An answer whose Contact cannot be read leaves the old one; it must have its ACK all the same.
             with suppress(RemoteSipError):
-                self._dialog.refresh_target(response)
-            ack = self._stack.dialogs.request(self._dialog, "ACK", number=number)
-            self._ack = number, self._stack.outbox.send_request(self._stack.dialogs.flow_for(self._dialog), ack)
-        else:
-            self._stack.outbox.resend(self._dialog.flow, self._ack[1], "ACK")
+                self.dialog.refresh_target(response)
+        if invite and self._ack[0] != transaction.number:
+            ack = self._stack.dialogs.request(self.dialog, "ACK", number=transaction.number)
+            flow = self._stack.dialogs.flow_for(self.dialog)
+            self._ack = transaction.number, self._stack.outbox.send_request(flow, ack)
         if transaction is self._outgoing:
-            self._outgoing = self._offer = None
-            sdp = sdp_of(response)
-            self._stack.outbox.events.append(OfferAnswered(session=self._session.id, sdp=sdp))
+            asked, self._outgoing = self._asked, None
+            self._session.refreshed(response, now)
+            if asked is not None and not asked.silent:
+                self._session.described(asked.sdp)
+                sdp = sdp_of(response)
+                self._stack.outbox.events.append(OfferAnswered(session=self._session.id, sdp=sdp))
+            self._go_on(now)
 
-    def _refused(self, status: int, reason: str) -> None:
-        self._offer = None
-        self._stack.outbox.events.append(OfferRefused(session=self._session.id, status=status, reason=reason))
+    def _refused(self, status: int, reason: str, now: float) -> None:
+        asked = self._asked
+        if asked is not None and not asked.silent:
+            self._stack.outbox.events.append(OfferRefused(session=self._session.id, status=status, reason=reason))
+        self._go_on(now)
+
+    def _go_on(self, now: float) -> None:
+        """What was under way has its outcome: the next."""
+        self._asked, following, self._next = None, self._next, None
+        if following is not None:
+            self._ask(following, now)
 
     def request_timed_out(self, transaction: ClientTransaction, now: float) -> None:
-        if transaction is self._outgoing:
-            self._outgoing = None
+        if transaction is not self._outgoing:
+            return
+        self._outgoing = None
+        if self._session.up:
             self._session.give_up(EndedBy.DIALOG_GONE, now)
+        else:
+            self._refused(408, REASONS[408], now)
 
     def request_failed(self, transaction: ClientTransaction, now: float) -> None:
         if transaction is self._outgoing:
             self._outgoing = None
-            self._refused(503, REASONS[503])
+            self._refused(503, REASONS[503], now)
 
     def timer_rang(self, what: str, now: float) -> None:
         self._timer = None
@@ -142,37 +234,94 @@ class Negotiation:
 
     def invite_received(self, request: Request, flow: Flow, now: float) -> None:
         """A re-INVITE. Raises RemoteSipError to refuse it."""
-        check_understood(request)
+        self._check(request)
         if self._outgoing is not None:
-            raise Refusal(491, "our re-INVITE is under way", ())
+            raise Refusal(491, "our request is under way", ())
+        self._check_free()
+        self.dialog.refresh_target(request)
+        # Whoever sends a re-INVITE has seen our 2xx; the ACK was lost or will come later.
+        self._session.acknowledged(None, now)
+        self._stop_acceptance()
+        sdp = sdp_of(request)
+        self._late_offer = sdp is None
+        self._take(request, flow, sdp).respond(Response.build(request, 100), now)
+
+    def update_received(self, request: Request, flow: Flow, now: float) -> None:
+        """An UPDATE (RFC 3311 5.2). Raises RemoteSipError to refuse it."""
+        self._check(request)
+        sdp = sdp_of(request)
+        if sdp is None:
+            self.dialog.refresh_target(request)
+            transaction = self._stack.admit(request, flow, self)
+            transaction.respond(self._success(request, transaction.flow, b"", now), now)
+            return
+        if self._outgoing is not None and (self._outgoing.method == "INVITE" or self._outgoing.request.body):
+            raise Refusal(491, "our offer is under way", ())
+        if not self._session.agreed_in(self.dialog):
+            raise self._later("the first offer has no answer")
+        self._check_free()
+        self.dialog.refresh_target(request)
+        self._late_offer = False
+        self._take(request, flow, sdp)
+
+    def offered_by_prack(self, transaction: ServerTransaction, sdp: bytes, flow: Flow) -> None:
+        """The PRACK of a provisional response that answered brings the next offer (RFC 3262 5)."""
+        self._late_offer = False
+        self._wait_for_answer(transaction, sdp, flow)
+
+    @property
+    def free(self) -> bool:
+        """Whether no offer, of whomever, waits for its answer."""
+        return self._incoming is None and self._outgoing is None
+
+    def _check(self, request: Request) -> None:
+        check_required(request, self._stack.understood)
+        if request.body:
+            check_body(request)
+        if "Session-Expires" in request.headers.first:
+            check_interval(request, self._stack.config)
+
+    def _check_free(self) -> None:
         if self._incoming is not None:
-            after = str(self._stack.random(_RETRY_AFTER_MOST_S))
-            raise Refusal(500, "a re-INVITE is being answered", (("Retry-After", after),))
+            raise self._later("an offer is being answered")
         unacknowledged = self._acceptance or self._session.unacknowledged
         if unacknowledged is not None and unacknowledged.late_offer:
             # Its answer may be on the way in an ACK (RFC 5407 3.1.4).
             raise Refusal(491, "the last offer has no answer", ())
-        self._dialog.refresh_target(request)
-        # Whoever sends a re-INVITE has seen our 2xx; the ACK was lost or will come later.
-        self._session.acknowledged(None, now)
-        self._stop_acceptance()
-        self._incoming = self._stack.admit(request, flow, self)
+
+    def _later(self, why: str) -> Refusal:
+        return Refusal(500, why, (("Retry-After", str(self._stack.random(_RETRY_AFTER_MOST_S))),))
+
+    def _take(self, request: Request, flow: Flow, sdp: bytes | None) -> ServerTransaction:
+        transaction = self._stack.admit(request, flow, self)
+        self._wait_for_answer(transaction, sdp, flow)
+        return transaction
+
+    def _wait_for_answer(self, transaction: ServerTransaction, sdp: bytes | None, flow: Flow) -> None:
+        self._incoming = transaction
         self._cancelled = False
-        self._incoming.respond(Response.build(request, 100), now)
-        sdp = sdp_of(request)
-        self._stack.outbox.events.append(OfferReceived(session=self._session.id, flow=flow, sdp=sdp))
+        told = OfferReceived(session=self._session.id, flow=flow, sdp=sdp, dialog=self.dialog.remote_tag)
+        self._stack.outbox.events.append(told)
 
     def answer(self, sdp: bytes, now: float) -> None:
         """Accept their offer. Raises LocalSipError where there is none."""
         transaction = self._take_incoming()
         if transaction is None:
             return
-        request = transaction.request
-        contact = self._stack.identity.of(transaction.flow).contact_for(request.request_uri)
+        transaction.respond(self._success(transaction.request, transaction.flow, sdp, now), now)
+        self._session.described(sdp)
+        if transaction.method == "INVITE":
+            stack, late = self._stack, self._late_offer
+            self._acceptance = Acceptance(stack.transactions, transaction, self._session, late_offer=late, now=now)
+        else:
+            self.unblocked(now)
+
+    def _success(self, request: Request, flow: Flow, sdp: bytes, now: float) -> Response:
+        contact = self._stack.identity.of(flow).contact_for(request.request_uri)
         headers = [("Contact", contact), ("Allow", ALLOW)]
-        late = not request.body
-        transaction.respond(Response.build(request, 200, headers=headers, body=sdp), now)
-        self._acceptance = Acceptance(self._stack.transactions, transaction, self._session, late_offer=late, now=now)
+        if self._session.up and request.method != "PRACK":
+            headers += self._session.agree(request, now)
+        return Response.build(request, 200, headers=headers, body=sdp)
 
     def refuse(self, status: int, reason: str, now: float) -> None:
         """Refuse their offer; the session stays as it was. Raises LocalSipError where there is none."""
@@ -210,7 +359,7 @@ class Negotiation:
         self._stop_acceptance()
         if acceptance.late_offer:
             sdp = sdp_of(ack)
-            told = AckReceived(session=self._session.id, flow=self._dialog.flow, sdp=sdp)
+            told = AckReceived(session=self._session.id, flow=self.dialog.flow, sdp=sdp)
             self._stack.outbox.events.append(told)
         self.unblocked(now)
 
@@ -224,7 +373,7 @@ class Negotiation:
         self._stack.heap.cancel(self._timer)
         self._timer = None
         self._stop_acceptance()
-        self._offer = None
+        self._asked = self._next = None
         outgoing, self._outgoing = self._outgoing, None
         if outgoing is not None:
             outgoing.abandon_in(self._stack.config.timers.transaction, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from engine.sip.carried import ANONYMOUS, NOTHING, Carried
 from engine.sip.dialog import follow
@@ -12,6 +13,9 @@ from engine.sip.message import Headers, Request
 from engine.sip.session_id import NIL
 from engine.sip.stack import Stack, Target
 from engine.sip.uri import address_of
+
+MAX_FORWARDS: Final = 70
+"""RFC 3261 8.1.1.6."""
 
 
 def invite_request(
@@ -25,13 +29,16 @@ def invite_request(
     sdp: bytes | None,
     headers: Sequence[tuple[str, str]],
     carried: Carried = NOTHING,
+    max_forwards: int = MAX_FORWARDS,
 ) -> Request:
     """The INVITE of a new session (RFC 3261 13.2.1). Raises LocalSipError for what cannot be written."""
     fields = _fields(stack, target, "INVITE", tag=tag, from_user=from_user, from_display=from_display, to_user=to_user)
     uri = f"{target.uri.scheme}:"
     # Written for the flow as soon as there is one.
     fields["Contact"] = f"<{uri}>" if target.flow is None else stack.identity.of(target.flow).contact_for(uri)
+    fields["Max-Forwards"] = str(max_forwards)
     fields["Allow"] = ALLOW
+    fields.update(stack.invite_fields)
     if sdp:
         fields["Content-Type"] = "application/sdp"
     request = Request("INVITE", target.uri, Headers.of(fields), sdp or b"")
@@ -101,7 +108,7 @@ def _fields(
     called = address_of(uri.scheme, to_user or uri.user, uri.host) if uri.is_sip else str(uri)
     fields = {
         "Via": via,
-        "Max-Forwards": "70",
+        "Max-Forwards": str(MAX_FORWARDS),
         "From": f"{quote(from_display)} {caller}" if from_display else caller,
         "To": f"<{called}>",
         "Call-ID": stack.ids.token(),

@@ -10,19 +10,22 @@ BYE, the requests within it, and how it ends.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from engine.sip.acceptance import Acceptance
+from engine.sip.bodies import sdp_of
 from engine.sip.dialog import Dialog
-from engine.sip.errors import LocalSipError
+from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.events import AckReceived, EndedBy, SessionEnded, SessionId
 from engine.sip.flow import Flow
-from engine.sip.identity import ALLOW
+from engine.sip.identity import ACCEPT, ALLOW
 from engine.sip.message import Request, Response
 from engine.sip.names import refuse
-from engine.sip.refusal import method_not_allowed, sdp_of
+from engine.sip.refusal import method_not_allowed
 from engine.sip.reinvite import Negotiation
+from engine.sip.session_timer import EXPIRED, SessionTimer, Terms, success_fields, terms_of_request, terms_of_response
 from engine.sip.stack import Stack
 from engine.sip.timers import Timer
 from engine.sip.transaction import ClientTransaction, ServerTransaction
@@ -49,9 +52,11 @@ class Session:
         "_acceptance",
         "_bye_reason",
         "_dialog",
+        "_expiry",
         "_lost_timer",
         "_stack",
         "id",
+        "local_sdp",
         "negotiation",
         "phase",
         "referral",
@@ -66,13 +71,17 @@ class Session:
         self.id = number
         self.phase = Phase.OFFERED
         self.negotiation: Negotiation | None = None
-        """Re-INVITEs; made with the dialog."""
+        """Re-INVITE and UPDATE; made when the dialog is confirmed, or before when one comes."""
+        self.local_sdp = b""
+        """What we described last, for a refresh that changes nothing."""
         self._dialog: Dialog | None = None
         self._acceptance: Acceptance | None = None
         """Our 2xx to the first INVITE, while its ACK has not come."""
         self._bye_reason: str | None = None
         """The Reason header of a BYE that waits for the ACK; None where no BYE waits."""
         self._lost_timer: Timer | None = None
+        self._expiry: SessionTimer | None = None
+        """Made where an interval was agreed."""
         self.referral: Referral | None = None
         """The peer's last REFER."""
         self.sent_referrals: tuple[SentReferral, ...] = ()
@@ -89,6 +98,7 @@ class Session:
 
     @property
     def up(self) -> bool:
+        """Whether the call is answered and not being hung up."""
         return self.phase is Phase.UP
 
     # --- from the layer above ---
@@ -118,9 +128,12 @@ class Session:
     def request_received(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
         """A request of the peer within a dialog of this session. Raises RemoteSipError to refuse it."""
         handler = _IN_DIALOG.get(request.method) or self._stack.features.get(request.method)
-        if handler is None:
+        if handler is not None:
+            handler(self, dialog, request, flow, now)
+        elif request.method == "PRACK":
+            self._prack_received(dialog, request, flow, now)
+        else:
             raise method_not_allowed(request.method, in_dialog=True)
-        handler(self, dialog, request, flow, now)
 
     def ack_received_for(self, number: int, ack: Request, now: float) -> None:
         """An ACK within the dialog."""
@@ -143,6 +156,10 @@ class Session:
             self._stack.outbox.events.append(AckReceived(session=self.id, flow=self._dialog.flow, sdp=sdp))
             if self.negotiation is not None:
                 self.negotiation.unblocked(now)
+
+    def agreed_in(self, dialog: Dialog) -> bool:
+        """Whether the first offer has its answer, so that another may follow (RFC 3311 5.1)."""
+        return self.phase is Phase.UP
 
     @property
     def settled(self) -> bool:
@@ -182,6 +199,54 @@ class Session:
         """RFC 3261 13.3.1.4: the dialog is confirmed, the session ends by BYE."""
         self.give_up(EndedBy.ACK_TIMEOUT, now)
 
+    # --- session timer (RFC 4028) ---
+
+    def agree(self, request: Request, now: float) -> list[tuple[str, str]]:
+        """What our 2xx to an INVITE or UPDATE says of the interval, which counts from now on."""
+        terms = terms_of_request(request, self._stack.config)
+        self._agree(terms, now)
+        return [] if terms is None else success_fields(terms)
+
+    def refreshed(self, response: Response, now: float) -> None:
+        """A 2xx to an INVITE or UPDATE of ours."""
+        if self.phase is not Phase.UP:
+            return
+        terms = None
+        if "Session-Expires" in response.headers.first:
+            with suppress(RemoteSipError):
+                terms = terms_of_response(response)
+        self._agree(terms, now)
+
+    def _agree(self, terms: Terms | None, now: float) -> None:
+        if self._expiry is None:
+            if terms is None:
+                return
+            self._expiry = SessionTimer(self._stack, self)
+        self._expiry.agree(terms, now)
+
+    def refresh_fields(self) -> list[tuple[str, str]]:
+        """What a request of ours within the dialog says of the interval."""
+        return [] if self._expiry is None else self._expiry.request_fields()
+
+    def raise_interval(self, least: int) -> None:
+        """422: the peer wants a longer one."""
+        if self._expiry is not None:
+            self._expiry.raise_interval(least)
+
+    def refresh(self, now: float) -> None:
+        """Half of the interval is over, and it is ours to refresh."""
+        if self.phase is Phase.UP and self.negotiation is not None:
+            self.negotiation.refresh(now)
+
+    def expired(self, now: float) -> None:
+        """Nobody refreshed in time (RFC 4028 10)."""
+        self.give_up(EndedBy.SESSION_EXPIRED, now, EXPIRED)
+
+    def described(self, sdp: bytes) -> None:
+        """What we sent last of our media; a request that describes nothing leaves it."""
+        if sdp:
+            self.local_sdp = sdp
+
     # --- ends ---
 
     def flow_lost(self, flow: Flow, now: float) -> None:
@@ -203,11 +268,11 @@ class Session:
         if self._dialog is not None and not self._stack.outbox.reaches(self._dialog.flow):
             self.finish(EndedBy.CONNECTION_LOST, now)
 
-    def give_up(self, by: EndedBy, now: float) -> None:
+    def give_up(self, by: EndedBy, now: float, reason_header: str = "") -> None:
         """End an established session at once, with a BYE whose fate nobody waits for (RFC 3261 12.2.1.2, 13.3.1.4)."""
         bye_sent = self.phase is Phase.ENDING and self._bye_reason is None
         if self._dialog is not None and not bye_sent:
-            send_bye(self._stack, self._dialog, now)
+            send_bye(self._stack, self._dialog, now, reason_header)
         self.finish(EndedBy.LOCAL if self.phase is Phase.ENDING else by, now)
 
     def finish(self, by: EndedBy, now: float, reason: str = "") -> None:
@@ -223,6 +288,8 @@ class Session:
         stack = self._stack
         stack.sessions.pop(self.id, None)
         stack.heap.cancel(self._lost_timer)
+        if self._expiry is not None:
+            self._expiry.close(now)
         if self._acceptance is not None:
             self._acceptance.stop()
             self._acceptance = None
@@ -241,7 +308,8 @@ class Session:
         self._dialog = dialog
         dialog.confirmed = True
         self.phase = Phase.UP
-        self.negotiation = Negotiation(self._stack, self, dialog)
+        if self.negotiation is None or self.negotiation.dialog is not dialog:
+            self.negotiation = Negotiation(self._stack, self, dialog, we_called=self.outgoing)
 
     def _send_bye(self, now: float, reason_header: str) -> None:
         dialog = self._dialog
@@ -249,6 +317,8 @@ class Session:
             raise LocalSipError(f"session {self.id} has no dialog")
         if self.negotiation is not None:
             self.negotiation.close(now)
+        if self._expiry is not None:
+            self._expiry.close(now)
         stack = self._stack
         headers = [("Reason", reason_header)] if reason_header else []
         flow = stack.dialogs.flow_for(dialog)
@@ -270,8 +340,28 @@ class Session:
             raise refuse(491 if self.phase is Phase.OFFERED else 481, f"the session is {self.phase}")
         self.negotiation.invite_received(request, flow, now)
 
+    def _update_received(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
+        if self.phase not in (Phase.OFFERED, Phase.UP):
+            raise refuse(481, f"the session is {self.phase}")
+        self.negotiation_in(dialog).update_received(request, flow, now)
+
+    def negotiation_in(self, dialog: Dialog) -> Negotiation:
+        """Of this dialog of the session. Raises RemoteSipError(500) where another of its dialogs has an offer under
+        way."""
+        if self.negotiation is None:
+            self.negotiation = Negotiation(self._stack, self, dialog, we_called=self.outgoing)
+        return self.negotiation
+
+    def settled_dialog(self) -> Dialog | None:
+        """The dialog in which an offer of ours may be made now; None where there is none, or several."""
+        dialog = self._dialog
+        return dialog if dialog is not None and self.agreed_in(dialog) else None
+
+    def _prack_received(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
+        raise refuse(481, "no provisional response waits for a PRACK")
+
     def _options_received(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
-        headers = [("Allow", ALLOW), ("Accept", "application/sdp")]
+        headers = [("Allow", ALLOW), ("Accept", ACCEPT), ("Supported", self._stack.offered)]
         transaction = self._stack.admit(request, flow, None)
         transaction.respond(Response.build(request, 200, headers=headers), now)
 
@@ -280,6 +370,7 @@ _IN_DIALOG: Final = {
     "BYE": Session._bye_received,
     "INVITE": Session._invite_received,
     "OPTIONS": Session._options_received,
+    "UPDATE": Session._update_received,
 }
 
 
@@ -301,7 +392,8 @@ class _Nobody:
 NOBODY: Final = _Nobody()
 
 
-def send_bye(stack: Stack, dialog: Dialog, now: float) -> None:
+def send_bye(stack: Stack, dialog: Dialog, now: float, reason_header: str = "") -> None:
     """BYE for a dialog that no session stands behind."""
     flow = stack.dialogs.flow_for(dialog)
-    stack.transactions.client(stack.dialogs.request(dialog, "BYE"), flow, NOBODY).start(now)
+    headers = [("Reason", reason_header)] if reason_header else []
+    stack.transactions.client(stack.dialogs.request(dialog, "BYE", headers=headers), flow, NOBODY).start(now)

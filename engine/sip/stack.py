@@ -17,7 +17,7 @@ from engine.sip.events import MessageId, ReferId, SessionId
 from engine.sip.flow import Address, Flow, Transport
 from engine.sip.guard_policy import GuardPolicy
 from engine.sip.headers import parse_name_addr
-from engine.sip.identity import Identity
+from engine.sip.identity import Identity, Reliable, offered, understood
 from engine.sip.message import Request, Response
 from engine.sip.names import refuse
 from engine.sip.notifier import Notifier
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 _DEFAULT_PORT: Final = 5060
 _RETRY_AFTER_S: Final = 5
+_MIN_SE_S: Final = 90
+"""What Min-SE is where it is not said (RFC 4028 5)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,11 @@ class EndpointConfig:
     nonce_ttl_s: float = 300.0
     digest_algorithms: tuple[str, ...] = ("SHA-256", "MD5")
     """Those that phones are offered, the preferred one first."""
+    reliable: Reliable = Reliable.WHEN_REQUIRED
+    session_expires_s: int = 1800
+    """Interval of session timers that we ask for; 0 asks for none, and takes what peers ask for."""
+    min_session_expires_s: int = 90
+    """Shortest one that we take (RFC 4028 5: at least 90); less is refused with 422."""
     limits: Limits = field(default_factory=Limits)
     guard: GuardPolicy = field(default_factory=GuardPolicy)
     """How much is heard from whom."""
@@ -118,15 +125,19 @@ class Stack:
         "heap",
         "identity",
         "ids",
+        "invite_fields",
         "messages",
         "notifier",
+        "offered",
         "outbox",
         "referrals",
         "retries",
+        "rings_reliably",
         "server",
         "session_numbers",
         "sessions",
         "transactions",
+        "understood",
         "withheld",
     )
 
@@ -135,9 +146,16 @@ class Stack:
         self.ids = ids
         self.server = [("Server", config.server_name)] if config.server_name else []
         """The field of our answers that names us, or nothing."""
+        self.invite_fields = invite_fields(config)
+        """What each INVITE of ours says of extensions."""
         self.outbox = Outbox()
         self.heap = TimerHeap()
         self.identity = Identity(config.advertise)
+        self.understood = understood(config.reliable)
+        """Option tags that a peer may require."""
+        self.rings_reliably = config.reliable in (Reliable.WHEN_SUPPORTED, Reliable.ALWAYS)
+        self.offered = offered(config.reliable)
+        """Supported of our own calls."""
         self.dialogs = Dialogs(self.identity, self.outbox, ids)
         self.retries = Retries(
             accounts=Accounts(accounts or NoAccounts(), ids),
@@ -231,6 +249,18 @@ class Stack:
 
 def _needed(field: tuple[str, str]) -> bool:
     return field[0] == "WWW-Authenticate"
+
+
+def invite_fields(config: EndpointConfig) -> dict[str, str]:
+    """Header fields by which an INVITE of ours offers and asks for extensions (RFC 3262 4, RFC 4028 7.1)."""
+    fields = {"Supported": offered(config.reliable)}
+    if config.reliable is Reliable.ALWAYS:
+        fields["Require"] = "100rel"
+    if config.session_expires_s:
+        fields["Session-Expires"] = str(max(config.session_expires_s, config.min_session_expires_s))
+        if config.min_session_expires_s > _MIN_SE_S:
+            fields["Min-SE"] = str(config.min_session_expires_s)
+    return fields
 
 
 def reply_flow(request: Request, flow: Flow) -> Flow:

@@ -10,6 +10,7 @@ from engine.sip.auth import answer_challenge, ha1
 from engine.sip.endpoint import Endpoint, EndpointConfig, Limits, Target
 from engine.sip.events import InviteReceived, SessionId, SipEvent
 from engine.sip.flow import Address, Flow, Transport
+from engine.sip.identity import Reliable
 from engine.sip.message import Message, Request, Response
 from engine.sip.request_out import options_request
 from engine.sip.timers import Timers
@@ -81,6 +82,9 @@ def make_station(
     trusted: frozenset[str] = frozenset(),
     pass_headers: tuple[str, ...] = (),
     logins: dict[str, Login] | None = None,
+    reliable: Reliable = Reliable.WHEN_REQUIRED,
+    session_expires_s: int = 1800,
+    min_session_expires_s: int = 90,
 ) -> EndpointStation:
     """An endpoint at host:5060. Without `trunks` everybody is a trunk, so that no call is challenged."""
     address = Address(host, 5060)
@@ -92,6 +96,9 @@ def make_station(
         limits=limits or Limits(),
         nonce_ttl_s=nonce_ttl_s,
         pass_headers=pass_headers,
+        reliable=reliable,
+        session_expires_s=session_expires_s,
+        min_session_expires_s=min_session_expires_s,
     )
     peers = Trunks({"*": "everybody"} if trunks is None else trunks, trusted)
     endpoint = Endpoint(

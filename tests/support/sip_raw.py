@@ -9,6 +9,7 @@ from engine.sip.accounts import Login
 from engine.sip.endpoint import Limits
 from engine.sip.events import InviteReceived, SessionId, SipEvent
 from engine.sip.flow import Address, Flow, Transmission, Transport
+from engine.sip.identity import Reliable
 from engine.sip.message import Request, Response
 from engine.sip.parser import ParseError, parse_datagram
 from tests.support.sip_phone import SDP, SDP_ANSWER, make_station, target
@@ -133,6 +134,9 @@ def pair(
     limits: Limits | None = None,
     nonce_ttl_s: float = 300.0,
     logins: dict[str, Login] | None = None,
+    reliable: Reliable = Reliable.WHEN_REQUIRED,
+    session_expires_s: int = 1800,
+    min_session_expires_s: int = 90,
 ) -> tuple[EndpointStation, RawPeer, Wire]:
     """An endpoint at 192.0.2.9, a peer by hand at 192.0.2.1, and the wire between them, which takes no time. Everybody
     is a trunk unless `trunks` says who is."""
@@ -144,6 +148,9 @@ def pair(
         limits=limits,
         nonce_ttl_s=nonce_ttl_s,
         logins=logins,
+        reliable=reliable,
+        session_expires_s=session_expires_s,
+        min_session_expires_s=min_session_expires_s,
     )
     if on_event is not None:
         station.on_event = lambda event, now: on_event(station, event, now)
@@ -164,10 +171,13 @@ def session_of(station: EndpointStation) -> SessionId:
     return received.session
 
 
-def calling() -> tuple[EndpointStation, RawPeer, Wire, SessionId, Request]:
+def calling(
+    sdp: bytes | None = SDP, *, reliable: Reliable = Reliable.WHEN_REQUIRED, redirects: int = 0
+) -> tuple[EndpointStation, RawPeer, Wire, SessionId, Request]:
     """A call of ours that the peer has heard of: with the INVITE."""
-    station, raw, wire = pair()
-    session = station.endpoint.invite(target(station, raw), from_user="x", sdp=SDP, now=wire.now)
+    station, raw, wire = pair(reliable=reliable)
+    aim = target(station, raw)
+    session = station.endpoint.invite(aim, from_user="x", sdp=sdp, redirects=redirects, now=wire.now)
     wire.run(0.1)
     return station, raw, wire, session, raw.requests("INVITE")[0]
 

@@ -8,6 +8,7 @@ from engine.calls.leg import LegState
 from engine.calls.log import CallConnected, CallHeld, CallRouted, CallStarted
 from engine.calls.ports import AgentPhone, TrunkNumber
 from engine.calls.routing import Route, ToAgent, ToTrunk
+from engine.calls.turns import MOST_TURNS
 from engine.ids import AgentName, LegId, TrunkName
 from engine.media.commands import Codec, Direction
 from tests.support.call_rig import Rig
@@ -234,4 +235,43 @@ def test_hold_in_a_direct_call() -> None:
     rig.pump()
     assert len(rig.media.edges) == 2
     rig.legs.far_hang_up(far)
+    rig.assert_clean()
+
+
+def test_a_call_that_comes_back_again_and_again_is_refused_in_the_end() -> None:
+    rig = Rig(TO_PBX)
+    legs = [rig.call_in("200", agent=None) for _ in range(MOST_TURNS + 1)]
+    refused = [leg for leg in legs if rig.legs.legs[leg].state is LegState.ENDED]
+    assert refused == legs[MOST_TURNS:]
+    assert rig.end().cause == EndCause(outcome=Outcome.CLIENT, reason=Reason.LOOP, sip_code=482)
+    rig.legs.far_hang_up(legs[0])
+    rig.pump()
+    assert rig.legs.legs[rig.call_in("200", agent=None)].state is not LegState.ENDED
+
+
+def test_calls_that_were_answered_are_no_loop() -> None:
+    rig = Rig(TO_PBX)
+    for _ in range(2 * MOST_TURNS):
+        leg = rig.call_in("200", agent=None)
+        assert rig.legs.legs[leg].state is not LegState.ENDED
+        rig.legs.far_answer(rig.legs.placed()[-1])
+        rig.pump()
+        rig.confirm(leg)
+    assert len(rig.manager._board.turns) == 0
+
+
+def test_agents_and_callers_who_hide_are_not_counted() -> None:
+    rig = Rig(TO_PBX)
+    for _ in range(MOST_TURNS + 2):
+        leg = rig.call_in("200", agent=None, number="")
+        assert rig.legs.legs[leg].state is not LegState.ENDED
+    assert len(rig.manager._board.turns) == 0
+
+
+def test_nothing_of_the_count_is_left_when_the_calls_are_over() -> None:
+    rig, leg, _ = ringing(TO_PBX, None)
+    assert len(rig.manager._board.turns) == 1
+    rig.legs.far_hang_up(leg)
+    rig.pump()
+    assert len(rig.manager._board.turns) == 0
     rig.assert_clean()

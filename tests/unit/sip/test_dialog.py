@@ -156,7 +156,8 @@ def test_methods_that_we_do_not_have_are_refused_within_a_dialog(method: str) ->
     raw.ask(method, to_tag=tag, number=2)
     wire.run(0.1)
     response = raw.responses()[-1]
-    assert (response.status, response.allow) == (405, tuple(ALLOW.split(", ")))
+    assert response.status == (405 if method == "PUBLISH" else 501)
+    assert response.headers.get("Allow") == ALLOW
     station.endpoint.bye(session, now=wire.now)
 
 

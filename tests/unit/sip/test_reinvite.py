@@ -18,6 +18,7 @@ from engine.sip.events import (
     SessionId,
     SipEvent,
 )
+from engine.sip.identity import ACCEPT
 from engine.sip.message import Request
 from tests.support.sip_phone import SDP, SDP_ANSWER, make_station, target
 from tests.support.sip_raw import RawPeer, answering, pair
@@ -196,8 +197,8 @@ def test_no_ack_of_our_answer_ends_the_call() -> None:
 @pytest.mark.parametrize(
     ("fields", "status", "header"),
     [
-        ([("Require", "100rel, x")], 420, ("Unsupported", "100rel, x")),
-        ([("Content-Type", "text/plain")], 415, ("Accept", "application/sdp")),
+        ([("Require", "100rel, x")], 420, ("Unsupported", "x")),
+        ([("Content-Type", "text/plain")], 415, ("Accept", ACCEPT)),
     ],
 )
 def test_an_offer_that_wants_what_we_have_not(
