@@ -1,0 +1,78 @@
+"""linphonec: a telephone of another make, told by its standard input. In place of a sound card it has files: it says a
+sine tone and records what it hears."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support.ports import PortPool
+from tests.support.procs import Process, Processes, wait_until
+from tests.support.tones import Audio, read_wav, sine, write_wav
+
+_CONFIG = """\
+[sip]
+sip_port={port}
+sip_tcp_port={port}
+sip_tls_port=-1
+guess_hostname=0
+use_ipv6=0
+[net]
+firewall_policy=0
+[rtp]
+audio_rtp_port={rtp}
+[sound]
+echocancellation=0
+[video]
+enabled=0
+"""
+
+
+class Linphone:
+    """One telephone."""
+
+    def __init__(self, procs: Processes, ports: PortPool, directory: Path, user: str, *, tone: int) -> None:
+        directory.mkdir(parents=True)
+        self._directory, self._user = directory, user
+        config = _CONFIG.format(port=ports.one(), rtp=ports.block(2, even=True).start)
+        (directory / "linphonerc").write_text(config, encoding="utf-8")
+        write_wav(directory / "said.wav", Audio(rate=8000, samples=sine(tone, seconds=20)))
+        # Without the directory of its database it never takes the network for being up.
+        (directory / ".local/share/linphone").mkdir(parents=True)
+        home = {"HOME": str(directory), "XDG_DATA_HOME": str(directory / ".local/share")}
+        command = ["linphonec", "-c", str(directory / "linphonerc")]
+        self.process: Process = procs.start(f"linphonec-{user}", command, env=home, stdin=True, merge=True)
+        self.wait_for("linphonec>")
+        self.tell("soundcard use files")
+
+    def tell(self, command: str) -> None:
+        """Give a command of linphonec's own."""
+        self.process.send_line(command)
+
+    def register(self, server: str, password: str) -> None:
+        """At host:port, perhaps with `;transport=tcp`. It says nothing of how that went."""
+        host = server.partition(":")[0]
+        self.tell(f"register sip:{self._user}@{host} sip:{server} {password}")
+
+    def speak(self) -> None:
+        """Within a call: say the tone, and record anew."""
+        (self._directory / "heard.wav").unlink(missing_ok=True)
+        self.tell(f"record {self._directory / 'heard.wav'}")
+        self.tell(f"play {self._directory / 'said.wav'}")
+
+    def recorded(self) -> int:
+        """Bytes of the recording so far."""
+        path = self._directory / "heard.wav"
+        return path.stat().st_size if path.exists() else 0
+
+    def heard(self) -> Audio:
+        """The recording of the last call, once that is over."""
+        return read_wav(self._directory / "heard.wav")
+
+    def wait_for(self, *words: str, timeout: float = 15.0) -> None:
+        """Return once it has said all of these."""
+        what = f"linphonec to say {' '.join(words)}"
+        wait_until(lambda: all(word in self.process.text() for word in words), timeout=timeout, what=what)
+
+    def quit(self) -> int:
+        self.tell("quit")
+        return self.process.wait(timeout=15)
