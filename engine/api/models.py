@@ -175,6 +175,13 @@ class CdrRow(BaseModel):
     """Who put the call through to somebody else last: "agent:NAME" or "trunk:NAME"; empty where nobody did."""
     transferred_to: str = ""
     """Whereto: the number that was dialled, or with whom an attended transfer joined the caller."""
+    session: str
+    """Name of the session from end to end (SIP Session-ID), where the caller's side told one."""
+    diverted_from: str
+    """Number that forwarded the call last, where one did."""
+    user_to_user: str
+    q850: int | None
+    """The end in the telephone network's words (ITU-T Q.850)."""
 
 
 class EventRow(BaseModel):

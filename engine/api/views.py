@@ -80,6 +80,23 @@ class QueueView(View):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BindingView(View):
+    """A phone that is registered, by one of its ways."""
+
+    contact: str
+    source: str
+    """"host:port" that the registration came from: where calls go."""
+    transport: str
+    user_agent: str
+    expires_s: float
+    """Until it is forgotten, where the phone does not come back."""
+    q: float
+    """The agent's preference, 0 to 1: greater ones ring first."""
+    path: tuple[str, ...]
+    """Proxies on the way to it, ours first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentView(View):
     """An agent: settings, what the person chose, what the engine sees."""
 
@@ -108,6 +125,8 @@ class AgentView(View):
     destinations: tuple[str, ...] = ()
     max_outbound: int = 0
     daily_spend: float = 0.0
+    bindings: tuple[BindingView, ...] = ()
+    """Phones in the order in which they are called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +154,10 @@ class CallView(View):
     """Since the caller's leg is up; null before."""
     talking_for_s: float | None
     """Since two people were put together; null before."""
+    session: str = ""
+    """Name of the session from end to end (SIP Session-ID), where the caller's side told one."""
+    diverted_from: str = ""
+    """Number that forwarded the call last, where one did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

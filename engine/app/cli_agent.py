@@ -12,7 +12,7 @@ from engine.app.administration import Administration, administration
 from engine.app.cli_common import ConfigOption, JsonOption, given, listed, show
 from engine.app.config import load_config
 from engine.calls.directory import AgentStatus
-from engine.errors import EngineError, InvalidRequest
+from engine.errors import EngineError, InvalidRequest, NotFound
 
 app = typer.Typer(help="Add, change, list and remove agents, and change their status.", no_args_is_help=True)
 
@@ -97,6 +97,22 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     for agent in agents:
         agent["queues"] = sorted(m["queue"] for m in members if m["agent"] == agent["name"])
     show(agents, ["name", "display", "status", "status_reason", "context", "queues"], as_json=as_json)
+
+
+@app.command("show")
+def show_agent(name: NameArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show one agent and the phones that are registered, in the order in which they are called."""
+    with administration(load_config(config)) as admin:
+        found = [agent for agent in admin.all("agent") if agent["name"] == name]
+    if not found:
+        raise NotFound(f"no agent {name!r}")
+    if as_json:
+        print(json.dumps(found[0], indent=2))
+        return
+    show(found, ["name", "display", "status", "status_reason", "state", "context"], as_json=False)
+    print()
+    columns = ["contact", "source", "transport", "user_agent", "expires_s", "q", "path"]
+    show(found[0].get("bindings", []), columns, as_json=False, title="Phones")
 
 
 @app.command("remove")

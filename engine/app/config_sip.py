@@ -129,6 +129,17 @@ class SipConfig(Section):
     )
     registration_max_s: int = Field(3600, ge=60, le=86400, description="Longest registration that is granted.")
     registration_min_s: int = Field(30, ge=10, le=3600, description="Shortest one; less is answered with 423.")
+    registration_nat_s: int = Field(
+        90,
+        ge=0,
+        le=3600,
+        description="Longest one of a phone behind NAT on UDP: its refreshes keep the way open; 0: no such bound.",
+    )
+    service_route: str = Field(
+        "",
+        pattern=r"^(<sips?:[A-Za-z0-9.:\[\]@_;=-]{1,200};lr>)?$",
+        description="Proxy that phones are to call through (Service-Route), as <sip:edge.example;lr>; empty: none.",
+    )
     nonce_ttl_s: int = Field(300, ge=10, le=3600, description="Life of a digest nonce.")
     digest_algorithms: tuple[Literal["SHA-256", "MD5"], ...] = Field(
         ("SHA-256", "MD5"),
@@ -163,6 +174,9 @@ class SipConfig(Section):
         max_length=16,
         strict=False,
         description='Header fields that go along from a caller to the next leg, as ["X-Customer"]; only X- ones.',
+    )
+    auto_answer: bool = Field(
+        False, description="Ask agents' phones to answer a queue's call by themselves (Answer-Mode, Alert-Info)."
     )
     show_hidden_callers: bool = Field(
         False, description="Show agents the number of callers who hide it, where a trusted trunk tells it."

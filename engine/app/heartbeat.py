@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from engine.app.core import Core
@@ -15,14 +16,24 @@ _PERIOD_S: Final = 1.0
 
 class Heartbeat:
     """Samples the loop's lag, the store, the media process and SIP's counters into the metrics, and lets the store
-    know that calls live."""
+    know that calls live and where phones are."""
 
-    def __init__(self, reactor: Reactor, clock: Clock, core: Core, writer: EventWriter, gauges: EngineGauges) -> None:
+    def __init__(
+        self,
+        reactor: Reactor,
+        clock: Clock,
+        core: Core,
+        writer: EventWriter,
+        gauges: EngineGauges,
+        *,
+        keep_bindings: Callable[[], None],
+    ) -> None:
         self._reactor = reactor
         self._clock = clock
         self._core = core
         self._writer = writer
         self._gauges = gauges
+        self._keep_bindings = keep_bindings
         self._due = 0.0
         self._timer: Timer | None = None
 
@@ -43,6 +54,7 @@ class Heartbeat:
         self._gauges.store(pending=state.pending, degraded=state.health is WriterHealth.DEGRADED)
         if self._core.calls.live().calls:
             self._writer.alive(self._clock.wall())
+        self._keep_bindings()
         self._gauges.media(self._core.plane)
         endpoint = self._core.endpoint
         self._gauges.sip(endpoint.counters, endpoint.retransmissions.total())

@@ -8,7 +8,7 @@ from typing import Final
 
 from engine.calls.directory import Directory, Trunk
 from engine.calls.trunk import is_address
-from engine.ids import AgentName
+from engine.ids import AgentName, TrunkName
 from engine.sip.flow import Flow
 
 _CACHE_BOUND: Final = 8192
@@ -21,7 +21,6 @@ class TrunkPeers:
         self._directory = directory
         self._networks: list[tuple[IPv4Network | IPv6Network, Trunk]] = []
         self._cache: dict[tuple[str, int], str | None] = {}
-        self._trusted: frozenset[str] = frozenset()
         self.directory_changed()
 
     def directory_changed(self) -> None:
@@ -52,7 +51,8 @@ class TrunkPeers:
 
     def trusts(self, trunk: str) -> bool:
         """Whether identities that this trunk asserts are believed, and ours told to it: not without being told so."""
-        return trunk in self._trusted
+        found = self._directory.trunks.get(TrunkName(trunk))
+        return found is not None and found.trusted
 
     def _search(self, host: str, port: int) -> str | None:
         address = ip_address(host)

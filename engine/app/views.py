@@ -8,11 +8,21 @@ from typing import Final
 
 from engine.acd import snapshot as acd
 from engine.api.guard_views import BanView, GuardView
-from engine.api.views import AgentView, CallerView, CallView, MediaView, MemberView, QueueView, TrunkView
+from engine.api.views import (
+    AgentView,
+    BindingView,
+    CallerView,
+    CallView,
+    MediaView,
+    MemberView,
+    QueueView,
+    TrunkView,
+)
 from engine.app.core import Core
 from engine.calls.snapshot import LiveCall
 from engine.calls.trunk import Trunk
 from engine.calls.trunk_watch import TrunkHealth
+from engine.sip.binding import Q_ONE, Binding
 
 _TRUNK_SETTINGS: Final = tuple(field.name for field in fields(Trunk) if field.name != "secret")
 
@@ -84,7 +94,21 @@ def agent_views(core: Core, now: float) -> Iterator[AgentView]:
             destinations=settings.destinations,
             max_outbound=settings.max_outbound,
             daily_spend=settings.daily_spend,
+            bindings=tuple(_binding(each, now) for each in core.endpoint.bindings(agent.name)),
         )
+
+
+def _binding(binding: Binding, now: float) -> BindingView:
+    flow = binding.flow
+    return BindingView(
+        contact=str(binding.contact),
+        source=f"{flow.remote.host}:{flow.remote.port}",
+        transport=flow.transport.value,
+        user_agent=binding.user_agent,
+        expires_s=max(0.0, binding.expires_at - now),
+        q=binding.q / Q_ONE,
+        path=binding.path,
+    )
 
 
 def call_view(call: LiveCall, now: float) -> CallView:
@@ -104,6 +128,8 @@ def call_view(call: LiveCall, now: float) -> CallView:
         age_s=now - call.started,
         answered_for_s=None if call.answered_at is None else now - call.answered_at,
         talking_for_s=None if call.connected_at is None else now - call.connected_at,
+        session=call.session,
+        diverted_from=call.diverted_from,
     )
 
 

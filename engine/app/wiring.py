@@ -16,6 +16,7 @@ from engine.api.application import create_app
 from engine.api.auth import TokenBook
 from engine.api.feed import FeedHub
 from engine.api.server import ApiServer, bind
+from engine.app.binding_keeper import BindingKeeper
 from engine.app.centre import RunningCentre
 from engine.app.certificate_watch import CertificateWatch
 from engine.app.config import Config
@@ -64,6 +65,7 @@ from engine.sip.endpoint import Endpoint
 from engine.sip.flow import Address, Flow, Transport
 from engine.sip.guard_policy import GuardPolicy
 from engine.sip.stack import EndpointConfig
+from engine.store.binding_store import BindingStore
 from engine.store.codec import encode, feed_json
 from engine.store.reader import HistoryReader
 from engine.store.secrets import token_digest
@@ -89,6 +91,7 @@ class Engine:
     media: MediaLink
     heartbeat: Heartbeat
     certificates: CertificateWatch
+    bindings: BindingKeeper
     gatherer: RecordGatherer
     keeper: RecordKeeper
     history: HistoryReader
@@ -99,6 +102,7 @@ class Engine:
     def close(self) -> None:
         """Bring everything to the disk and let go of it."""
         self.gatherer.flush()
+        self.bindings.keep()
         self.history.close()
         self.store_thread.shutdown()
         self.storage.close()
@@ -125,6 +129,7 @@ def build_engine(config: Config, state: StateDir, reactor: Reactor) -> Engine:
     api_socket = bind(config.api.host, config.api.port)
     storage = open_storage(config, clock)
     tell_doubts(config, dialplan, storage)
+    ids = SystemIds()
     listeners = config.sip.listeners
     addresses = LocalAddresses(listeners)
     tls = tls_contexts(config, state)
@@ -134,8 +139,9 @@ def build_engine(config: Config, state: StateDir, reactor: Reactor) -> Engine:
         directory=storage.directory,
         journal=storage.journal,
         router=DialplanRouter(dialplan),
-        ids=SystemIds(),
-        nonce_secret=state.secret("nonce").encode(),
+        ids=ids,
+        # New with every start: which nonce counts were used is forgotten with the process, and none may be used twice.
+        nonce_secret=f"{ids.token()}{state.secret('nonce')}".encode(),
         sip_address=addresses.sip_address,
         media_address=addresses.host_for,
         listener_flow=transports.flow_to,
@@ -145,6 +151,8 @@ def build_engine(config: Config, state: StateDir, reactor: Reactor) -> Engine:
     gatherer = RecordGatherer(books.keeper.keep, later=reactor.callLater)
     media, driver = build_drive(config, state, core, books, gatherer, transports, clock, reactor)
     transports.listen(driver)
+    bindings = BindingKeeper(core, BindingStore(storage.database), clock, books.thread)
+    bindings.restore(transports.flow_by)
     books.keeper.keep(storage.journal.take(), storage.recovered.cdrs)
     certificates = CertificateWatch(tls, reactor, clock, note=tell_network, measure=books.metrics.certificate_ends)
     centre = build_centre(config, storage, core, driver, books, clock, certificates)
@@ -157,7 +165,10 @@ def build_engine(config: Config, state: StateDir, reactor: Reactor) -> Engine:
         driver=driver,
         transports=transports,
         media=media,
-        heartbeat=Heartbeat(reactor, clock, core, storage.writer, EngineGauges(books.metrics)),
+        heartbeat=Heartbeat(
+            reactor, clock, core, storage.writer, EngineGauges(books.metrics), keep_bindings=bindings.keep
+        ),
+        bindings=bindings,
         certificates=certificates,
         gatherer=gatherer,
         keeper=books.keeper,
@@ -326,7 +337,7 @@ def build_core(
         journal=journal,
         ids=ids,
         directory=directory,
-        config=CallsConfig(hold_music=hold_music(config)),
+        config=CallsConfig(hold_music=hold_music(config), auto_answer=config.sip.auto_answer),
     )
     return Core(
         directory=directory,
@@ -350,6 +361,8 @@ def endpoint_config(config: Config, advertise: Callable[[Flow], Address], nonce_
         pass_headers=tuple(config.sip.pass_headers),
         min_expires_s=config.sip.registration_min_s,
         max_expires_s=config.sip.registration_max_s,
+        nat_expires_s=config.sip.registration_nat_s,
+        service_route=config.sip.service_route,
         default_expires_s=max(_REGISTRATION_S, config.sip.registration_min_s),
         nonce_ttl_s=config.sip.nonce_ttl_s,
         digest_algorithms=config.sip.digest_algorithms,

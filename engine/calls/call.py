@@ -40,6 +40,11 @@ def who(origin: Origin) -> str:
     return f"agent:{origin.agent}" if isinstance(origin, FromAgent) else f"trunk:{origin.trunk}"
 
 
+def _cancelled(cause: EndCause) -> EndCause:
+    """How a far leg ends that rings no longer because the call ended with this; the caller's own cause is told on."""
+    return CANCELLED if cause.q850 is None else replace(CANCELLED, q850=cause.q850)
+
+
 def preferring(first: Codec) -> tuple[Codec, ...]:
     """All codecs, with the other side's in front, so that the media plane need only pass packets through."""
     return (first, *(codec for codec in Codec if codec is not first))
@@ -132,6 +137,11 @@ class Call:
         self.caller.answered = True
         codecs = tuple(Codec) if codec is None else (codec,)
         self.board.legs.answer(self.caller.id, LocalMedia(port=self.caller.port, codecs=codecs), now)
+
+    def name_session(self, far: CallLeg) -> None:
+        """The far leg was answered: the caller's, where it has a name of the session, is told the far one's."""
+        if self.carried.session:
+            self.board.legs.join(self.caller.id, far.id)
 
     def connected(self, far: CallLeg, now: float) -> None:
         """Caller and this leg talk from now on."""
@@ -292,7 +302,7 @@ class Call:
             home.closing(cause, ended_by, now)
         cause = self._end_caller(cause, now, text, retry_after_s)
         for leg in tuple(self.far.values()):
-            self.drop(leg, cause if leg.answered else CANCELLED, now)
+            self.drop(leg, cause if leg.answered else _cancelled(cause), now)
         self.board.close_media(self.id, self.caller)
         self.board.forget(self.caller)
         for agent in self._engaged:
@@ -312,7 +322,7 @@ class Call:
         elif self.caller.dialog:
             cause = replace(cause, sip_code=refusal_status(cause))
             assert cause.sip_code is not None
-            self.board.refuse(self.caller, cause.sip_code, text, now, retry_after_s=retry_after_s)
+            self.board.refuse(self.caller, cause.sip_code, text, now, retry_after_s=retry_after_s, q850=cause.q850)
         return cause
 
     def _log_end(self, cause: EndCause, ended_by: str, now: float) -> None:

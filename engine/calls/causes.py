@@ -86,6 +86,8 @@ class EndCause:
     reason: Reason
     sip_code: int | None = None
     """The final status that was sent or received, or 200 for a normal BYE; None where none was exchanged."""
+    q850: int | None = None
+    """The telephone network's own cause (ITU-T Q.850), where the peer told one; it is told to the other side."""
 
     def __str__(self) -> str:
         code = "" if self.sip_code is None else f"/{self.sip_code}"

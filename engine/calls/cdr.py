@@ -9,6 +9,7 @@ from typing import Any, Final
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.log import (
     CallAnswered,
+    CallCarried,
     CallConnected,
     CallDirection,
     CallEnded,
@@ -24,6 +25,7 @@ from engine.calls.log import (
     MediaLost,
     Record,
 )
+from engine.calls.q850 import q850_of
 from engine.calls.trunk_records import CallRated, TrunkTried
 from engine.ids import AgentName, CallId, LegId, QueueName
 
@@ -73,6 +75,13 @@ class Cdr:
     """Who put the call through to somebody else last, "agent:NAME" or "trunk:NAME"; empty where nobody did."""
     transferred_to: str = ""
     """Whereto: the number; of an attended transfer "agent:NAME" or "trunk:NAME"."""
+    session: str = ""
+    """Name of the session from end to end; empty like the next two where the caller's side told none."""
+    diverted_from: str = ""
+    """Number that forwarded the call last."""
+    user_to_user: str = ""
+    q850: int | None = None
+    """The end in the telephone network's words (ITU-T Q.850), told by the peer or made of the status."""
 
 
 @dataclass(slots=True)
@@ -81,6 +90,7 @@ class _Open:
 
     wall: float
     started: CallStarted
+    carried: CallCarried | None = None
     destination: str = ""
     queue: QueueName | None = None
     agent: AgentName | None = None
@@ -102,6 +112,9 @@ class _Open:
         return all(leg is None or leg in self.qualities or leg in self.moved for leg in awaited) or _unmeasured(ended)
 
     # What the records of a call add to it.
+
+    def note_carried(self, _wall: float, body: CallCarried) -> None:
+        self.carried = body
 
     def note_route(self, _wall: float, body: CallRouted) -> None:
         self.destination = body.destination
@@ -144,6 +157,7 @@ class _Open:
 
 
 _NOTES: Final[dict[type[Any], Callable[[_Open, float, Any], None]]] = {
+    CallCarried: _Open.note_carried,
     CallRouted: _Open.note_route,
     CallAnswered: _Open.note_answer,
     CallerQueued: _Open.note_queue,
@@ -200,7 +214,7 @@ class CdrFold:
         del self._open[call]
         # Without its CallEnded the call was up when the engine died: the last that the log knows is all we know.
         wall, ended = state.ended or (self._last_wall, _cut_off(state, self._last_wall))
-        started = state.started
+        started, carried = state.started, state.carried
         return Cdr(
             call=call,
             protocol_id=started.protocol_id,
@@ -229,6 +243,10 @@ class CdrFold:
             cost=state.cost(ended.talked_s),
             transferred_by=state.transferred[0],
             transferred_to=state.transferred[1],
+            session="" if carried is None else carried.session,
+            diverted_from="" if carried is None else carried.diverted_from,
+            user_to_user="" if carried is None else carried.user_to_user,
+            q850=q850_of(ended.cause),
         )
 
 

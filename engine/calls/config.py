@@ -23,5 +23,7 @@ class CallsConfig:
     retry_after_s: int = 5
     """Seconds that a refused caller is asked to wait (Retry-After) while there is no media process, the engine drains
     or the store is full."""
+    auto_answer: bool = False
+    """Whether agents' phones are asked to answer a queue's call by themselves."""
     max_calls: int = 5000
     """Live calls at once; a further one is refused with 503. Bounds every table of this layer."""

@@ -127,6 +127,7 @@ class Direct(Talk):
         self._leave_turn()
         self.call.board.timers.cancel(self.call.id)
         self.call.board.set_remote(leg, remote)
+        self.call.name_session(leg)
         self.call.answer_caller(now, remote.codec)
 
     def caller_up(self, now: float) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from engine.calls.causes import EndCause, Outcome, Reason
+from engine.calls.q850 import ELSEWHERE, meaning, reason_header
 
 _MEANINGS: Final[dict[int, Reason]] = {
     401: Reason.FORBIDDEN,  # we have no secret for that line
@@ -73,14 +74,14 @@ _BYE_REASONS: Final[dict[Reason, str]] = {
 """What a hang-up of ours says of itself where it is no plain one (RFC 3326; numbers of ITU-T Q.850)."""
 
 
-def failure_cause(status: int, *, timed_out: bool = False) -> EndCause:
-    """Why a call of ours came to nothing, by its final status.
+def failure_cause(status: int, *, timed_out: bool = False, q850: int | None = None) -> EndCause:
+    """Why a call of ours came to nothing, by its final status and, where the peer told it, the network's own cause.
 
     `timed_out` says that the status is our own because nobody replied at all: the cause then has no code.
     """
     if timed_out:
         return EndCause(outcome=Outcome.UPSTREAM, reason=Reason.UNREACHABLE)
-    reason = _MEANINGS.get(status)
+    reason = meaning(status, q850) or _MEANINGS.get(status)
     if reason is None:
         match status // 100:
             case 3 | 6:
@@ -89,7 +90,7 @@ def failure_cause(status: int, *, timed_out: bool = False) -> EndCause:
                 reason = Reason.UNREACHABLE
             case _:
                 reason = Reason.PROTOCOL
-    return EndCause(outcome=Outcome.UPSTREAM, reason=reason, sip_code=status)
+    return EndCause(outcome=Outcome.UPSTREAM, reason=reason, sip_code=status, q850=q850)
 
 
 def refusal_status(cause: EndCause) -> int:
@@ -101,8 +102,11 @@ def refusal_status(cause: EndCause) -> int:
 
 
 def hangup_text(cause: EndCause, text: str = "") -> str:
-    """The Reason header (RFC 3326) for ending an answered leg; empty for a plain hang-up. `text` is for the person."""
-    return _said(cause, text) if text else _BYE_REASONS.get(cause.reason, "")
+    """The Reason header (RFC 3326) for ending an answered leg; empty for a plain hang-up. `text` is for the person;
+    without one, the cause that the other side's network told goes on."""
+    if text:
+        return _said(cause, text)
+    return _BYE_REASONS.get(cause.reason, "") if cause.q850 is None else reason_header(cause.q850)
 
 
 def cancel_text(cause: EndCause, text: str = "") -> str:
@@ -110,8 +114,9 @@ def cancel_text(cause: EndCause, text: str = "") -> str:
     that this one shows no missed call."""
     if text:
         return _said(cause, text)
-    elsewhere = cause.reason is Reason.CANCELLED and cause.sip_code == 200
-    return 'SIP;cause=200;text="Call completed elsewhere"' if elsewhere else ""
+    if cause.reason is Reason.CANCELLED and cause.sip_code == 200:
+        return reason_header(ELSEWHERE)
+    return "" if cause.q850 is None else reason_header(cause.q850)
 
 
 def _said(cause: EndCause, text: str) -> str:

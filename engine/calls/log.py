@@ -63,6 +63,20 @@ class CallStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallCarried:
+    """What the caller's side told besides the numbers. Of a plain call there is none."""
+
+    session: str
+    """Name of the session from end to end (SIP Session-ID); empty like the next three where nothing was told."""
+    diverted_from: str
+    """Number that forwarded the call last."""
+    diversion_reason: str
+    user_to_user: str
+    hidden: bool
+    """The caller wants not to be known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallRouted:
     destination: str
     """"queue:NAME", "echo", "announcement:FILE", "agent:NAME", "trunk:NAME/NUMBER", "feature:NAME", "reject:486"."""
@@ -355,6 +369,7 @@ LogBody = (
     EngineStarted
     | EngineStopped
     | CallStarted
+    | CallCarried
     | CallRouted
     | CallAnswered
     | CallerQueued

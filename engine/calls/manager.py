@@ -12,6 +12,7 @@ from engine.calls.config import CallsConfig, MediaTimeoutPolicy
 from engine.calls.destinations import destination_for
 from engine.calls.directory import Directory
 from engine.calls.events import (
+    NOTHING_CARRIED,
     Answered,
     Ended,
     FromAgent,
@@ -29,6 +30,7 @@ from engine.calls.events import (
     Updated,
 )
 from engine.calls.log import (
+    CallCarried,
     CallDirection,
     CallRouted,
     CallStarted,
@@ -180,7 +182,8 @@ class CallManager:
                 agent = self._board.directory.agents.get(name)
                 if agent is None:
                     return None, caller
-                return agent.context, Party(number=caller.number, display=caller.display or agent.display)
+                # The operator's word on how agents are called goes before the phone's own.
+                return agent.context, Party(number=caller.number, display=agent.display or caller.display)
             case FromTrunk(trunk=line):
                 trunk = self._board.directory.trunks.get(line)
                 return (None if trunk is None else trunk.context), caller
@@ -207,6 +210,16 @@ class CallManager:
             protocol_id=event.protocol_id,
         )
         self._board.log(call.id, started, now)
+        carried = call.carried
+        if carried is not NOTHING_CARRIED:
+            told = CallCarried(
+                session=carried.session,
+                diverted_from=carried.diverted_from,
+                diversion_reason=carried.diversion_reason,
+                user_to_user=carried.user_to_user,
+                hidden=carried.hidden,
+            )
+            self._board.log(call.id, told, now)
 
     # --- media ---
 

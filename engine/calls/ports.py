@@ -24,6 +24,8 @@ class AgentPhone:
     """The agent's phone: the one that registered last, or the next where that one is silent."""
 
     agent: AgentName
+    answers: bool = False
+    """It is asked to answer by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,11 @@ class LegPort(Protocol):
         """Call somebody, with what another leg of the call carried. Ringing, Answered or Ended follow."""
         ...
 
+    def join(self, leg: LegId, other: LegId) -> None:
+        """The ends of these two legs, which carry the names of a session, talk to each other from now on: the first is
+        told the second's name with whatever it is sent next."""
+        ...
+
     def ring(self, leg: LegId, now: float) -> None:
         """Tell the offered leg that the called side rings."""
         ...
@@ -60,8 +67,17 @@ class LegPort(Protocol):
         """Take the offered leg. Answered (media known, may flow) or Ended follow."""
         ...
 
-    def reject(self, leg: LegId, status: int, reason: str, now: float, *, retry_after_s: int | None = None) -> None:
-        """Refuse the offered leg. No event follows."""
+    def reject(
+        self,
+        leg: LegId,
+        status: int,
+        reason: str,
+        now: float,
+        *,
+        retry_after_s: int | None = None,
+        q850: int | None = None,
+    ) -> None:
+        """Refuse the offered leg, with the cause that the called side's network told. No event follows."""
         ...
 
     def end(self, leg: LegId, cause: EndCause, now: float, *, text: str = "") -> None:

@@ -144,7 +144,8 @@ class Queued(Talk):
         assert caller.remote is not None, "who waits is up"
         assert leg.agent is not None, "offers are to agents"
         call, codecs = self.call, preferring(caller.remote.codec)
-        call.board.place(leg, AgentPhone(agent=leg.agent), call.party, codecs, now, carried=call.carried)
+        phone = AgentPhone(agent=leg.agent, answers=call.board.config.auto_answer)
+        call.board.place(leg, phone, call.party, codecs, now, carried=call.carried)
 
     def far_failed(self, leg: CallLeg, now: float) -> None:
         self.call.board.queues.offer_failed(self._forget(leg), OfferResult.FAILED, now)
@@ -159,6 +160,7 @@ class Queued(Talk):
             return
         board.set_remote(leg, remote)
         self._waiting, self._talker = False, leg
+        self.call.name_session(leg)
         self.link(leg)
         self.call.connected(leg, now)
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from engine.calls.events import NOTHING_CARRIED, Carried, FromAgent, FromTrunk, Offered, Origin, Party
-from engine.calls.ports import Destination, TrunkNumber
+from engine.calls.ports import AgentPhone, Destination, TrunkNumber
 from engine.ids import AgentName, LegId, TrunkName
 from engine.sip import carried as sip
 from engine.sip.events import AgentPeer, InviteReceived, Peer, TrunkPeer
 from engine.sip.headers import NameAddr
 from engine.sip.stack import Target
 
+_NOWHERE: Final = "anonymous.invalid"
+_AUTO: Final = "Auto"
+_ALERT_AUTO: Final = ("<urn:alert:service:normal>;info=alert-autoanswer;delay=0",)
+"""What most desk phones know instead of Answer-Mode."""
+_AUTOMATIC: Final = sip.Carried(answer_mode=_AUTO, alert_info=_ALERT_AUTO)
 _HIDDEN: Final = Party(number="anonymous", display="Anonymous")
 
 
@@ -35,12 +41,18 @@ class SipCarrying:
         return Offered(leg=leg, origin=origin, called=called, caller=caller, protocol_id=name, carried=carried)
 
     def towards(self, destination: Destination, target: Target, caller: Party, carried: Carried) -> sip.Carried:
-        """What goes along to this destination."""
-        whole = carried.whole
-        if carried is NOTHING_CARRIED or not isinstance(whole, sip.Carried):
-            return sip.NOTHING
+        """What goes along to this destination. Where the calls layer has changed by whom the call was diverted, that is
+        one more Diversion."""
+        automatic = isinstance(destination, AgentPhone) and destination.answers
+        if carried is NOTHING_CARRIED:
+            return _AUTOMATIC if automatic else sip.NOTHING
+        whole = carried.whole if isinstance(carried.whole, sip.Carried) else sip.NOTHING
+        by = carried.diverted_from
+        if by and by != _last_diversion(whole)[0]:
+            whole = whole.diverted(by, target.uri.host or _NOWHERE, carried.diversion_reason)
         if not isinstance(destination, TrunkNumber):
-            return whole.towards_phone(show_hidden=self._show_hidden)
+            told = whole.towards_phone(show_hidden=self._show_hidden)
+            return replace(told, answer_mode=_AUTO, alert_info=_ALERT_AUTO) if automatic else told
         trusted, called, host = self._trusts(destination.trunk), destination.number, target.uri.host
         return whole.towards_line(trusted=trusted, caller=caller.number, called=called, host=host)
 
@@ -61,16 +73,24 @@ class SipCarrying:
 
 def _told(carried: sip.Carried, hops: int) -> Carried:
     """What people and records get to see; `whole` lets the next leg have the rest."""
-    last = carried.diversion[0] if carried.diversion else None
+    diverted_from, reason = _last_diversion(carried)
     return Carried(
         hidden=carried.hidden,
-        diverted_from="" if last is None else _number_of(last),
-        diversion_reason="" if last is None else last.params.get("reason") or "",
+        diverted_from=diverted_from,
+        diversion_reason=reason,
         session=carried.session,
         user_to_user=carried.user_to_user[0] if carried.user_to_user else "",
         hops=hops,
         whole=carried,
     )
+
+
+def _last_diversion(carried: sip.Carried) -> tuple[str, str]:
+    """Who forwarded the call last, and why; empty where nobody did."""
+    if not carried.diversion:
+        return "", ""
+    last = carried.diversion[0]
+    return _number_of(last), last.params.get("reason") or ""
 
 
 def _number_of(address: NameAddr) -> str:

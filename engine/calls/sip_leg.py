@@ -16,11 +16,13 @@ from engine.calls import events as neutral
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.directory import Change, Directory, Drop, Put, Trunk
 from engine.calls.events import NOTHING_CARRIED, Carried, LegEvent, LocalMedia, Party, PresenceEvent
-from engine.calls.final_status import cancel_text, failure_cause, hangup_text, refusal_status
+from engine.calls.final_status import cancel_text, hangup_text, refusal_status
 from engine.calls.leg import LegAction, LegInput, LegState
 from engine.calls.leg_book import BookedLeg, LegBook
 from engine.calls.ports import AgentPhone, Destination, MailboxPort, NoMailboxes
+from engine.calls.q850 import reason_header
 from engine.calls.sip_carried import SipCarrying
+from engine.calls.sip_ends import came_to_nothing, given_up, over
 from engine.calls.sip_media import SipMedia
 from engine.calls.sip_targets import ListenerFlow, SipTargets
 from engine.calls.sip_text import SipTexts
@@ -40,18 +42,9 @@ from engine.sip.stack import Target
 _RINGING_STATUSES: Final = frozenset({180, 183})
 """183 with a network's own ringback is ringing to us: nobody is heard before the answer."""
 
-_LOST_BY: Final[dict[sip.EndedBy, Reason]] = {
-    sip.EndedBy.ACK_TIMEOUT: Reason.ACK_TIMEOUT,
-    sip.EndedBy.DIALOG_GONE: Reason.DIALOG_GONE,
-    sip.EndedBy.SESSION_EXPIRED: Reason.SESSION_EXPIRED,
-    sip.EndedBy.CONNECTION_LOST: Reason.CONNECTION_LOST,
-}
-
 _ANONYMOUS: Final = "anonymous"
 """For a caller who shows no number (RFC 3323 4.1.1.3)."""
 _UNREACHABLE: Final = EndCause(outcome=Outcome.UPSTREAM, reason=Reason.UNREACHABLE)
-_GIVEN_UP: Final = EndCause(outcome=Outcome.CLIENT, reason=Reason.ABANDONED, sip_code=487)
-
 
 PATIENCE_S: Final = 2.5
 """How long a phone may be silent before the agent's next one is tried: three INVITEs (at 0, T1 and 3*T1) and a second
@@ -205,6 +198,10 @@ class SipLegs:
         if not self._try_next(placed, now):
             self._book.gone(placed, _UNREACHABLE)
 
+    def join(self, leg: LegId, other: LegId) -> None:
+        if (one := self._book.find(leg)) is not None and (far := self._book.find(other)) is not None:
+            self._endpoint.name_session(self._book.session(one), self._book.session(far))
+
     def ring(self, leg: LegId, now: float) -> None:
         if (found := self._book.command(leg, LegInput.RING)) is not None:
             with suppress(LocalSipError):
@@ -223,10 +220,21 @@ class SipLegs:
         with suppress(LocalSipError):
             self._endpoint.accept(self._book.session(answered), sdp, now=now)
 
-    def reject(self, leg: LegId, status: int, reason: str, now: float, *, retry_after_s: int | None = None) -> None:
+    def reject(
+        self,
+        leg: LegId,
+        status: int,
+        reason: str,
+        now: float,
+        *,
+        retry_after_s: int | None = None,
+        q850: int | None = None,
+    ) -> None:
         if (found := self._book.command(leg, LegInput.REJECT)) is None:
             return
-        headers = () if retry_after_s is None else (("Retry-After", str(retry_after_s)),)
+        headers = [] if retry_after_s is None else [("Retry-After", str(retry_after_s))]
+        if q850 is not None:
+            headers.append(("Reason", reason_header(q850)))
         with suppress(LocalSipError):
             self._endpoint.reject(self._book.session(found[0]), status, reason, headers, now=now)
         self._book.forget(found[0])
@@ -270,7 +278,7 @@ class SipLegs:
         self._book.tell(offered)
 
     def _invite_cancelled(self, leg: _Leg, event: sip.InviteCancelled, now: float) -> None:
-        self._book.gone(leg, _GIVEN_UP)
+        self._book.gone(leg, given_up(event))
 
     def _ack_received(self, leg: _Leg, event: sip.AckReceived, now: float) -> None:
         leg.media.flow = event.flow
@@ -308,15 +316,13 @@ class SipLegs:
 
     def _invite_failed(self, leg: _Leg, event: sip.InviteFailed, now: float) -> None:
         unheard = leg.state is LegState.PLACING and event.status in _NOBODY_THERE
+        if event.status == 430 and leg.wanted is not None:
+            self._endpoint.binding_failed(leg.wanted.tried[-1])
         if not (unheard and self._try_next(leg, now)):
-            self._book.gone(leg, failure_cause(event.status, timed_out=event.timed_out))
+            self._book.gone(leg, came_to_nothing(event))
 
     def _session_ended(self, leg: _Leg, event: sip.SessionEnded, now: float) -> None:
-        lost = _LOST_BY.get(event.by)
-        if lost is None:
-            self._book.gone(leg, EndCause(outcome=Outcome.SUCCESS, reason=leg.by_peer, sip_code=200))
-        else:
-            self._book.gone(leg, EndCause(outcome=Outcome.CLIENT if leg.incoming else Outcome.UPSTREAM, reason=lost))
+        self._book.gone(leg, over(event, by_peer=leg.by_peer, incoming=leg.incoming))
 
     def _offer_received(self, leg: _Leg, event: sip.OfferReceived, now: float) -> None:
         match self._book.step(leg, LegInput.CHANGED):

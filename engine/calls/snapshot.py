@@ -32,6 +32,9 @@ class LiveCall:
     started: float
     answered_at: float | None
     connected_at: float | None
+    session: str = ""
+    """As `events.Carried` has it, like the next."""
+    diverted_from: str = ""
 
 
 def live_call(call: Call) -> LiveCall:
@@ -51,4 +54,6 @@ def live_call(call: Call) -> LiveCall:
         started=call.started,
         answered_at=call.answered_at,
         connected_at=call.connected_at,
+        session=call.carried.session,
+        diverted_from=call.carried.diverted_from,
     )

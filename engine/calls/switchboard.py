@@ -209,10 +209,19 @@ class Switchboard:
             )
         )
 
-    def refuse(self, leg: CallLeg, status: int, text: str, now: float, *, retry_after_s: int | None = None) -> None:
+    def refuse(
+        self,
+        leg: CallLeg,
+        status: int,
+        text: str,
+        now: float,
+        *,
+        retry_after_s: int | None = None,
+        q850: int | None = None,
+    ) -> None:
         """Refuse the caller, who was not answered. The leg has no dialog from here on."""
         leg.dialog = False
-        self.legs.reject(leg.id, status, text, now, retry_after_s=retry_after_s)
+        self.legs.reject(leg.id, status, text, now, retry_after_s=retry_after_s, q850=q850)
 
     def end_dialog(self, leg: CallLeg, cause: EndCause, now: float, *, text: str = "") -> None:
         """Ask the leg's dialog to end; nothing happens when it has none. `text` is for the person at the phone."""

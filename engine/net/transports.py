@@ -78,6 +78,13 @@ class Transports:
             return self._udp[listen.local].flow_to(remote)
         return Flow(transport, listen.local, remote, 0, name)
 
+    def flow_by(self, transport: Transport, local: Address, remote: Address) -> Flow | None:
+        """The flow from the listener at `local`, where it still listens there, else as `flow_to`: the way to a phone
+        that an earlier process heard of there."""
+        if transport is Transport.UDP and local in self._udp:
+            return self._udp[local].flow_to(remote)
+        return self.flow_to(transport, remote)
+
     def _listener_for(self, transport: Transport, host: str) -> Listen | None:
         fitting = [each for each in self._listeners if each.transport is transport and same_family(each.address, host)]
         if len(fitting) <= 1:

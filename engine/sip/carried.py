@@ -135,6 +135,13 @@ class Carried:
             anonymous=not shown,
         )
 
+    def diverted(self, user: str, host: str, reason: str) -> Carried:
+        """The same, forwarded once more by this user of ours (RFC 5806 4: the last one stands first)."""
+        params: dict[str, str | None] = {"reason": reason} if reason else {}
+        return replace(
+            self, diversion=(NameAddr("", SipUri(user=user, host=host), params), *self.diversion[: _MOST - 1])
+        )
+
     def fields(self) -> list[tuple[str, str]]:
         """As header fields of an INVITE, but for the Session-ID, which goes with every message."""
         found = [("P-Asserted-Identity", str(each)) for each in self.asserted]

@@ -30,7 +30,8 @@ from engine.sip.outbox import Trace
 from engine.sip.parser import BrokenStream, KeepAlive, ParseError, parse_datagram
 from engine.sip.ping import Ping
 from engine.sip.reception import Reception
-from engine.sip.registrar import Binding, Registrar, target_of
+from engine.sip.registrar import Binding, Registrar
+from engine.sip.registrar_actions import RegistrarActions
 from engine.sip.reinvite import Negotiation
 from engine.sip.request_out import MAX_FORWARDS, invite_request, options_request
 from engine.sip.session import Phase, Session
@@ -54,7 +55,7 @@ class LiveCounts(NamedTuple):
     timers: int
 
 
-class Endpoint(FeatureActions):
+class Endpoint(FeatureActions, RegistrarActions):
     """A user agent and registrar for trunks and agents' phones. Pure: no socket, clock or randomness is inside.
 
     Inputs never raise for what a peer sent. Actions raise LocalSipError where the session does not allow them. After
@@ -307,6 +308,13 @@ class Endpoint(FeatureActions):
         elif found.phase is Phase.OFFERED and isinstance(found, OutgoingSession):
             found.cancel(now)
 
+    def name_session(self, session: SessionId, other: SessionId) -> None:
+        """The ends of these two sessions talk to each other: from now on we name ourselves to the first by the UUID
+        that the second's end told us, where both have one (RFC 7989 7)."""
+        one, far = self._stack.sessions.get(session), self._stack.sessions.get(other)
+        if one is not None and far is not None:
+            one.take_name(far)
+
     def ping(self, target: Target, *, now: float) -> PingId:
         """Ask whether anybody is there (OPTIONS); PingAnswered follows."""
         stack = self._stack
@@ -315,20 +323,6 @@ class Endpoint(FeatureActions):
         request = options_request(stack, target)
         stack.client(request, target, Ping(stack.outbox, number)).start(now)
         return number
-
-    # --- registrations ---
-
-    def bindings(self, user: str) -> tuple[Binding, ...]:
-        """The user's phones, the one heard of last first; empty where unreachable."""
-        return self._registrar.bindings(user)
-
-    def target_of(self, binding: Binding) -> Target:
-        """Whom to invite to call the phone."""
-        return target_of(binding)
-
-    def remove_bindings(self, user: str, now: float) -> None:
-        """Forget the user's phones; BindingRemoved follows for each."""
-        self._registrar.remove_bindings(user)
 
     # --- flows of ours ---
 

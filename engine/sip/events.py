@@ -132,6 +132,8 @@ class InviteFailed:
     retry_after: int | None = None
     timed_out: bool = False
     """True where no peer answered (Timer B, or no final answer in time after CANCEL): the status is then ours."""
+    reason_header: str = ""
+    """Text of the Reason header of the response, if any (RFC 6432)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

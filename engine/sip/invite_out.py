@@ -18,7 +18,7 @@ from engine.sip.prack_out import Confirmations, is_reliable
 from engine.sip.refusal import Refusal
 from engine.sip.reinvite import Negotiation
 from engine.sip.retry import RETRIED, Retries
-from engine.sip.session import NOBODY, Phase, Session, send_bye
+from engine.sip.session import NOBODY, Phase, Session, reason_of, send_bye
 from engine.sip.stack import Stack, Target
 from engine.sip.timers import Timer
 from engine.sip.transaction import ClientTransaction
@@ -164,7 +164,7 @@ class OutgoingSession(Session):
         elif response.status < 300:
             self._success_received(response, now)
         elif self.phase is Phase.OFFERED and not (self._may_try_again(response) and self._try_again(response, now)):
-            self._failed(response.status, response.reason, now, retry_after=_retry_after(response))
+            self._failed(response.status, response.reason, now, response=response)
 
     def request_timed_out(self, transaction: ClientTransaction, now: float) -> None:
         if transaction is not self._transaction:
@@ -371,11 +371,18 @@ class OutgoingSession(Session):
         stack.transactions.client(cancel, self._transaction.flow, NOBODY).start(now)
 
     def _failed(
-        self, status: int, reason: str, now: float, *, retry_after: int | None = None, timed_out: bool = False
+        self, status: int, reason: str, now: float, *, response: Response | None = None, timed_out: bool = False
     ) -> None:
         self.close(now)
         self._stack.outbox.events.append(
-            InviteFailed(session=self.id, status=status, reason=reason, retry_after=retry_after, timed_out=timed_out)
+            InviteFailed(
+                session=self.id,
+                status=status,
+                reason=reason,
+                retry_after=None if response is None else _retry_after(response),
+                timed_out=timed_out,
+                reason_header="" if response is None else reason_of(response),
+            )
         )
 
 

@@ -133,6 +133,10 @@ class Message:
         return self.headers.each("Record-Route", parse_name_addr_list)
 
     @property
+    def path(self) -> tuple[NameAddr, ...]:
+        return self.headers.each("Path", parse_name_addr_list)
+
+    @property
     def max_forwards(self) -> int | None:
         """0-255; None where absent (RFC 2543 peers), which counts as 70 (RFC 3261 16.3)."""
         return self.headers.maybe("Max-Forwards", _parse_max_forwards)
@@ -199,7 +203,7 @@ def _is_plain(tag: str) -> bool:
 _CHECKED: Final = (
     *("call_id", "cseq", "vias", "via", "from_", "to", "from_tag", "to_tag", "contacts", "routes", "record_routes"),
     *("max_forwards", "expires", "min_expires", "retry_after", "content_type"),
-    *("require", "proxy_require", "supported", "allow"),
+    *("require", "proxy_require", "supported", "allow", "path"),
 )
 
 

@@ -23,8 +23,10 @@ from engine.sip.flow import Flow
 from engine.sip.identity import ACCEPT, ALLOW
 from engine.sip.message import Request, Response
 from engine.sip.names import refuse
+from engine.sip.reason import REASON_BOUND
 from engine.sip.refusal import method_not_allowed
 from engine.sip.reinvite import Negotiation
+from engine.sip.session_id import NIL
 from engine.sip.session_timer import EXPIRED, SessionTimer, Terms, success_fields, terms_of_request, terms_of_response
 from engine.sip.stack import Stack
 from engine.sip.timers import Timer
@@ -33,9 +35,6 @@ from engine.sip.transaction import ClientTransaction, ServerTransaction
 if TYPE_CHECKING:
     from engine.sip.refer import Referral
     from engine.sip.refer_out import SentReferral
-
-_REASON_BOUND: Final = 200
-"""Characters of a peer's Reason header that are passed on."""
 
 
 class Phase(StrEnum):
@@ -247,6 +246,13 @@ class Session:
         if sdp:
             self.local_sdp = sdp
 
+    def take_name(self, other: Session) -> None:
+        """Name ourselves to this peer as the other one names itself to us."""
+        mine = None if self._dialog is None else self._dialog.session_ids
+        theirs = None if other._dialog is None else other._dialog.session_ids
+        if mine is not None and theirs is not None and theirs.remote != NIL:
+            mine.local = theirs.remote
+
     # --- ends ---
 
     def flow_lost(self, flow: Flow, now: float) -> None:
@@ -374,9 +380,9 @@ _IN_DIALOG: Final = {
 }
 
 
-def reason_of(request: Request) -> str:
-    """The Reason header (RFC 3326), shortened."""
-    return (request.headers.get("Reason") or "")[:_REASON_BOUND]
+def reason_of(message: Request | Response) -> str:
+    """The Reason header (RFC 3326), every field of it, shortened."""
+    return ", ".join(message.headers.get_all("Reason"))[:REASON_BOUND] if "Reason" in message.headers.first else ""
 
 
 class _Nobody:

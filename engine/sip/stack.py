@@ -81,6 +81,14 @@ class EndpointConfig:
     """Shortest registration; less is refused with 423."""
     max_expires_s: int = 3600
     default_expires_s: int = 300
+    nat_expires_s: int = 0
+    """Longest registration of a phone behind NAT on UDP, whose refreshes keep the way to it open; 0 for no bound."""
+    service_route: str = ""
+    """Service-Route of registrations (RFC 3608): the proxy that phones are to call through; empty for none."""
+    flow_timer_udp_s: int = 30
+    flow_timer_stream_s: int = 120
+    """Flow-Timer (RFC 5626 4.4): within how many seconds we want to hear a phone that keeps its flow alive. Home
+    routers forget an idle UDP flow after as little as 30 s."""
     nonce_ttl_s: float = 300.0
     digest_algorithms: tuple[str, ...] = ("SHA-256", "MD5")
     """Those that phones are offered, the preferred one first."""

@@ -77,7 +77,8 @@ def _float(value: float) -> str:
 
 def _cause(value: EndCause) -> str:
     code = "null" if value.sip_code is None else value.sip_code
-    return f'{{"outcome":"{value.outcome}","reason":"{value.reason}","sip_code":{code}}}'
+    told = "" if value.q850 is None else f',"q850":{value.q850}'
+    return f'{{"outcome":"{value.outcome}","reason":"{value.reason}","sip_code":{code}{told}}}'
 
 
 def _writer(hint: Any) -> Callable[[Any], str]:
@@ -114,7 +115,12 @@ _ENCODERS: Final = {cls: _encoder(cls) for cls in _TYPES.values()}
 
 
 def _end_cause(value: Mapping[str, Any]) -> EndCause:
-    return EndCause(outcome=Outcome(value["outcome"]), reason=Reason(value["reason"]), sip_code=value.get("sip_code"))
+    return EndCause(
+        outcome=Outcome(value["outcome"]),
+        reason=Reason(value["reason"]),
+        sip_code=value.get("sip_code"),
+        q850=value.get("q850"),
+    )
 
 
 def _read_float(value: float | None) -> float:

@@ -19,7 +19,7 @@ from engine.store.database import reading
 from engine.store.entities import TABLES, Kind, build, defaults, from_row, key_of, kind_of, name_of, to_row
 from engine.store.errors import translated
 from engine.store.secrets import ha1_pair, new_secret
-from engine.store.tables import agents, members
+from engine.store.tables import agents, bindings, members
 from engine.store.validation import validate
 
 WriteMode = Literal["create", "replace", "update"]
@@ -81,6 +81,8 @@ class DirectoryStore:
         with translated(), self._engine.begin() as connection:
             entity = _wanted(connection, kind, name)
             connection.execute(delete(TABLES[kind]).filter_by(**key_of(kind, name)))
+            if kind == "agent":
+                connection.execute(delete(bindings).where(bindings.c.agent == name))
             return Drop(entity=entity)
 
     def rotate_secret(self, agent: str, realm: str) -> NewSecret:
@@ -92,6 +94,8 @@ class DirectoryStore:
             assert isinstance(old, Agent)
             put = _put(connection, replace(old, ha1_md5=pair.md5, ha1_sha256=pair.sha256), old)
             connection.execute(update(agents).where(agents.c.name == agent).values(ha1_realm=realm))
+            # A phone that knows the old secret only is nobody's; a running engine forgets it by itself.
+            connection.execute(delete(bindings).where(bindings.c.agent == agent))
         return NewSecret(secret=secret, change=put)
 
     def agents_without_secret(self, realm: str) -> list[AgentName]:

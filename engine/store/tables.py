@@ -89,6 +89,10 @@ cdrs: Final = Table(
     Column("cost", Double, nullable=False, server_default="0"),
     Column("transferred_by", Text, nullable=False, server_default=""),
     Column("transferred_to", Text, nullable=False, server_default=""),
+    Column("session", Text, nullable=False, server_default=""),
+    Column("diverted_from", Text, nullable=False, server_default=""),
+    Column("user_to_user", Text, nullable=False, server_default=""),
+    Column("q850", Integer),
     Index("ix_cdrs_ended", "ended", "call"),
 )
 """One row a call, `engine.calls.cdr.Cdr` by its field names, with its cause spread over three columns."""
@@ -184,6 +188,30 @@ trunk_groups: Final = Table(
     Column("name", String(64), primary_key=True),
     Column("members", Text, nullable=False),
 )
+
+bindings: Final = Table(
+    "bindings",
+    metadata,
+    Column("agent", String(64), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("contact", Text, nullable=False),
+    Column("transport", String(8), nullable=False),
+    Column("local_host", Text, nullable=False),
+    Column("local_port", Integer, nullable=False),
+    Column("remote_host", Text, nullable=False),
+    Column("remote_port", Integer, nullable=False),
+    Column("expires", Double, nullable=False),
+    Column("registered", Double, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Column("instance", Text),
+    Column("reg_id", BigInteger),
+    Column("q", Integer, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("call_id", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+)
+"""Where agents' phones were heard of last, `binding_store.KeptBinding` by its field names. `position` keeps their
+order. No foreign key: what is written a second late about an agent who is gone must not fail for that."""
 
 api_tokens: Final = Table(
     "api_tokens",

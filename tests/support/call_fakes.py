@@ -115,6 +115,7 @@ class FakeLeg:
     text: str = ""
     """What the person at the phone was told then."""
     refused_with: int | None = None
+    q850: int | None = None
     retry_after_s: int | None = None
 
 
@@ -124,6 +125,8 @@ class FakeLegs:
 
     legs: dict[LegId, FakeLeg] = field(default_factory=dict)
     events: deque[LegEvent] = field(default_factory=deque)
+    joined: list[tuple[LegId, LegId]] = field(default_factory=list)
+    """Legs that were told each other's names of the session."""
     auto_end: bool = True
     """Whether the far side answers our hang-up or cancel at once."""
     counter: int = 0
@@ -160,6 +163,9 @@ class FakeLegs:
         self.legs[leg] = FakeLeg(destination=destination, caller=caller, media=media, carried=carried)
         self._step(leg, LegInput.PLACE)
 
+    def join(self, leg: LegId, other: LegId) -> None:
+        self.joined.append((leg, other))
+
     def ring(self, leg: LegId, now: float) -> None:
         self._step(leg, LegInput.RING)
 
@@ -167,10 +173,20 @@ class FakeLegs:
         if self._step(leg, LegInput.ANSWER) is not None:
             self.legs[leg].media = media
 
-    def reject(self, leg: LegId, status: int, reason: str, now: float, *, retry_after_s: int | None = None) -> None:
+    def reject(
+        self,
+        leg: LegId,
+        status: int,
+        reason: str,
+        now: float,
+        *,
+        retry_after_s: int | None = None,
+        q850: int | None = None,
+    ) -> None:
         assert 400 <= status <= 699
         if self._step(leg, LegInput.REJECT) is not None:
             self.legs[leg].refused_with = status
+            self.legs[leg].q850 = q850
             self.legs[leg].retry_after_s = retry_after_s
 
     def end(self, leg: LegId, cause: EndCause, now: float, *, text: str = "") -> None:
@@ -221,14 +237,30 @@ class FakeLegs:
     def far_key(self, leg: LegId, digit: str) -> None:
         self.events.append(KeyPressed(leg=leg, digit=digit, duration_ms=160))
 
-    def offer(self, origin: Origin, called: str, caller: Party, replaces: LegId | None = None) -> LegId:
+    def offer(
+        self,
+        origin: Origin,
+        called: str,
+        caller: Party,
+        replaces: LegId | None = None,
+        *,
+        carried: Carried = NOTHING_CARRIED,
+    ) -> LegId:
         self.counter += 1
         leg = LegId(f"in{self.counter}")
         self.legs[leg] = FakeLeg(incoming=True)
         self._step(leg, LegInput.INCOMING)
         name = f"{leg}@test"
         self.events.append(
-            Offered(leg=leg, origin=origin, called=called, caller=caller, protocol_id=name, replaces=replaces)
+            Offered(
+                leg=leg,
+                origin=origin,
+                called=called,
+                caller=caller,
+                protocol_id=name,
+                replaces=replaces,
+                carried=carried,
+            )
         )
         return leg
 

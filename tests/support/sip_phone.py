@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 from engine.sip.accounts import Login
 from engine.sip.auth import answer_challenge, ha1
@@ -80,11 +82,11 @@ def make_station(
     limits: Limits | None = None,
     nonce_ttl_s: float = 300.0,
     trusted: frozenset[str] = frozenset(),
-    pass_headers: tuple[str, ...] = (),
     logins: dict[str, Login] | None = None,
     reliable: Reliable = Reliable.WHEN_REQUIRED,
     session_expires_s: int = 1800,
     min_session_expires_s: int = 90,
+    settings: Mapping[str, Any] | None = None,
 ) -> EndpointStation:
     """An endpoint at host:5060. Without `trunks` everybody is a trunk, so that no call is challenged."""
     address = Address(host, 5060)
@@ -95,10 +97,10 @@ def make_station(
         timers=timers or Timers(),
         limits=limits or Limits(),
         nonce_ttl_s=nonce_ttl_s,
-        pass_headers=pass_headers,
         reliable=reliable,
         session_expires_s=session_expires_s,
         min_session_expires_s=min_session_expires_s,
+        **(settings or {}),
     )
     peers = Trunks({"*": "everybody"} if trunks is None else trunks, trusted)
     endpoint = Endpoint(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
+from typing import Any
 
 from engine.sip.accounts import Login
 from engine.sip.endpoint import Limits
@@ -137,6 +138,7 @@ def pair(
     reliable: Reliable = Reliable.WHEN_REQUIRED,
     session_expires_s: int = 1800,
     min_session_expires_s: int = 90,
+    settings: Mapping[str, Any] | None = None,
 ) -> tuple[EndpointStation, RawPeer, Wire]:
     """An endpoint at 192.0.2.9, a peer by hand at 192.0.2.1, and the wire between them, which takes no time. Everybody
     is a trunk unless `trunks` says who is."""
@@ -151,6 +153,7 @@ def pair(
         reliable=reliable,
         session_expires_s=session_expires_s,
         min_session_expires_s=min_session_expires_s,
+        settings=settings,
     )
     if on_event is not None:
         station.on_event = lambda event, now: on_event(station, event, now)

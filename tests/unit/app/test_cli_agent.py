@@ -139,3 +139,14 @@ def test_an_agent_is_added_whole_or_not_at_all(hearthline: CommandLine, database
     assert hearthline.fails("agent", "add", "anna") == "already_exists: agent 'anna' exists already"
     assert list(stored(database).members.values()) == [Member(queue=QueueName("sales"), agent=ANNA)]
     assert isinstance(stored(database).agents[ANNA], Agent)
+
+
+def test_show_shows_one_agent(hearthline: CommandLine) -> None:
+    hearthline("agent", "add", "anna", "--display", "Anna B.")
+    hearthline("agent", "add", "bert")
+    shown = hearthline("agent", "show", "anna")
+    assert "Anna B." in shown
+    assert "bert" not in shown
+    assert "Phones: none" in shown
+    assert hearthline.json("agent", "show", "bert")["name"] == "bert"
+    assert "no agent 'zoe'" in hearthline.fails("agent", "show", "zoe")

@@ -49,8 +49,14 @@ class Rig:
         self.writer = Writer()
         self.metrics = MetricSet(version="1")
         writer: Any = self.writer
-        self.beat = Heartbeat(self.reactor, self.clock, self.centre.core, writer, EngineGauges(self.metrics))
+        self.kept = 0
+        self.beat = Heartbeat(
+            *(self.reactor, self.clock, self.centre.core, writer, EngineGauges(self.metrics)), keep_bindings=self._keep
+        )
         self.beat.start()
+
+    def _keep(self) -> None:
+        self.kept += 1
 
     def value(self, metric: str) -> float:
         found = re.search(rf"^hearthline_{re.escape(metric)} (\S+)$", self.metrics.render().decode(), re.MULTILINE)
@@ -62,6 +68,7 @@ def test_it_beats_once_a_second_until_it_is_stopped() -> None:
     rig = Rig()
     rig.reactor.pump([0.5] * 7)
     assert rig.value("loop_lag_seconds_count") == 3
+    assert rig.kept == 3
     rig.beat.stop()
     assert rig.reactor.getDelayedCalls() == []
 

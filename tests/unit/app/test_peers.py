@@ -73,3 +73,8 @@ def test_credentials_are_those_of_the_agent_in_our_realm() -> None:
     assert credentials.ha1("alice", "other", "MD5") is None
     assert credentials.ha1("bob", "hearthline", "MD5") is None
     assert credentials.ha1("bare", "hearthline", "MD5") is None
+
+
+def test_a_trunk_is_trusted_where_the_directory_says_so() -> None:
+    peers = TrunkPeers(Directory.of([trunk("ours", "192.0.2.1", trusted=True), trunk("telco", "192.0.2.2")]))
+    assert (peers.trusts("ours"), peers.trusts("telco"), peers.trusts("nobody")) == (True, False, False)

@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import Engine
 
 from engine.api.views import CallerView, MediaView, MemberView, TrunkView
-from engine.app.views import trunk_view
+from engine.app.views import agent_views, trunk_view
 from engine.calls.directory import AgentStatus, Drop, Put, Trunk
 from engine.calls.trunk_watch import TrunkHealth
 from engine.ids import AgentName, TrunkName
 from engine.media.commands import Welcome
-from tests.support.centre_rig import ringing
+from tests.support.centre_rig import CentreRig, ringing
 from tests.support.plane_stats import STATS
 from tests.support.running_centre import CentreBench
 from tests.support.sip_phone import SDP_ANSWER
@@ -195,3 +195,15 @@ def test_what_is_dropped_is_shown_no_more(bench: CentreBench) -> None:
     for entity in (*directory.agents.values(), *directory.queues.values(), *directory.trunks.values()):
         bench.rig.core.change_directory(Drop(entity=entity), "test", bench.rig.wire.now)
     assert (bench.centre.agents(), bench.centre.queues(), bench.centre.trunks()) == ([], [], [])
+
+
+def test_an_agent_is_shown_with_the_phones_in_the_order_of_calling() -> None:
+    rig = CentreRig()
+    rig.register(rig.alice)
+    rig.wire.run(100)
+    alice, bob = agent_views(rig.core, rig.wire.now)
+    (phone,) = alice.bindings
+    assert (phone.contact, phone.source, phone.transport) == ("sip:alice@192.0.2.3:5060", "192.0.2.3:5060", "UDP")
+    assert phone.expires_s == pytest.approx(199, abs=1)
+    assert (phone.user_agent, phone.q, phone.path) == ("Hearthline", 1.0, ())
+    assert bob.bindings == ()

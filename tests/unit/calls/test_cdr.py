@@ -4,9 +4,10 @@ import pytest
 
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.cdr import Cdr, CdrFold
+from engine.calls.events import NOTHING_CARRIED, Carried, FromTrunk, Party
 from engine.calls.log import EngineStarted, EngineStopped, LegClosed, Record
 from engine.calls.routing import NoRoute, ToAgent, ToEcho
-from engine.ids import AgentName
+from engine.ids import AgentName, TrunkName
 from engine.media.commands import LegFailed
 from tests.support.call_rig import Rig
 
@@ -186,3 +187,16 @@ def test_a_caller_whose_ack_never_came_was_answered_with_200() -> None:
     _, (row,) = fold(rig.records)
     assert (row.cause.reason, row.cause.sip_code) == (Reason.ACK_TIMEOUT, 200)
     rig.assert_clean()
+
+
+def test_a_row_tells_what_the_call_carried_and_the_networks_cause() -> None:
+    rig = Rig(ToEcho())
+    carried = Carried(session="5e55", diverted_from="030333", user_to_user="4711;encoding=hex")
+    for each in (carried, NOTHING_CARRIED):
+        leg = rig.legs.offer(FromTrunk(trunk=TrunkName("pbx")), "100", Party(number="1"), carried=each)
+        rig.pump()
+        rig.confirm(leg)
+        rig.legs.far_hang_up(leg)
+        rig.pump()
+    rows = [(row.session, row.diverted_from, row.user_to_user, row.q850) for row in fold(rig.records)[1]]
+    assert rows == [("5e55", "030333", "4711;encoding=hex", 16), ("", "", "", 16)]

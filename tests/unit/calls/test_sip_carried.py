@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from engine.calls.events import NOTHING_CARRIED, Carried, Offered, Party
+import pytest
+
+from engine.calls.causes import Reason
+from engine.calls.events import NOTHING_CARRIED, Carried, Ended, Offered, Party
 from engine.calls.ports import AgentPhone, Destination, TrunkNumber
+from engine.calls.sip_carried import SipCarrying
 from engine.ids import AgentName, LegId, TrunkName
+from engine.sip.carried import Carried as SipCarried
+from engine.sip.events import AgentPeer, InviteFailed, InviteReceived, SessionEnded, SessionId
 from engine.sip.flow import Flow
+from engine.sip.headers import parse_name_addr
 from engine.sip.message import Message, Request
 from engine.sip.parser import parse_datagram
-from tests.support.sip_legs import MEDIA, PBX
-from tests.support.sip_pair import SipPair, description
+from engine.sip.stack import Target
+from engine.sip.uri import SipUri
+from tests.support.sip_legs import HANGUP, MEDIA, PBX, answer_of, placed, up_incoming
+from tests.support.sip_legs import offered as offered_leg
+from tests.support.sip_pair import ENGINE, SipPair, description, udp
+from tests.support.sip_pair import PBX as HOME
 
 UUID = "ab30317f1a784dc48ff824d0d3715d86"
 ASSERTED = ("P-Asserted-Identity", '"Real Name" <tel:+49-30-999>')
@@ -30,7 +42,7 @@ def offered(it: SipPair, *fields: tuple[str, str]) -> Offered:
     return it.last(Offered)
 
 
-def sent(it: SipPair, destination: Destination, event: Offered, caller: Party | None = None) -> Request:
+def sent(it: SipPair, destination: Destination, event: Offered, leg: str = "next") -> Request:
     """The INVITE of the next leg."""
     if isinstance(destination, AgentPhone):
         it.register()
@@ -41,7 +53,7 @@ def sent(it: SipPair, destination: Destination, event: Offered, caller: Party | 
             invites.append(message)
 
     it.engine.trace = watch
-    it.legs.place(LegId("next"), destination, caller or event.caller, MEDIA, it.now, carried=event.carried)
+    it.legs.place(LegId(leg), destination, event.caller, MEDIA, it.now, carried=event.carried)
     (invite,) = invites
     read = parse_datagram(invite.to_bytes())
     assert isinstance(read, Request)
@@ -133,3 +145,115 @@ def test_a_line_is_sent_the_number_that_it_knows() -> None:
     assert request.headers.get(
         "History-Info",
     ) == ("<sip:4000@a.example>;index=1, <sip:0305550@192.0.2.2>;index=1.1;rc=1")
+
+
+def test_a_hang_ups_cause_is_told_upwards_and_a_refusals() -> None:
+    it = pair()
+    leg, session = up_incoming(it)
+    it.peer.bye(session, now=it.now, reason_header="Q.850;cause=31")
+    it.run()
+    assert it.last(Ended).leg == leg
+    assert it.last(Ended).cause.q850 == 31
+    again = placed(it)
+    it.peer.reject(again, 480, headers=[("Reason", "Q.850;cause=17")], now=it.now)
+    it.run()
+    assert (it.last(Ended).cause.reason, it.last(Ended).cause.q850) == (Reason.BUSY, 17)
+
+
+def test_a_caller_whose_other_phone_answered_is_not_missed() -> None:
+    it = pair()
+    for said, q850 in (('SIP;cause=200;text="elsewhere"', 26), ("Q.850;cause=16", 16), ("", None)):
+        it.call_in(description())
+        session = it.peer.invite(
+            Target(uri=SipUri(user="4000", host=ENGINE.host, port=ENGINE.port), flow=udp(HOME, ENGINE)),
+            from_user="x",
+            sdp=description(),
+            now=it.now,
+        )
+        it.run()
+        it.peer.cancel(session, reason_header=said, now=it.now)
+        it.run()
+        assert it.last(Ended).cause.q850 == q850
+
+
+def test_a_refused_caller_is_told_the_networks_cause() -> None:
+    it = pair()
+    leg, _ = offered_leg(it, description())
+    it.legs.reject(leg, 486, "", it.now, q850=17)
+    it.run()
+    (failed,) = it.all_far(InviteFailed)
+    assert isinstance(failed, InviteFailed)
+    assert failed.reason_header == "Q.850;cause=17"
+
+
+def test_what_ends_one_leg_is_said_on_the_other() -> None:
+    it = pair()
+    leg, _ = up_incoming(it)
+    it.legs.end(leg, replace(HANGUP, q850=31), it.now)
+    it.run()
+    (ended,) = it.all_far(SessionEnded)
+    assert isinstance(ended, SessionEnded)
+    assert ended.reason == "Q.850;cause=31"
+
+
+def test_what_the_calls_layer_forwards_is_one_more_diversion() -> None:
+    it = pair()
+    event = offered(it, ("Diversion", "<sip:030333@a.example>;reason=no-answer"))
+    by_us = replace(event.carried, diverted_from="4000", diversion_reason="deflection")
+    request = sent(it, PBX, replace(event, carried=by_us))
+    assert request.headers.get_all("Diversion") == [
+        "<sip:4000@192.0.2.2>;reason=deflection",
+        "<sip:030333@a.example>;reason=no-answer",
+    ]
+    plain = offered(pair())
+    first = sent(it, PBX, replace(plain, carried=Carried(diverted_from="anna")), leg="again")
+    assert first.headers.get_all("Diversion") == ["<sip:anna@192.0.2.2>"]
+
+
+@pytest.mark.parametrize("fields", [(), (("User-to-User", "1"),)])
+def test_a_phone_that_is_to_answer_by_itself_is_told_so_and_no_other(fields: tuple[tuple[str, str], ...]) -> None:
+    it = pair()
+    request = sent(it, AgentPhone(agent=ANNA.agent, answers=True), offered(it, *fields))
+    assert request.headers.get("Answer-Mode") == "Auto"
+    assert request.headers.get("Alert-Info") == "<urn:alert:service:normal>;info=alert-autoanswer;delay=0"
+    other = pair()
+    assert names(sent(other, ANNA, offered(other, *fields)), ["Answer-Mode", "Alert-Info"]) == []
+
+
+def test_an_agent_is_who_digest_proved_whatever_the_phone_asserts() -> None:
+    event = InviteReceived(
+        session=SessionId(1),
+        peer=AgentPeer(user="anna"),
+        flow=udp(ENGINE, HOME),
+        call_id="x",
+        to_user="030",
+        from_user="anna",
+        from_display="The Boss",
+        sdp=None,
+        carried=SipCarried(privacy=("id",), asserted=(parse_name_addr("<sip:boss@a.example>"),)),
+    )
+    told = SipCarrying(trusts=lambda _: True, show_hidden=False).offered(LegId("1"), event)
+    assert told.caller == Party(number="anna", display="The Boss")
+    assert told.carried.hidden
+
+
+def test_a_caller_is_told_the_name_that_the_called_side_gives_the_session() -> None:
+    it = pair()
+    it.call_in(description(), fields=[("Session-ID", UUID)])
+    caller = it.last(Offered)
+    it.legs.place(LegId("far"), PBX, caller.caller, MEDIA, it.now, carried=caller.carried)
+    it.run()
+    invite = it.all_far(InviteReceived)[-1]
+    assert isinstance(invite, InviteReceived)
+    said: list[tuple[str, str]] = []
+    it.engine.trace = lambda way, flow, message: said.append((way, message.headers.get("Session-ID") or ""))
+    it.peer.accept(invite.session, answer_of(invite.sdp), now=it.now)
+    it.run()
+    (theirs, *_) = [name for way, name in said if way == "in"]
+    it.legs.join(caller.leg, LegId("gone"))
+    it.legs.join(caller.leg, LegId("far"))
+    said.clear()
+    it.legs.answer(caller.leg, MEDIA, it.now)
+    it.run()
+    assert said[0] == ("out", theirs)
+    assert theirs.endswith(UUID)

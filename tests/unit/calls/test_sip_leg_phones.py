@@ -214,3 +214,13 @@ def test_a_phone_that_is_gone_meanwhile_is_not_called() -> None:
     assert at == SPARE
     accept(pair, session)
     assert lives(pair)
+
+
+def test_a_phone_whose_flow_a_proxy_has_lost_is_passed_over_and_forgotten() -> None:
+    pair = two_phones()
+    call(pair)
+    ((_, session),) = rung(pair)
+    pair.peer.reject(session, 430, now=pair.now)
+    pair.run()
+    assert [at for at, _ in rung(pair)] == [SPARE, PHONE]
+    assert [each.flow.remote for each in pair.engine.bindings("anna")] == [PHONE]

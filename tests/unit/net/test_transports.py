@@ -247,3 +247,10 @@ def test_stop_closes_the_connections_and_returns_when_the_ports_are_free() -> No
 
     asyncio.run(scene())
     assert stream.disconnecting
+
+
+def test_a_phone_that_an_earlier_process_heard_is_reached_by_the_same_listener_or_another() -> None:
+    transports, _, _ = listening()
+    assert transports.flow_by(Transport.UDP, HERE, THERE) == Flow(Transport.UDP, HERE, THERE)
+    gone = Address("198.51.100.9", 1)
+    assert transports.flow_by(Transport.UDP, gone, THERE) == transports.flow_to(Transport.UDP, THERE)

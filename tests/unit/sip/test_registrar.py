@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from engine.sip.auth import answer_challenge
 from engine.sip.endpoint import Limits, LiveCounts
 from engine.sip.events import (
     BindingAdded,
@@ -16,72 +15,12 @@ from engine.sip.events import (
     SessionEnded,
     SipEvent,
 )
-from engine.sip.message import Response
 from tests.support.sip_phone import SDP, SipPhone, make_station
-from tests.support.sip_raw import RawPeer, pair
+from tests.support.sip_raw import RawPeer
+from tests.support.sip_registering import CONTACT, PASSWORDS, Registering
 from tests.support.wire import EndpointStation, Wire
 
 NOTHING = LiveCounts(0, 0, 0, 0, 0)
-PASSWORDS = {"ada": "secret", "bob": "hidden"}
-CONTACT = "<sip:ada@192.0.2.1:5060>"
-
-
-class Registering:
-    """A peer by hand that registers as ada: one challenge, then counted credentials."""
-
-    def __init__(self, limits: Limits | None = None) -> None:
-        self.station, self.raw, self.wire = pair(trunks={}, passwords=PASSWORDS, limits=limits)
-        self.number = 0
-        self.count = 0
-        self.challenge = self.challenge_of("ada")
-
-    def challenge_of(self, user: str) -> list[str]:
-        self.ask(user, authorized=False)
-        return self.raw.responses()[-1].headers.get_all("WWW-Authenticate")
-
-    def ask(
-        self,
-        user: str = "ada",
-        contact: str | None = CONTACT,
-        *,
-        expires: str | None = None,
-        fields: list[tuple[str, str]] | None = None,
-        authorized: bool = True,
-        peer: RawPeer | None = None,
-        number: int | None = None,
-        call_id: str = "reg",
-    ) -> Response:
-        """Send a REGISTER; the answer."""
-        peer = peer or self.raw
-        self.number = self.number + 1 if number is None else number
-        uri = "sip:192.0.2.9"
-        extra = [("To", f"<sip:{user}@192.0.2.9>"), *(fields or [])]
-        if expires is not None:
-            extra.append(("Expires", expires))
-        if authorized:
-            self.count += 1
-            extra.append(
-                answer_challenge(
-                    self.challenge,
-                    user="ada",
-                    password="secret",
-                    method="REGISTER",
-                    uri=uri,
-                    cnonce="c",
-                    nc=self.count,
-                )
-            )
-        peer.ask("REGISTER", number=self.number, uri=uri, contact=contact, fields=extra, call_id=call_id)
-        self.wire.run(0.01)
-        return peer.responses()[-1]
-
-    def take(self) -> list[SipEvent]:
-        events = self.station.told()
-        self.station.events.clear()
-        return events
-
-    def contacts(self) -> list[str]:
-        return [str(each.contact) for each in self.station.endpoint.bindings("ada")]
 
 
 def added(events: list[SipEvent]) -> list[str]:
@@ -241,8 +180,10 @@ def test_contacts_that_cannot_be_called_are_refused(contact: str) -> None:
 
 def test_an_extension_that_is_required_is_refused() -> None:
     it = Registering()
-    response = it.ask(fields=[("Require", "path")])
-    assert (response.status, response.headers.get("Unsupported")) == (420, "path")
+    response = it.ask(fields=[("Require", "path, gruu, x"), ("Require", "Outbound")])
+    assert (response.status, response.headers.get("Unsupported")) == (420, "gruu, x")
+    assert it.contacts() == []
+    assert it.ask(fields=[("Require", "path, outbound")]).status == 200
 
 
 def test_a_repeated_register_gets_the_same_answer() -> None:
