@@ -65,7 +65,12 @@ def laboratory(
     ports = session_ports.share()
     tls_port = ports.one()
     listen = ["udp", "tcp", f"tls:127.0.0.1:{tls_port}"]
-    with running_centre(session_ports, directory, dialplan={"file": plan(directory)}, sip={"listen": listen}) as centre:
+    with running_centre(
+        session_ports,
+        directory,
+        dialplan={"file": plan(directory)},
+        sip={"listen": listen, "reliable": "when_supported"},
+    ) as centre:
         with Processes(directory / "sipp") as processes:
             laboratory = Laboratory(centre, processes, ports, directory, tls_port=tls_port)
             try:

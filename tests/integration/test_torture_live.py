@@ -98,7 +98,7 @@ def wanted(case: Case, data: bytes, sender: str, owned: str, wire: Wire) -> Sequ
         return special
     if message.method == "INVITE":
         return (401,) if sender == "stranger" else {"": (404,), "100": (486,)}.get(owned, (200, 488))
-    return BY_METHOD.get(message.method, (405,))
+    return BY_METHOD.get(message.method, (405, 501))
 
 
 @pytest.mark.parametrize(("name", "data"), SENT)
