@@ -52,6 +52,16 @@ class TrunkView(View):
     circuit_after: int = 5
     patience_s: float = 4.0
     setup_s: float = 15.0
+    circuit: str = "closed"
+    """Whether it gets calls, by how the last ones went: closed (it does), open (none for a while), half_open (one, to
+    see whether it works again)."""
+    circuit_detail: str = ""
+    """Why it is not closed."""
+    calls_in: int = 0
+    """Calls from it that are up or being set up."""
+    calls_out: int = 0
+    spent_today: float = 0.0
+    """What calls on it have cost today, by the price list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,6 +125,8 @@ class AgentView(View):
     destinations: tuple[str, ...] = ()
     max_outbound: int = 0
     daily_spend: float = 0.0
+    spent_today: float = 0.0
+    """What calls on trunks have cost today, by the price list."""
     bindings: tuple[BindingView, ...] = ()
     """Phones in the order in which they are called."""
 

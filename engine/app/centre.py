@@ -98,7 +98,11 @@ class RunningCentre:
         return _one(self.queue(queue).members, lambda view: view.agent == agent, f"member {queue}/{agent}")
 
     def trunks(self) -> Sequence[TrunkView]:
-        return sorted((views.trunk_view(health) for health in self.core.legs.trunks()), key=lambda trunk: trunk.name)
+        calls, now = self.core.calls, self.clock.monotonic()
+        return [
+            views.trunk_view(health, calls.line(health.trunk.name), calls.spent(f"trunk:{health.trunk.name}", now))
+            for health in sorted(self.core.legs.trunks(), key=lambda health: health.trunk.name)
+        ]
 
     def trunk(self, name: str) -> TrunkView:
         return _one(self.trunks(), lambda view: view.name == name, f"trunk {name!r}")

@@ -67,13 +67,16 @@ def media(config: ConfigOption = None) -> None:
 
 @app.command("check-config")
 def check_config(file: Annotated[Path, typer.Argument(help="The configuration file.")]) -> None:
-    """Check a configuration file, the dialplan and the music that it names, without starting anything."""
+    """Check a configuration file, and the dialplan, music and prices that it names, without starting anything."""
     from engine.app.dialplan_file import configured_dialplan  # noqa: PLC0415 - brings calls and dialplan
     from engine.app.sounds import hold_music  # noqa: PLC0415
+    from engine.app.toll import price_list  # noqa: PLC0415
+    from engine.calls.toll_rules import Numbering  # noqa: PLC0415
 
     loaded = load_config(file)
     configured_dialplan(loaded)
     hold_music(loaded)
+    price_list(loaded, Numbering())
     print(f"{file}: good. SIP {', '.join(map(str, loaded.sip.listeners))}, API {loaded.api.host}:{loaded.api.port}.")
 
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 from engine.app.config_guard import GuardConfig
 from engine.app.config_section import Port, Section, checked_ip
 from engine.app.config_sip import SipConfig
+from engine.app.config_toll import TollConfig
 from engine.errors import ConfigError
 from engine.log_format import LogFormat
 
@@ -97,6 +98,7 @@ class Config(Section):
     api: ApiConfig = ApiConfig()
     store: StoreConfig = StoreConfig()
     dialplan: DialplanConfig = DialplanConfig()
+    toll: TollConfig = TollConfig()
     log: LogConfig = LogConfig()
 
     @property
@@ -142,6 +144,7 @@ def _anchored(config: Config, base: Path) -> Config:
             "service": config.service.model_copy(update={"state_dir": anchor(config.service.state_dir)}),
             "media": config.media.model_copy(update={"music": anchor(config.media.music)}),
             "store": config.store.model_copy(update={"url": _anchored_url(config.store.url, base)}),
+            "toll": config.toll.model_copy(update={"prices": anchor(config.toll.prices)}),
             "dialplan": config.dialplan.model_copy(update={"file": anchor(config.dialplan.file)}),
         }
     )

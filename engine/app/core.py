@@ -129,6 +129,7 @@ class Core:
             self.endpoint.remove_bindings(void, now)
         self.peers.directory_changed()
         self.legs.directory_changed(change, now)
+        self.calls.directory_changed(change, now)
         self.acd.directory_changed(change, now)
         self._pump(now)
 

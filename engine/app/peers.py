@@ -9,6 +9,7 @@ from typing import Final
 from engine.calls.directory import Directory, Trunk
 from engine.calls.trunk import is_address
 from engine.ids import AgentName, TrunkName
+from engine.sip.accounts import Login
 from engine.sip.flow import Flow
 
 _CACHE_BOUND: Final = 8192
@@ -60,6 +61,20 @@ class TrunkPeers:
             if address in network and (not trunk.match_port or port == trunk.port):
                 return trunk.name
         return None
+
+
+class TrunkAccounts:
+    """`engine.sip.accounts.AccountStore`: our logins at providers. An account is named as its trunk."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    def login(self, account: str) -> Login | None:
+        """The login at a trunk; None for one without an account, and for one whose secret nobody has set."""
+        trunk = self._directory.trunks.get(TrunkName(account))
+        if trunk is None or not (trunk.user and trunk.secret):
+            return None
+        return Login(user=trunk.auth_user or trunk.user, password=trunk.secret)
 
 
 class AgentCredentials:

@@ -19,8 +19,10 @@ from engine.api.views import (
     TrunkView,
 )
 from engine.app.core import Core
+from engine.calls.lines import LineState
 from engine.calls.snapshot import LiveCall
 from engine.calls.trunk import Trunk
+from engine.calls.trunk_records import CircuitState
 from engine.calls.trunk_watch import TrunkHealth
 from engine.sip.binding import Q_ONE, Binding
 
@@ -94,6 +96,7 @@ def agent_views(core: Core, now: float) -> Iterator[AgentView]:
             destinations=settings.destinations,
             max_outbound=settings.max_outbound,
             daily_spend=settings.daily_spend,
+            spent_today=core.calls.spent(f"agent:{agent.name}", now),
             bindings=tuple(_binding(each, now) for each in core.endpoint.bindings(agent.name)),
         )
 
@@ -133,8 +136,8 @@ def call_view(call: LiveCall, now: float) -> CallView:
     )
 
 
-def trunk_view(health: TrunkHealth) -> TrunkView:
-    """One trunk and its health."""
+def trunk_view(health: TrunkHealth, line: LineState | None = None, spent: float = 0.0) -> TrunkView:
+    """One trunk, its health, its calls, and what they have cost today."""
     trunk = health.trunk
     if health.up is None:
         detail = "not asked yet"
@@ -143,12 +146,17 @@ def trunk_view(health: TrunkHealth) -> TrunkView:
             "not asked (ping_s 0)" if health.round_trip_s is None else f"answers in {health.round_trip_s * 1e3:.0f} ms"
         )
     else:
-        detail = "does not answer"
+        detail = "does not answer" if health.reason in ("", "no answer") else health.reason
     return TrunkView(
         **{name: getattr(trunk, name) for name in _TRUNK_SETTINGS},
         up=bool(health.up),
         detail=detail,
         has_secret=bool(trunk.secret),
+        circuit=CircuitState.CLOSED.value if line is None else line.circuit.value,
+        circuit_detail="" if line is None else line.detail,
+        calls_in=0 if line is None else line.calls_in,
+        calls_out=0 if line is None else line.calls_out,
+        spent_today=spent,
     )
 
 

@@ -29,7 +29,7 @@ from engine.app.logs import RecordLogger, note
 from engine.app.media_outbox import MediaOutbox
 from engine.app.media_process import spawn_media
 from engine.app.orphans import Orphans
-from engine.app.peers import AgentCredentials, TrunkPeers
+from engine.app.peers import AgentCredentials, TrunkAccounts, TrunkPeers
 from engine.app.queue_log_file import QueueLogFile
 from engine.app.record_gatherer import RecordGatherer
 from engine.app.records import RecordKeeper
@@ -37,6 +37,7 @@ from engine.app.sounds import hold_music
 from engine.app.state import StateDir
 from engine.app.status_keeper import StatusKeeper
 from engine.app.storage import Storage, open_storage
+from engine.app.toll import midnight, spent_by, toll_rules
 from engine.app.version import VERSION
 from engine.calls.config import CallsConfig
 from engine.calls.directory import Directory
@@ -45,6 +46,7 @@ from engine.calls.manager import CallManager
 from engine.calls.routing import Router
 from engine.calls.sip_leg import SipLegs
 from engine.calls.sip_targets import ListenerFlow
+from engine.calls.toll_guard import TollGuard
 from engine.clock import Clock
 from engine.dialplan.check import name_warnings
 from engine.dialplan.model import Dialplan
@@ -67,7 +69,7 @@ from engine.sip.guard_policy import GuardPolicy
 from engine.sip.stack import EndpointConfig
 from engine.store.binding_store import BindingStore
 from engine.store.codec import encode, feed_json
-from engine.store.reader import HistoryReader
+from engine.store.reader import HistoryReader, costs_since
 from engine.store.secrets import token_digest
 from engine.store.token_store import TokenStore
 
@@ -145,6 +147,7 @@ def build_engine(config: Config, state: StateDir, reactor: Reactor) -> Engine:
         sip_address=addresses.sip_address,
         media_address=addresses.host_for,
         listener_flow=transports.flow_to,
+        toll=build_toll(config, storage, clock),
         now=clock.monotonic(),
     )
     books = build_books(state, storage, core, clock, reactor)
@@ -297,6 +300,14 @@ async def load_tokens(state: StateDir, store: TokenStore, thread: ThreadPoolExec
     return {**stored, token_digest(state.secret("api-token")): "local"}
 
 
+def build_toll(config: Config, storage: Storage, clock: Clock) -> TollGuard:
+    """The guard against toll fraud, which knows what was spent today. Raises ConfigError."""
+    toll = TollGuard(storage.directory, toll_rules(config, clock))
+    since = midnight(config, clock)
+    toll.recall(spent_by(costs_since(storage.database, since), storage.recovered.cdrs, since))
+    return toll
+
+
 def build_core(
     config: Config,
     *,
@@ -308,6 +319,7 @@ def build_core(
     sip_address: Callable[[Flow], Address],
     media_address: Callable[[Flow], str],
     listener_flow: ListenerFlow,
+    toll: TollGuard | None = None,
     now: float,
 ) -> Core:
     """The pure core. The three callables say what the network layer knows: our address as a peer on a flow sees it,
@@ -315,7 +327,7 @@ def build_core(
     peers = TrunkPeers(directory)
     credentials = AgentCredentials(directory, config.sip.realm)
     sip = endpoint_config(config, sip_address, nonce_secret)
-    endpoint = Endpoint(sip, ids=ids, credentials=credentials, peers=peers)
+    endpoint = Endpoint(sip, ids=ids, credentials=credentials, peers=peers, accounts=TrunkAccounts(directory))
     legs = SipLegs(
         endpoint,
         directory,
@@ -338,6 +350,7 @@ def build_core(
         ids=ids,
         directory=directory,
         config=CallsConfig(hold_music=hold_music(config), auto_answer=config.sip.auto_answer),
+        toll=toll,
     )
     return Core(
         directory=directory,

@@ -17,6 +17,7 @@ from engine.calls.final_status import refusal_status
 from engine.calls.log import CallAnswered, CallConnected, CallDirection, CallEnded, CallHeld, CallResumed
 from engine.calls.ports import TrunkNumber
 from engine.calls.switchboard import CallLeg, Role, Switchboard
+from engine.calls.trunk import Trunk
 from engine.ids import AgentName, CallId, LegId, QueueName
 from engine.media.commands import Codec, Play, StopPlay, Tone
 
@@ -48,6 +49,11 @@ def _cancelled(cause: EndCause) -> EndCause:
 def preferring(first: Codec) -> tuple[Codec, ...]:
     """All codecs, with the other side's in front, so that the media plane need only pass packets through."""
     return (first, *(codec for codec in Codec if codec is not first))
+
+
+def codecs_of(trunk: Trunk) -> tuple[Codec, ...]:
+    """The only codecs that may be used on a trunk, best first; empty: all."""
+    return tuple(map(Codec, trunk.codecs))
 
 
 class Call:
@@ -86,6 +92,8 @@ class Call:
         """The transfer that is being tried."""
         self.kept: tuple[Destination, ...] = ()
         """Destinations from before a transfer whose agent is still in the call."""
+        self.codecs: tuple[Codec, ...] = ()
+        """The only ones that may be used with the caller, best first; empty: all."""
         self._engaged: list[AgentName] = []
         board.calls[self.id] = self
         board.owners[self.caller.id] = (self, self.caller)
@@ -136,7 +144,10 @@ class Call:
         assert self.caller.port is not None, "a leg is answered when its port is known"
         self.caller.answered = True
         codecs = tuple(Codec) if codec is None else (codec,)
-        self.board.legs.answer(self.caller.id, LocalMedia(port=self.caller.port, codecs=codecs), now)
+        if self.codecs:
+            codecs = tuple(sorted(self.codecs, key=lambda own: own is not codec))
+        media = LocalMedia(port=self.caller.port, codecs=codecs, only=bool(self.codecs))
+        self.board.legs.answer(self.caller.id, media, now)
 
     def name_session(self, far: CallLeg) -> None:
         """The far leg was answered: the caller's, where it has a name of the session, is told the far one's."""
@@ -167,7 +178,7 @@ class Call:
         self.far.pop(leg.id, None)
         self.board.end_dialog(leg, cause, now, text=text)
         self.board.close_media(self.id, leg)
-        self.board.forget(leg)
+        self.board.forget(leg, now)
 
     # --- what happens to legs ---
 
@@ -269,7 +280,7 @@ class Call:
         talking = old.answered
         self.board.end_dialog(old, TRANSFERRED if talking else ELSEWHERE, now)
         self.board.close_media(self.id, old)
-        self.board.forget(old)
+        self.board.forget(old, now)
         self.destination.replaced(old, new, now)
         if other is not None:
             self.destination.link(new if other is old else other)
@@ -304,7 +315,7 @@ class Call:
         for leg in tuple(self.far.values()):
             self.drop(leg, cause if leg.answered else _cancelled(cause), now)
         self.board.close_media(self.id, self.caller)
-        self.board.forget(self.caller)
+        self.board.forget(self.caller, now)
         for agent in self._engaged:
             self.board.queues.agent_released(agent, self.id, now)
         self.board.timers.cancel(self.id)

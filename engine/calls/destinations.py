@@ -8,7 +8,8 @@ from engine.calls.destination import Destination
 from engine.calls.direct import Direct, Target
 from engine.calls.echo import Echo
 from engine.calls.feature_code import FeatureCode
-from engine.calls.ports import AgentPhone, TrunkNumber
+from engine.calls.outbound import Outbound
+from engine.calls.ports import AgentPhone
 from engine.calls.queued import Queued
 from engine.calls.reject import Reject, by_dialplan, without_route
 from engine.calls.routing import (
@@ -18,6 +19,7 @@ from engine.calls.routing import (
     ToAnnouncement,
     ToEcho,
     ToFeature,
+    ToGroup,
     ToQueue,
     ToReject,
     ToTrunk,
@@ -38,9 +40,8 @@ def destination_for(call: Call, route: Route) -> Destination:
             destination = Reject(call, by_dialplan(status), reason)
         case ToAgent(agent=agent, ring_timeout_s=timeout):
             destination = Direct(call, Target(destination=AgentPhone(agent=agent), ring_timeout_s=timeout))
-        case ToTrunk(trunk=trunk, number=number, ring_timeout_s=timeout):
-            line = TrunkNumber(trunk=trunk, number=number)
-            destination = Direct(call, Target(destination=line, ring_timeout_s=timeout))
+        case ToTrunk() | ToGroup():
+            destination = Outbound(call, route)
         case ToFeature(feature=feature, reason=reason):
             destination = FeatureCode(call, feature, reason)
         case NoRoute(forbidden=forbidden):

@@ -88,6 +88,8 @@ class LocalMedia:
 
     port: int
     codecs: tuple[Codec, ...] = (Codec.PCMU, Codec.PCMA)
+    only: bool = False
+    """Whether no other codec may be used, even where that means no call."""
 
 
 # --- from a leg ---
@@ -138,6 +140,8 @@ class Ended:
 
     leg: LegId
     cause: EndCause
+    early: bool = False
+    """The far side had sent tones or words of its own before any answer (early media)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,7 @@ _OWN: Final[dict[Reason, int]] = {
     Reason.LOOP: 482,
     Reason.FORBIDDEN: 403,
     Reason.DIALPLAN_REJECT: 403,
+    Reason.TOLL_LIMIT: 403,
     Reason.NOT_ACCEPTABLE: 488,
     Reason.AGENT_HANGUP: 480,
     Reason.CALLED_HANGUP: 480,
@@ -69,9 +70,32 @@ _BYE_REASONS: Final[dict[Reason, str]] = {
     Reason.MEDIA_TIMEOUT: 'Q.850;cause=41;text="no audio was heard"',
     Reason.MEDIA_LOST: 'Q.850;cause=41;text="media lost"',
     Reason.SHUTDOWN: 'Q.850;cause=41;text="shutting down"',
+    Reason.TOLL_LIMIT: 'Q.850;cause=21;text="the budget for calls is used up"',
     Reason.OPERATOR: 'Q.850;cause=31;text="ended by an operator"',
 }
 """What a hang-up of ours says of itself where it is no plain one (RFC 3326; numbers of ITU-T Q.850)."""
+
+
+_LINE_FAULTS: Final = frozenset({408, 430, 500, 502, 503, 504})
+"""Statuses that speak of the line and not of who is called: another trunk may do better. What is said of the number
+(404, 484), of the person (480, 486, 600, 603) or of our request (4xx) would be said there too."""
+
+
+_UNWELL: Final = frozenset({408, 502, 503, 504})
+"""Answers to OPTIONS of a line that cannot take calls now, or whose next hop is dead."""
+
+
+def unwell(status: int | None) -> str:
+    """Why this answer to OPTIONS is a bad one; empty for any other, which comes from a peer that lives (405, 404)."""
+    return f"answered {status}" if status in _UNWELL else ""
+
+
+def line_at_fault(cause: EndCause) -> bool:
+    """Whether a leg on a trunk ended for a reason that lies with the trunk: it was silent, could not be reached, or
+    says that it cannot."""
+    if cause.outcome is not Outcome.UPSTREAM:
+        return False
+    return cause.reason is Reason.UNREACHABLE if cause.sip_code is None else cause.sip_code in _LINE_FAULTS
 
 
 def failure_cause(status: int, *, timed_out: bool = False, q850: int | None = None) -> EndCause:

@@ -30,6 +30,8 @@ class BookedLeg:
     """Who is on the other side, as shown to the agent."""
     cause: EndCause | None = None
     """Why we ended it; None while we have not."""
+    early: bool = False
+    """The far side has sent tones or words of its own before any answer."""
 
 
 class LegBook(Generic[L, S]):
@@ -102,7 +104,7 @@ class LegBook(Generic[L, S]):
     def gone(self, leg: L, cause: EndCause) -> None:
         """The protocol has nothing more of the leg: tell it, with our own cause if we ended it, else with this."""
         if self.step(leg, LegInput.GONE) is not None:
-            self.tell(Ended(leg=leg.id, cause=leg.cause or cause))
+            self.tell(Ended(leg=leg.id, cause=leg.cause or cause, early=leg.early))
         self.forget(leg)
 
     def forget(self, leg: L) -> None:

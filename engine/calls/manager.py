@@ -6,11 +6,12 @@ The manager decides only whether a call is taken at all. Everything after that i
 
 from __future__ import annotations
 
-from engine.calls.call import ENGINE, Call, who
+from engine.calls.call import ENGINE, Call, codecs_of, who
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.config import CallsConfig, MediaTimeoutPolicy
 from engine.calls.destinations import destination_for
-from engine.calls.directory import Directory
+from engine.calls.directory import Change, Directory
+from engine.calls.entrance import entrance
 from engine.calls.events import (
     NOTHING_CARRIED,
     Answered,
@@ -21,7 +22,6 @@ from engine.calls.events import (
     LegEvent,
     Offered,
     Origin,
-    Party,
     Ringing,
     TextRelayed,
     TransferAsked,
@@ -29,6 +29,7 @@ from engine.calls.events import (
     TrunkUp,
     Updated,
 )
+from engine.calls.lines import LineState
 from engine.calls.log import (
     CallCarried,
     CallDirection,
@@ -43,19 +44,21 @@ from engine.calls.log import (
 )
 from engine.calls.ports import AgentStatusPort, LegPort, MediaPort, QueueEffect, QueuePort, TransferPort
 from engine.calls.reject import Reject, overloaded
-from engine.calls.routing import Route, Router, ToTrunk
+from engine.calls.routing import Route, Router, ToGroup, ToTrunk
 from engine.calls.snapshot import LiveCall, live_call
 from engine.calls.switchboard import CallLeg, LiveCounts, Role, Switchboard
 from engine.calls.takeover import Takeover
+from engine.calls.toll_guard import TollGuard, TollRules
 from engine.calls.transfers import Transfers
-from engine.calls.trunk_records import TrunkStateChanged
+from engine.calls.trunk_records import TollCutOff, TrunkStateChanged
 from engine.errors import NotFound
-from engine.ids import CallId, IdSource, LegId
+from engine.ids import CallId, IdSource, LegId, TrunkName
 from engine.media import commands as media_plane
 from engine.media.commands import MediaEvent
 
 _LOST = EndCause(outcome=Outcome.SERVER, reason=Reason.MEDIA_LOST)
 _SHUTDOWN = EndCause(outcome=Outcome.SERVER, reason=Reason.SHUTDOWN)
+_MONEY_SPENT = EndCause(outcome=Outcome.CLIENT, reason=Reason.TOLL_LIMIT)
 _UNKNOWN_ORIGIN = EndCause(outcome=Outcome.CLIENT, reason=Reason.FORBIDDEN, sip_code=403)
 
 
@@ -76,6 +79,7 @@ class CallManager:
         ids: IdSource,
         directory: Directory,
         config: CallsConfig,
+        toll: TollGuard | None = None,
     ) -> None:
         self._router = router
         self._journal = journal
@@ -89,6 +93,7 @@ class CallManager:
             ids=ids,
             directory=directory,
             config=config,
+            toll=toll or TollGuard(directory, TollRules()),
         )
         self._transfers = Transfers(self._board, router)
         self._media_lost = False
@@ -107,8 +112,17 @@ class CallManager:
         """All live calls, oldest first."""
         return tuple(live_call(call) for call in self._board.calls.values())
 
+    def line(self, trunk: TrunkName) -> LineState:
+        """How a trunk stands: its calls, and whether it gets more."""
+        return self._board.lines.state(trunk)
+
+    def spent(self, payer: str, now: float) -> float:
+        """What "agent:NAME" or "trunk:NAME" has spent today."""
+        return self._board.toll.spent(payer, now)
+
     def next_deadline(self) -> float | None:
-        return self._board.timers.next_deadline()
+        deadline, toll = self._board.timers.next_deadline(), self._board.toll.next_deadline()
+        return deadline if toll is None else toll if deadline is None else min(deadline, toll)
 
     # --- legs ---
 
@@ -133,7 +147,8 @@ class CallManager:
                 call.leg_answered(leg, remote, now)
             case Updated(media=remote):
                 call.leg_updated(leg, remote, now)
-            case Ended(cause=cause):
+            case Ended(cause=cause, early=early):
+                leg.early = early
                 call.leg_ended(leg, cause, now)
             case KeyPressed():
                 self._key_pressed(call, leg, event, now)
@@ -152,8 +167,10 @@ class CallManager:
             self.refused_store_full += 1
             board.legs.reject(event.leg, 503, "", now, retry_after_s=board.config.retry_after_s)
             return
-        context, caller = self._admit(event.origin, event.caller)
+        context, event, caller, trunk = entrance(board.directory, event)
         unavailable = self._unavailable()
+        if unavailable is None and trunk is not None and board.lines.begin_in(trunk, now) is not None:
+            unavailable, trunk = Reason.TRUNK_FULL, None
         refusal = None if unavailable is None else overloaded(unavailable)
         route: Route | None = None
         if context is None:
@@ -163,6 +180,9 @@ class CallManager:
         elif refusal is None:
             route = self._router.route(context=context, called=event.called, origin=event.origin)
         call = Call(board, event, caller, _direction(event.origin, route), now)
+        if trunk is not None and refusal is None:
+            board.claim(call.caller, trunk.name, placed=False)
+            call.codecs = codecs_of(trunk) if trunk.codecs else ()
         self._log_start(call, event, context or "", now)
         if event.replaces is not None and refusal is None:
             call.destination = Takeover(call, event.replaces)
@@ -174,19 +194,6 @@ class CallManager:
             call.destination = destination_for(call, route)
         board.log(call.id, CallRouted(destination=call.destination.name), now)
         call.destination.start(now)
-
-    def _admit(self, origin: Origin, caller: Party) -> tuple[str | None, Party]:
-        """The context that this origin's calls enter, None for a stranger, and how the caller is shown."""
-        match origin:
-            case FromAgent(agent=name):
-                agent = self._board.directory.agents.get(name)
-                if agent is None:
-                    return None, caller
-                # The operator's word on how agents are called goes before the phone's own.
-                return agent.context, Party(number=caller.number, display=agent.display or caller.display)
-            case FromTrunk(trunk=line):
-                trunk = self._board.directory.trunks.get(line)
-                return (None if trunk is None else trunk.context), caller
 
     def _unavailable(self) -> Reason | None:
         """Why no call at all is taken now."""
@@ -319,7 +326,8 @@ class CallManager:
         self._board.carry_out(effect, now)
 
     def trunk_event(self, event: TrunkUp | TrunkDown, now: float) -> None:
-        """A line came or went: a record, nothing else. Live calls on it end by themselves if it is true."""
+        """A line came or went: it gets calls, or none. Live calls on it end by themselves if it is true."""
+        self._board.lines.trunk_event(event)
         match event:
             case TrunkUp(round_trip_s=taken_s):
                 detail = "not asked" if taken_s is None else f"answered in {taken_s * 1000:.0f} ms"
@@ -332,10 +340,20 @@ class CallManager:
         sent = TextSent(sender=event.sender, agent=event.to, size=event.size, delivered=event.delivered)
         self._journal.append(sent, now=now)
 
+    def directory_changed(self, change: Change, now: float) -> None:
+        """A trunk, a group or somebody's limits were changed; calls that are up go on."""
+        self._board.lines.directory_changed(change)
+        self._board.toll.directory_changed(now)
+
     # --- time and the operator ---
 
     def handle_deadline(self, now: float) -> None:
         """Do everything whose time has come."""
+        for payer, trunk, leg, detail in self._board.toll.handle_deadline(now):
+            found = self._board.owners.get(leg)
+            if found is not None:
+                self._board.log(found[0].id, TollCutOff(origin=payer, trunk=trunk, detail=detail), now)
+                found[0].finish(_MONEY_SPENT, ENGINE, now)
         while (call_id := self._board.timers.pop_due(now)) is not None:
             self._board.calls[call_id].destination.expired(now)
 
@@ -367,4 +385,4 @@ def _direction(origin: Origin, route: Route | None) -> CallDirection:
         case FromTrunk():
             return CallDirection.INBOUND
         case FromAgent():
-            return CallDirection.OUTBOUND if isinstance(route, ToTrunk) else CallDirection.INTERNAL
+            return CallDirection.OUTBOUND if isinstance(route, ToTrunk | ToGroup) else CallDirection.INTERNAL

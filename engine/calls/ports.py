@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 from engine.calls.causes import EndCause
 from engine.calls.directory import AgentStatus
@@ -26,12 +26,18 @@ class AgentPhone:
     agent: AgentName
     answers: bool = False
     """It is asked to answer by itself."""
+    patience_s: ClassVar[float] = 0.0
+    """As that of `TrunkNumber`: there is no other agent to try."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrunkNumber:
     trunk: TrunkName
     number: str
+    """As the trunk wants it, and safe to be sent (`number_rules.dialable`)."""
+    patience_s: float = 0.0
+    """Silence after which the leg is given up, because another trunk could take the call; 0: as long as the protocol
+    waits."""
 
 
 Destination = AgentPhone | TrunkNumber

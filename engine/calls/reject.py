@@ -34,5 +34,7 @@ def without_route(*, forbidden: bool) -> EndCause:
 
 
 def overloaded(reason: Reason) -> EndCause:
-    """The cause of a refusal that has nothing to do with the caller: the engine takes no calls now."""
-    return EndCause(outcome=Outcome.SERVER, reason=reason, sip_code=503)
+    """The cause of a refusal that has nothing to do with whom he calls: the engine takes no calls now, or no more from
+    this trunk, which is the trunk's own doing."""
+    outcome = Outcome.CLIENT if reason is Reason.TRUNK_FULL else Outcome.SERVER
+    return EndCause(outcome=outcome, reason=reason, sip_code=503)

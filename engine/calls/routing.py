@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from engine.calls.events import Origin
-from engine.ids import AgentName, QueueName, TrunkName
+from engine.ids import AgentName, GroupName, QueueName, TrunkName
 
 
 class Feature(StrEnum):
@@ -62,6 +62,15 @@ class ToTrunk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToGroup:
+    """Place the call to a number on whichever trunk of a group can take it."""
+
+    group: GroupName
+    number: str
+    ring_timeout_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToFeature:
     feature: Feature
     reason: str = ""
@@ -78,7 +87,7 @@ class NoRoute:
     """A match was there, but this origin may not use it (trunk to trunk)."""
 
 
-Route = ToQueue | ToEcho | ToAnnouncement | ToReject | ToAgent | ToTrunk | ToFeature | NoRoute
+Route = ToQueue | ToEcho | ToAnnouncement | ToReject | ToAgent | ToTrunk | ToGroup | ToFeature | NoRoute
 
 
 class Router(Protocol):

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from engine.calls import events as neutral
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.directory import Change, Directory, Drop, Put, Trunk
 from engine.calls.events import NOTHING_CARRIED, Carried, LegEvent, LocalMedia, Party, PresenceEvent
-from engine.calls.final_status import cancel_text, hangup_text, refusal_status
+from engine.calls.final_status import cancel_text, hangup_text, refusal_status, unwell
 from engine.calls.leg import LegAction, LegInput, LegState
 from engine.calls.leg_book import BookedLeg, LegBook
 from engine.calls.ports import AgentPhone, Destination, MailboxPort, NoMailboxes
@@ -28,6 +28,7 @@ from engine.calls.sip_targets import ListenerFlow, SipTargets
 from engine.calls.sip_text import SipTexts
 from engine.calls.sip_transfer import SipTransfers
 from engine.calls.sip_watch import SipWatch
+from engine.calls.sip_words import Wanted, allowed, words
 from engine.calls.timers import Timers
 from engine.calls.trunk_watch import TrunkHealth, TrunkWatch
 from engine.ids import AgentName, IdSource, LegId, TrunkName
@@ -42,8 +43,6 @@ from engine.sip.stack import Target
 _RINGING_STATUSES: Final = frozenset({180, 183})
 """183 with a network's own ringback is ringing to us: nobody is heard before the answer."""
 
-_ANONYMOUS: Final = "anonymous"
-"""For a caller who shows no number (RFC 3323 4.1.1.3)."""
 _UNREACHABLE: Final = EndCause(outcome=Outcome.UPSTREAM, reason=Reason.UNREACHABLE)
 
 PATIENCE_S: Final = 2.5
@@ -55,16 +54,6 @@ _NOBODY_THERE: Final = frozenset({408, 430, 503})
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class _Wanted:
-    """Whom a leg that we placed is to reach."""
-
-    destination: Destination
-    caller: Party
-    carried: Carried
-    tried: list[Target] = field(default_factory=list)
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
 class _Leg(BookedLeg):
     """One leg."""
 
@@ -72,7 +61,7 @@ class _Leg(BookedLeg):
     by_peer: Reason
     """What it is called when this leg's peer hangs up."""
     media: SipMedia
-    wanted: _Wanted | None = None
+    wanted: Wanted | None = None
     """Of a leg that we placed."""
     text: str = ""
     """What the person is told about our ending it."""
@@ -98,6 +87,7 @@ class SipLegs:
         calls where others are not; `show_hidden` shows agents callers who hide; without `mailboxes` nobody
         has a voice message."""
         self._endpoint = endpoint
+        self._directory = directory
         self._ids = ids
         self._media_address = media_address
         self._carrying = SipCarrying(trusts=trusts, show_hidden=show_hidden)
@@ -147,7 +137,7 @@ class SipLegs:
         return self._book.take()
 
     def next_deadline(self) -> float | None:
-        """When a trunk must be asked next whether it lives, or a phone has been silent for too long."""
+        """When a trunk must be asked next, or a phone has been silent for too long."""
         asking, patience = self._watch.next_deadline(), self._patience.next_deadline()
         if asking is None or patience is None:
             return patience if asking is None else asking
@@ -190,7 +180,7 @@ class SipLegs:
     ) -> None:
         by_peer = Reason.AGENT_HANGUP if isinstance(destination, AgentPhone) else Reason.CALLED_HANGUP
         placed = self._new_leg(leg, incoming=False, by_peer=by_peer)
-        wanted = _Wanted(destination=destination, caller=caller, carried=carried)
+        wanted = Wanted(destination=destination, caller=caller, carried=carried)
         placed.media.local, placed.wanted = media, wanted
         if isinstance(destination, AgentPhone):
             self._book.own(placed, destination.agent, caller)
@@ -296,6 +286,7 @@ class SipLegs:
             self._updated(leg)
 
     def _progress_received(self, leg: _Leg, event: sip.ProgressReceived, now: float) -> None:
+        leg.early = leg.early or event.sdp is not None
         if event.status in _RINGING_STATUSES and self._book.step(leg, LegInput.FAR_RINGING) is not None:
             self._book.tell(neutral.Ringing(leg=leg.id))
 
@@ -349,32 +340,40 @@ class SipLegs:
                 self._book.bind(leg, self._invite(leg, wanted, target, now))
             except LocalSipError:
                 continue
-            if others:
-                self._patience.set(leg.id, now + PATIENCE_S)
+            patience_s = PATIENCE_S if others else wanted.destination.patience_s
+            if patience_s:
+                self._patience.set(leg.id, now + patience_s)
             return True
         return False
 
-    def _invite(self, leg: _Leg, wanted: _Wanted, target: Target, now: float) -> SessionId:
+    def _invite(self, leg: _Leg, wanted: Wanted, target: Target, now: float) -> SessionId:
+        to, caller = wanted.destination, wanted.caller
+        said = words(self._directory, to, caller)
         return self._endpoint.invite(
             target,
-            carried=self._carrying.towards(wanted.destination, target, wanted.caller, wanted.carried),
-            from_user=wanted.caller.number or _ANONYMOUS,
-            from_display=wanted.caller.display,
-            to_user=wanted.destination.agent if isinstance(wanted.destination, AgentPhone) else None,
+            carried=allowed(self._directory, to, self._carrying.towards(to, target, caller, wanted.carried)),
+            from_user=said.from_user,
+            from_display=said.from_display,
+            from_host=said.from_host,
+            to_user=said.to_user,
             sdp=leg.media.first_offer(target.flow or NOWHERE),
-            headers=(("Referred-By", by),) if (by := wanted.carried.referred_by) else (),
+            headers=(*said.headers, *((("Referred-By", by),) if (by := wanted.carried.referred_by) else ())),
             max_forwards=wanted.carried.hops - 1,
-            redirects=self._targets.redirects(wanted.destination),
+            redirects=self._targets.redirects(to),
             now=now,
         )
 
     def _out_of_patience(self, leg: _Leg, now: float) -> None:
-        """Nothing was heard of this phone: take the call back, which the protocol does however late it answers, and try
-        the next."""
+        """Nothing was heard of it: take the call back, however late it answers, and try the next, or let the call."""
         silent = self._book.session(leg)
-        if not self._endpoint.replied(silent) and self._try_next(leg, now):
+        if self._endpoint.replied(silent):
+            return
+        others = self._try_next(leg, now)
+        if others or (leg.wanted is not None and leg.wanted.destination.patience_s):
             with suppress(LocalSipError):
                 self._endpoint.cancel(silent, now=now)
+            if not others:
+                self._book.gone(leg, _UNREACHABLE)
 
     # --- what the table's actions do ---
 
@@ -441,7 +440,7 @@ class SipLegs:
 
     def _ping_answered(self, event: sip.PingAnswered, now: float) -> None:
         round_trip_s = None if event.status is None else event.round_trip_s
-        self._book.tell(*self._watch.answered(event.ping, round_trip_s, now))
+        self._book.tell(*self._watch.answered(event.ping, round_trip_s, now, fault=unwell(event.status)))
 
     def _new_leg(self, leg: LegId, *, incoming: bool, by_peer: Reason) -> _Leg:
         self._numbers += 1

@@ -57,19 +57,25 @@ class SipMedia:
     def describe(self, codecs: tuple[Codec, ...]) -> bytes:
         """Our answer to the offer that waits, or an offer of ours where none does. Raises RemoteSipError."""
         if self.offer is None:
-            self._offered = self._ours(tuple(dict.fromkeys((*codecs, *_ALL))))
+            known = self._known
+            self._offered = self._ours(tuple(dict.fromkeys((*(c for c in codecs if c in known), *known))))
             self.offer = self._said = make_offer(self._offered)
             return self.offer
         offer, self.offer = self.offer, None
         self._said, self._agreed = self._answer(offer, codecs)
         return self._said
 
+    @property
+    def _known(self) -> tuple[Codec, ...]:
+        """The codecs that may be used on this leg, best first."""
+        return _ALL if self.local is None or not self.local.only else self.local.codecs
+
     def _answer(self, offer: bytes, codecs: tuple[Codec, ...]) -> tuple[bytes, Agreed]:
         try:
             return make_answer(offer, self._ours(codecs))
         except NotAcceptable:
             # Better another codec, which the media process translates, than no call.
-            return make_answer(offer, self._ours(_ALL))
+            return make_answer(offer, self._ours(self._known))
 
     def answer_early(self, sdp: bytes | None, flow: Flow, dialog: str) -> bytes:
         """Our answer to an offer that came before the call is answered, by one of the places that it was forked to.
@@ -77,7 +83,7 @@ class SipMedia:
         assert sdp is not None, "before the call is answered nobody can be asked for an offer"
         self.flow = flow
         self._version += 1
-        self._said, self._early[dialog] = self._answer(sdp, _ALL)
+        self._said, self._early[dialog] = self._answer(sdp, self._known)
         return self._said
 
     def take_answer(self, sdp: bytes | None, dialog: str = "") -> None:

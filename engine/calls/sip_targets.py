@@ -55,12 +55,14 @@ class SipTargets:
         return _REDIRECTS if trunk is not None and trunk.redirects else 0
 
     def trunk(self, trunk: Trunk, number: str | None) -> Target | None:
-        """A number at a line, or the line itself; None where there is no way to send."""
-        if not is_address(trunk.host):
-            return None
+        """A number at a line, or the line itself; None where there is no way to send. A line that has a name is located
+        when the request goes out."""
         transport = Transport(trunk.transport.upper())
-        flow = self._listener_flow(transport, Address(trunk.host, trunk.port), trunk.tls_name)
-        if flow is None:
-            return None
+        flow: Flow | None = None
+        if is_address(trunk.host):
+            flow = self._listener_flow(transport, Address(trunk.host, trunk.port), trunk.tls_name)
+            if flow is None:
+                return None
         params: dict[str, str | None] = {} if transport is Transport.UDP else {"transport": trunk.transport.lower()}
-        return Target(uri=SipUri(user=number, host=trunk.host, port=trunk.port, params=params), flow=flow)
+        uri = SipUri(user=number, host=trunk.host, port=trunk.port or None, params=params)
+        return Target(uri=uri, flow=flow, account=trunk.name if trunk.user and trunk.secret else None)

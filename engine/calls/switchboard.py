@@ -15,6 +15,7 @@ from engine.calls.causes import EndCause
 from engine.calls.config import CallsConfig
 from engine.calls.directory import Directory
 from engine.calls.events import NOTHING_CARRIED, Carried, LocalMedia, Party, RemoteMedia
+from engine.calls.lines import Lines
 from engine.calls.log import Journal, LogBody
 from engine.calls.ports import (
     AgentStatusPort,
@@ -30,6 +31,7 @@ from engine.calls.ports import (
     WithdrawOffer,
 )
 from engine.calls.timers import Timers
+from engine.calls.toll_guard import TollGuard
 from engine.calls.turns import Turns
 from engine.ids import AgentName, CallId, IdSource, LegId, OfferId, TrunkName
 from engine.media.commands import CloseLeg, Codec, Direction, OpenLeg, SetRemote
@@ -66,6 +68,8 @@ class CallLeg:
     """RTP port, once the media process has opened the leg."""
     remote: RemoteMedia | None = None
     """What was agreed with the peer; None until the leg is up."""
+    early: bool = False
+    """The other side sent tones or words of its own before any answer."""
     playing: str = ""
     """Name of what the leg is played now."""
     destination: Destination | None = None
@@ -118,6 +122,7 @@ class Switchboard:
         ids: IdSource,
         directory: Directory,
         config: CallsConfig,
+        toll: TollGuard,
     ) -> None:
         self.legs = legs
         self.transfers = transfers
@@ -128,6 +133,8 @@ class Switchboard:
         self.ids = ids
         self.directory = directory
         self.config = config
+        self.toll = toll
+        self.lines = Lines(directory, journal)
         self.timers: Timers[CallId] = Timers()
         self.turns = Turns()
         self.calls: dict[CallId, Call] = {}
@@ -135,6 +142,8 @@ class Switchboard:
         self.queued: dict[CallId, Queued] = {}
         """Calls that the ACD knows: those who wait, and those it has put through."""
         self.offers: dict[OfferId, Queued] = {}
+        self.claims: dict[LegId, tuple[TrunkName, bool]] = {}
+        """Legs that take a place on a trunk, and whether we placed them there."""
         self.ending: set[LegId] = set()
         self.closing: dict[LegId, Closing] = {}
 
@@ -185,11 +194,12 @@ class Switchboard:
         now: float,
         *,
         carried: Carried = NOTHING_CARRIED,
+        only: bool = False,
     ) -> None:
-        """Call the far side of a leg whose port is open."""
+        """Call the far side of a leg whose port is open; with `only`, in no other codec than these."""
         assert leg.port is not None, "a leg is placed when its port is known"
         leg.dialog, leg.destination = True, destination
-        media = LocalMedia(port=leg.port, codecs=codecs)
+        media = LocalMedia(port=leg.port, codecs=codecs, only=only)
         self.legs.place(leg.id, destination, caller, media, now, carried=carried)
 
     def set_remote(self, leg: CallLeg, remote: RemoteMedia) -> None:
@@ -237,6 +247,19 @@ class Switchboard:
             self.closing[leg.id] = Closing(call, leg.remote is not None)
             self.media.send(CloseLeg(leg=leg.id))
 
-    def forget(self, leg: CallLeg) -> None:
-        """No event about this leg reaches its call any more."""
+    def claim(self, leg: CallLeg, trunk: TrunkName, *, placed: bool) -> None:
+        """The leg takes a place on this trunk, ours (`placed`) or its own, as long as it lives, in whatever call."""
+        self.claims[leg.id] = (trunk, placed)
+
+    def forget(self, leg: CallLeg, now: float) -> None:
+        """No event about this leg reaches its call any more, and its place on a trunk is free."""
         self.owners.pop(leg.id, None)
+        claim = self.claims.pop(leg.id, None)
+        if claim is None:
+            return
+        trunk, placed = claim
+        if placed:
+            self.lines.ended_out(trunk)
+            self.toll.ended(leg.id, now)
+        else:
+            self.lines.ended_in(trunk)

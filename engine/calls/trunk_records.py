@@ -58,6 +58,8 @@ class TrunkFailure(StrEnum):
     """As many calls as it may have."""
     TOO_FAST = "too_fast"
     """As many calls in this second as it may get."""
+    NUMBER = "number"
+    """Its rules left no number that can be dialled."""
     TOLL = "toll"
     """The number or the cost is not allowed on it."""
 

@@ -14,7 +14,7 @@ from engine.dialplan.fields import Fields, did_you_mean
 from engine.dialplan.model import Action, Context, Dialplan, DialTrunk, Extension
 from engine.dialplan.pattern import Pattern, PatternError, parse
 from engine.errors import ConfigError
-from engine.ids import AgentName, QueueName, TrunkName
+from engine.ids import AgentName, GroupName, QueueName, TrunkName
 
 AGENT_RING_S: Final = 30.0
 TRUNK_RING_S: Final = 60.0
@@ -29,6 +29,7 @@ _OPTIONS: Final[dict[str, tuple[str, ...]]] = {
     "reject": (),
     "agent": ("ring_timeout_s",),
     "trunk": ("strip", "prefix", "ring_timeout_s"),
+    "trunk_group": ("strip", "prefix", "ring_timeout_s"),
     "feature": ("reason",),
 }
 """The actions, and the further keys that each one takes."""
@@ -165,12 +166,19 @@ def _agent(fields: Fields, sounds: Sounds) -> Action | None:
 
 
 def _trunk(fields: Fields, sounds: Sounds) -> Action | None:
-    name = fields.text("trunk")
+    group = "trunk_group" in fields
+    name = fields.text("trunk_group" if group else "trunk")
     strip, prefix = fields.whole("strip", 0, 32), fields.text_or_empty("prefix")
     ring = fields.seconds("ring_timeout_s", 1, LONGEST_RING_S)
     if name is None:
         return None
-    return DialTrunk(trunk=TrunkName(name), strip=strip or 0, prefix=prefix or "", ring_timeout_s=ring or TRUNK_RING_S)
+    return DialTrunk(
+        trunk=GroupName(name) if group else TrunkName(name),
+        strip=strip or 0,
+        prefix=prefix or "",
+        ring_timeout_s=ring or TRUNK_RING_S,
+        group=group,
+    )
 
 
 def _feature(fields: Fields, sounds: Sounds) -> Action | None:
@@ -190,6 +198,7 @@ _ACTIONS: Final[dict[str, Callable[[Fields, Sounds], Action | None]]] = {
     "reject": _reject,
     "agent": _agent,
     "trunk": _trunk,
+    "trunk_group": _trunk,
     "feature": _feature,
 }
 
@@ -255,6 +264,8 @@ def _named(action: Action, directory: Directory) -> tuple[str, str, list[str]]:
             return "queue", action.queue, list(directory.queues)
         case ToAgent():
             return "agent", action.agent, list(directory.agents)
+        case DialTrunk(group=True):
+            return "trunk_group", action.trunk, list(directory.groups)
         case DialTrunk():
             return "trunk", action.trunk, list(directory.trunks)
         case _:

@@ -56,7 +56,7 @@ def _outcome(dialplan: Dialplan, context: str, extension: Extension, number: str
     action = extension.action
     lines = [f"result: {describe(action)}"]
     if isinstance(action, DialTrunk):
-        lines.append(f'number on the trunk: "{action.number(number)}"')
+        lines.append(f'number on the {action.kind.replace("_", " ")}: "{action.number(number)}"')
         if not dialplan.contexts[context].trunk_to_trunk:
             lines.append(f"from a trunk: forbidden (403), because context {context} has trunk_to_trunk = false")
     elif isinstance(action, ToFeature):

@@ -7,19 +7,26 @@ from dataclasses import dataclass
 
 from engine.calls.routing import ToAgent, ToAnnouncement, ToEcho, ToFeature, ToQueue, ToReject
 from engine.dialplan.pattern import Pattern
-from engine.ids import TrunkName
+from engine.ids import GroupName, TrunkName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DialTrunk:
     """Place the call on a trunk, with a number made of the dialled one."""
 
-    trunk: TrunkName
+    trunk: TrunkName | GroupName
     strip: int
     """Characters taken away from the front of the dialled number ..."""
     prefix: str
     """... before this is put there."""
     ring_timeout_s: float
+    group: bool = False
+    """Whether `trunk` names a group of trunks."""
+
+    @property
+    def kind(self) -> str:
+        """What `trunk` is, in the dialplan's words."""
+        return "trunk_group" if self.group else "trunk"
 
     def number(self, dialled: str) -> str:
         return self.prefix + dialled[self.strip :]
@@ -77,5 +84,5 @@ def describe(action: Action) -> str:
             words = f"feature {action.feature}" + (f' with reason "{action.reason}"' if action.reason else "")
         case DialTrunk():
             change = f' (strip {action.strip}, prefix "{action.prefix}")' if action.strip or action.prefix else ""
-            words = f'trunk "{action.trunk}"{change}, ring {action.ring_timeout_s:g} s'
+            words = f'{action.kind.replace("_", " ")} "{action.trunk}"{change}, ring {action.ring_timeout_s:g} s'
     return words

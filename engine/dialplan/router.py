@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from engine.calls.events import FromAgent, FromTrunk, Origin
-from engine.calls.routing import NoRoute, Route, ToFeature, ToTrunk
+from engine.calls.routing import NoRoute, Route, ToFeature, ToGroup, ToTrunk
 from engine.dialplan.explain import nearest
 from engine.dialplan.match import Match, find
 from engine.dialplan.model import Dialplan, DialTrunk
 from engine.dialplan.pattern import dialled
+from engine.ids import GroupName, TrunkName
 
 
 class DialplanRouter:
@@ -30,7 +31,10 @@ class DialplanRouter:
             return NoRoute(explanation=refusal, forbidden=True)
         action = match.extension.action
         if isinstance(action, DialTrunk):
-            return ToTrunk(trunk=action.trunk, number=action.number(number), ring_timeout_s=action.ring_timeout_s)
+            wanted, ring_s = action.number(number), action.ring_timeout_s
+            if action.group:
+                return ToGroup(group=GroupName(action.trunk), number=wanted, ring_timeout_s=ring_s)
+            return ToTrunk(trunk=TrunkName(action.trunk), number=wanted, ring_timeout_s=ring_s)
         return action
 
 

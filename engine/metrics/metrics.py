@@ -99,6 +99,21 @@ class MetricSet:
             "When a certificate of SIP over TLS stops being good, in seconds since the epoch.",
             "file",
         )
+        self.trunk_circuit_open = self._gauge(
+            "hearthline_trunk_circuit_open", "1 while the trunk gets no calls because it failed too many.", "trunk"
+        )
+        self.trunk_registered = self._gauge(
+            "hearthline_trunk_registered", "1 when we are registered at the trunk; of those that want it.", "trunk"
+        )
+        self.trunk_tried = self._counter(
+            "hearthline_trunk_failed_calls_total", "Calls that a trunk did not carry, by why.", "trunk", "why"
+        )
+        self.toll_refused = self._counter(
+            "hearthline_toll_refused_total", "Calls refused by the guard against toll fraud, by why.", "why"
+        )
+        self.toll_cut_off = self._counter(
+            "hearthline_toll_cut_off_total", "Calls ended because the day's money was spent."
+        )
         self.sip_messages = self._counter(
             "hearthline_sip_messages_total",
             "SIP messages; code is the status of a response, or request.",

@@ -32,7 +32,16 @@ from engine.calls.log import (
     OfferEnded,
     Record,
 )
-from engine.calls.trunk_records import TrunkStateChanged
+from engine.calls.trunk_records import (
+    CircuitState,
+    TollCutOff,
+    TollRefusal,
+    TollRefused,
+    TrunkCircuitChanged,
+    TrunkRegistrationChanged,
+    TrunkStateChanged,
+    TrunkTried,
+)
 from engine.ids import AgentName, CallId, QueueName
 from engine.metrics.metrics import MetricSet
 
@@ -68,12 +77,21 @@ class MetricsObserver:
             AgentReachable: self._agent_reachable,
             AgentUnreachable: self._agent_unreachable,
             TrunkStateChanged: lambda _, body: self._child(metrics.trunk_up, body.trunk).set(body.up),
+            TrunkCircuitChanged: self._circuit_changed,
+            TrunkRegistrationChanged: lambda _, body: self._child(metrics.trunk_registered, body.trunk).set(
+                body.registered
+            ),
+            TrunkTried: lambda _, body: self._child(metrics.trunk_tried, body.trunk, body.why.value).inc(),
+            TollRefused: lambda _, body: self._child(metrics.toll_refused, body.why.value).inc(),
+            TollCutOff: lambda _, body: metrics.toll_cut_off.inc(),
             MediaStarted: lambda _, body: metrics.media_up.set(1),
             MediaLost: self._media_lost,
             DirectoryChanged: self._directory_changed,
         }
         metrics.calls_active.set_function(self._directions.__len__)
         metrics.registrations.set_function(self._reachable.__len__)
+        for why in TollRefusal:
+            self._child(metrics.toll_refused, why.value)
         for direction in CallDirection:
             for outcome in Outcome:
                 metrics.calls_total.labels(direction=direction.value, outcome=outcome.value)
@@ -87,6 +105,7 @@ class MetricsObserver:
             self._show_queue(queue)
         for trunk in directory.trunks.values():
             self._child(self._metrics.trunk_up, trunk.name).set(trunk.ping_s == 0)
+            self._child(self._metrics.trunk_circuit_open, trunk.name).set(0)
 
     def recall(self, records: Sequence[Record]) -> None:
         """Know calls that began in an earlier process and end in this one. What it has measured of them itself is not
@@ -180,10 +199,17 @@ class MetricsObserver:
                 self._forget(body.name, {self._metrics.queue_waiting, self._metrics.queue_wait, self._metrics.ring})
             case "trunk", "put":
                 self._child(self._metrics.trunk_up, body.name)
+                # Changed settings are another chance.
+                self._child(self._metrics.trunk_circuit_open, body.name).set(0)
             case "trunk", "drop":
-                self._forget(body.name, {self._metrics.trunk_up})
+                metrics = self._metrics
+                of_trunks = {metrics.trunk_up, metrics.trunk_circuit_open, metrics.trunk_registered}
+                self._forget(body.name, {*of_trunks, metrics.trunk_tried})
             case _:
                 pass
+
+    def _circuit_changed(self, _call: CallId | None, body: TrunkCircuitChanged) -> None:
+        self._child(self._metrics.trunk_circuit_open, body.trunk).set(body.state is not CircuitState.CLOSED)
 
     # --- children of labelled metrics ---
 

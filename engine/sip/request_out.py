@@ -25,6 +25,7 @@ def invite_request(
     tag: str,
     from_user: str,
     from_display: str,
+    from_host: str | None = None,
     to_user: str | None,
     sdp: bytes | None,
     headers: Sequence[tuple[str, str]],
@@ -32,7 +33,16 @@ def invite_request(
     max_forwards: int = MAX_FORWARDS,
 ) -> Request:
     """The INVITE of a new session (RFC 3261 13.2.1). Raises LocalSipError for what cannot be written."""
-    fields = _fields(stack, target, "INVITE", tag=tag, from_user=from_user, from_display=from_display, to_user=to_user)
+    fields = _fields(
+        stack,
+        target,
+        "INVITE",
+        tag=tag,
+        from_user=from_user,
+        from_display=from_display,
+        from_host=from_host,
+        to_user=to_user,
+    )
     uri = f"{target.uri.scheme}:"
     # Written for the flow as soon as there is one.
     fields["Contact"] = f"<{uri}>" if target.flow is None else stack.identity.of(target.flow).contact_for(uri)
@@ -94,6 +104,7 @@ def _fields(
     tag: str,
     from_user: str | None,
     from_display: str,
+    from_host: str | None = None,
     to_user: str | None,
 ) -> dict[str, str]:
     uri = target.uri
@@ -104,7 +115,7 @@ def _fields(
         if target.account is None:
             host = local.address.host
     # Who has an account is known there by an address of its domain (RFC 3261 8.1.1.3).
-    caller = f"<{address_of('sip', from_user, host)}>;tag={tag}"
+    caller = f"<{address_of('sip', from_user, from_host or host)}>;tag={tag}"
     called = address_of(uri.scheme, to_user or uri.user, uri.host) if uri.is_sip else str(uri)
     fields = {
         "Via": via,

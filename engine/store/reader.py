@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -87,6 +87,18 @@ def cdr_page(engine: Engine, *, after: str | None, limit: int, wanted: CdrFilter
         rows = connection.execute(query).mappings().all()
     more = f"{rows[-1]['ended']!r}:{rows[-1]['call']}" if len(rows) == limit else None
     return Page(items=tuple(_cdr_json(dict(row)) for row in rows), next=more)
+
+
+def costs_since(engine: Engine, since: float) -> dict[tuple[str, str], float]:
+    """What calls that ended since then have cost, by who called and who was connected."""
+    query = (
+        select(cdrs.c.origin, cdrs.c.peer, func.sum(cdrs.c.cost))
+        .where(cdrs.c.ended >= since, cdrs.c.cost > 0)
+        .group_by(cdrs.c.origin, cdrs.c.peer)
+    )
+    with translated(), reading(engine) as connection:
+        rows: Sequence[Any] = connection.execute(query).all()
+    return {(row[0], row[1]): float(row[2]) for row in rows}
 
 
 def cdr(engine: Engine, call: str) -> str:

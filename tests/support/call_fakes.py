@@ -142,10 +142,10 @@ class FakeLegs:
         leg.state = transition.state
         return transition.action
 
-    def _end(self, leg_id: LegId, cause: EndCause) -> None:
+    def _end(self, leg_id: LegId, cause: EndCause, *, early: bool = False) -> None:
         if self._step(leg_id, LegInput.GONE) is not None:
             own = self.legs[leg_id].cause
-            self.events.append(Ended(leg=leg_id, cause=own or cause))
+            self.events.append(Ended(leg=leg_id, cause=own or cause, early=early))
 
     # LegPort
 
@@ -280,10 +280,10 @@ class FakeLegs:
         if self._step(leg, LegInput.CHANGED) is LegAction.TAKE_CHANGE:
             self.events.append(Updated(leg=leg, media=remote(direction=direction)))
 
-    def far_fail(self, leg: LegId, status: int, *, timed_out: bool = False) -> None:
-        """The far side of a placed leg refuses."""
+    def far_fail(self, leg: LegId, status: int, *, timed_out: bool = False, early: bool = False) -> None:
+        """The far side of a placed leg refuses, perhaps after it sent early media."""
         if self.legs[leg].state in (LegState.PLACING, LegState.RINGING):
-            self._end(leg, failure_cause(status, timed_out=timed_out))
+            self._end(leg, failure_cause(status, timed_out=timed_out), early=early)
 
     def far_hang_up(self, leg: LegId) -> None:
         """The phone on this leg hangs up, or gives up calling, or is lost; whichever fits its state."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engine.calls.config import CallsConfig, MediaTimeoutPolicy
-from engine.calls.directory import Agent, Directory, Queue, Trunk
+from engine.calls.directory import Agent, Directory, Entity, Put, Queue, Trunk
 from engine.calls.events import FromAgent, FromTrunk, Origin, Party
 from engine.calls.log import CallEnded, CallStarted, Journal, LogBody, Record
 from engine.calls.manager import CallManager
 from engine.calls.routing import Route, ToQueue
+from engine.calls.toll_guard import TollGuard, TollRules
 from engine.ids import AgentName, CallId, LegId, QueueName, TrunkName
 from engine.media.commands import Codec
 from tests.support.call_fakes import FakeLegs, FakeMedia, FakeQueues, Numbers, SetClock
@@ -43,11 +45,20 @@ def small_office() -> Directory:
 class Rig:
     """A CallManager among the fakes. `pump` carries everything back and forth until nothing moves."""
 
-    def __init__(self, route: Route | None = None, *, policy: MediaTimeoutPolicy = MediaTimeoutPolicy.END) -> None:
+    def __init__(
+        self,
+        route: Route | None = None,
+        *,
+        policy: MediaTimeoutPolicy = MediaTimeoutPolicy.END,
+        toll: TollRules | None = None,
+        more: Sequence[Entity] = (),
+    ) -> None:
         self.clock = SetClock()
         self.legs = FakeLegs()
         self.media = FakeMedia()
         self.directory = small_office()
+        for entity in more:
+            self.directory.apply(Put(entity=entity))
         self.queues = FakeQueues(known=set(self.directory.queues))
         self.router = FixedRouter(route or ToQueue(queue=QueueName("sales")))
         self.journal = Journal(self.clock)
@@ -64,6 +75,7 @@ class Rig:
             ids=Numbers(),
             directory=self.directory,
             config=self.config,
+            toll=TollGuard(self.directory, toll or TollRules()),
         )
 
     @property

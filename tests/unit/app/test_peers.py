@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from engine.app.peers import AgentCredentials, TrunkPeers
+from engine.app.peers import AgentCredentials, TrunkAccounts, TrunkPeers
 from engine.calls.directory import Agent, Directory, Drop, Put, Trunk
 from engine.ids import AgentName, TrunkName
+from engine.sip.accounts import Login
 from engine.sip.flow import Address, Flow, Transport
 
 
@@ -28,6 +29,22 @@ def test_a_trunk_that_has_a_name_sends_from_its_addresses_alone() -> None:
     peers = TrunkPeers(Directory.of([trunk("itsp", "sip.example.com", addresses=("198.51.100.0/24",))]))
     assert peers.trunk_at(flow("198.51.100.77")) == "itsp"
     assert peers.trunk_at(flow("192.0.2.1")) is None
+
+
+def test_an_account_is_a_trunk_with_user_and_secret() -> None:
+    accounts = TrunkAccounts(
+        Directory.of(
+            [
+                trunk("itsp", "192.0.2.1", user="4930", secret="hush"),
+                trunk("other", "192.0.2.2", user="4930", auth_user="acc", secret="hush"),
+                trunk("open", "192.0.2.3", user="4930"),
+            ]
+        )
+    )
+    assert accounts.login("itsp") == Login(user="4930", password="hush")
+    assert accounts.login("other") == Login(user="acc", password="hush")
+    assert accounts.login("open") is None
+    assert accounts.login("none") is None
 
 
 def test_trunks_on_one_address_are_told_apart_by_port() -> None:

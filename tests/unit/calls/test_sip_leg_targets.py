@@ -85,7 +85,7 @@ def test_a_trunk_is_asked_at_once_and_then_by_its_interval() -> None:
     assert pair.legs.next_deadline() == 0
     pair.wait(1)
     assert [type(e) for e in pair.told] == [TrunkUp]
-    assert pair.legs.next_deadline() == 30
+    assert 27 <= (pair.legs.next_deadline() or 0) <= 33
     pair.wait(120)
     assert len(pair.told) == 1
 
@@ -128,7 +128,7 @@ def test_a_trunk_that_is_changed_or_dropped() -> None:
 def test_a_trunk_without_a_way_is_down() -> None:
     pair = SipPair(ping_s=30)
     pair.no_way = True
-    pair.wait(1)
+    pair.wait(3)
     assert pair.last(TrunkDown).reason == "no way to send"
     pair.no_way = False
     pair.wait(6)

@@ -24,7 +24,7 @@ from engine.media.commands import Direction, Tone
 from tests.support.call_rig import Rig
 
 BERT = ToAgent(agent=AgentName("bert"), ring_timeout_s=20.0)
-LINE = ToTrunk(trunk=TrunkName("pbx"), number="0049", ring_timeout_s=20.0)
+LINE = ToTrunk(trunk=TrunkName("pbx"), number="03049", ring_timeout_s=20.0)
 
 
 def office() -> Rig:
@@ -213,7 +213,7 @@ def test_a_direct_call_ends_where_nobody_is_left() -> None:
     rig.pump()
     rig.confirm(caller)
     transfer, line = asked(rig, bert, "0")
-    assert rig.legs.legs[line].destination == TrunkNumber(trunk=TrunkName("pbx"), number="0049")
+    assert rig.legs.legs[line].destination == TrunkNumber(trunk=TrunkName("pbx"), number="03049")
     hang_up(rig, bert)
     assert rig.queues.engaged == []
     rig.legs.far_fail(line, 404)
@@ -329,7 +329,7 @@ def test_an_agent_who_called_out_puts_the_called_side_through() -> None:
     assert rig.media.hears(line) == {anna}
     transfer, bert = asked(rig, anna, "200")
     assert rig.legs.legs[bert].caller is not None
-    assert rig.legs.legs[bert].caller.number == "0049"
+    assert rig.legs.legs[bert].caller.number == "03049"
     assert rig.media.players[line].tone is Tone.RINGBACK
     rig.legs.far_answer(bert)
     rig.pump()

@@ -17,7 +17,7 @@ def office() -> Rig:
     rig = Rig()
     rig.router.by_number = {
         "200": ToAgent(agent=AgentName("bert"), ring_timeout_s=20.0),
-        "0": ToTrunk(trunk=TrunkName("pbx"), number="0049", ring_timeout_s=20.0),
+        "0": ToTrunk(trunk=TrunkName("pbx"), number="03049", ring_timeout_s=20.0),
         "300": ToQueue(queue=QueueName("sales")),
         "500": ToEcho(),
     }

@@ -120,14 +120,14 @@ NUMBER = '[[context.a.extension]]\nnumber = "600"\n'
             NUMBER,
             (
                 "context.a.extension[0]: found none; needs exactly one of "
-                "queue, echo, announcement, reject, agent, trunk, feature"
+                "queue, echo, announcement, reject, agent, trunk, trunk_group, feature"
             ),
         ),
         (
             NUMBER + 'echo = true\nqueue = "q"',
             (
                 "context.a.extension[0]: found queue and echo; needs exactly one of "
-                "queue, echo, announcement, reject, agent, trunk, feature"
+                "queue, echo, announcement, reject, agent, trunk, trunk_group, feature"
             ),
         ),
         (
@@ -178,7 +178,10 @@ NUMBER = '[[context.a.extension]]\nnumber = "600"\n'
         ),
         (
             NUMBER + 'queue = "q"\nring_timeout_s = 5',
-            "context.a.extension[0].ring_timeout_s: has no meaning beside queue; it goes with agent, trunk",
+            (
+                "context.a.extension[0].ring_timeout_s: has no meaning beside queue; it goes with agent, trunk, "
+                "trunk_group"
+            ),
         ),
         (
             NUMBER + 'agent = "anna"\nring_timeout_s = 0.5',
@@ -261,5 +264,9 @@ def test_names_that_the_store_does_not_have_are_warned_of() -> None:
         "plan.toml: context.agents.extension[2].agent: no agent 'anna' in the store; there are: ben",
         "plan.toml: context.agents.extension[3].trunk: no trunk 'pbx' in the store; there are: isp",
         "plan.toml: agent 'ben' enters context 'nowhere', which is not in the dialplan",
+    ]
+    plan = dialplan(extension("agents", "_0.", 'trunk_group = "out"'))
+    assert name_warnings(plan, Directory()) == [
+        "plan.toml: context.agents.extension[0].trunk_group: no trunk_group 'out' in the store; there are: none"
     ]
     assert name_warnings(dialplan(extension("agents", "1", "echo = true")), Directory()) == []

@@ -41,6 +41,14 @@ def test_a_way_out_shows_the_number_and_who_may_not() -> None:
     ]
 
 
+def test_a_group_of_trunks_in_words() -> None:
+    plan = dialplan(extension("agents", "_0.", 'trunk_group = "out"\nprefix = "00"'))
+    assert explain(plan, "agents", "030").splitlines()[2:4] == [
+        '  result: trunk group "out" (strip 0, prefix "00"), ring 60 s',
+        '  number on the trunk group: "00030"',
+    ]
+
+
 def test_the_other_actions_in_words() -> None:
     assert 'result: feature break with reason "lunch"\n  from a trunk: forbidden' in explain(PLAN, "agents", "*12")
     assert 'result: refuse with 486 "Busy Here"' in explain(PLAN, "agents", "5")

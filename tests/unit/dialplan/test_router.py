@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.calls.events import FromAgent, FromTrunk, Origin
-from engine.calls.routing import Feature, NoRoute, Router, ToEcho, ToFeature, ToQueue, ToTrunk
+from engine.calls.routing import Feature, NoRoute, Router, ToEcho, ToFeature, ToGroup, ToQueue, ToTrunk
 from engine.dialplan.router import DialplanRouter
-from engine.ids import AgentName, QueueName, TrunkName
+from engine.ids import AgentName, GroupName, QueueName, TrunkName
 from tests.support.dialplans import dialplan, extension
 
 AGENT = FromAgent(agent=AgentName("anna"))
@@ -96,3 +96,13 @@ def test_a_long_number_of_a_stranger_is_not_repeated_whole() -> None:
     found = route("*" * 5000)
     assert isinstance(found, NoRoute)
     assert len(found.explanation) < 200
+
+
+def test_a_group_of_trunks_is_as_shut_to_trunks_as_one() -> None:
+    plan = dialplan(extension("agents", "_0.", 'trunk_group = "out"\nstrip = 1\nring_timeout_s = 45'))
+    router = DialplanRouter(plan)
+    found = router.route(context="agents", called="0301", origin=FromAgent(agent=AgentName("anna")))
+    assert found == ToGroup(group=GroupName("out"), number="301", ring_timeout_s=45)
+    refused = router.route(context="agents", called="0301", origin=FromTrunk(trunk=TrunkName("isp")))
+    assert isinstance(refused, NoRoute)
+    assert refused.forbidden

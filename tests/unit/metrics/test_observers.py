@@ -18,7 +18,17 @@ from engine.calls.log import (
     OfferOutcome,
     QueueExit,
 )
-from engine.calls.trunk_records import TrunkStateChanged
+from engine.calls.trunk_records import (
+    CircuitState,
+    TollCutOff,
+    TollRefusal,
+    TollRefused,
+    TrunkCircuitChanged,
+    TrunkFailure,
+    TrunkRegistrationChanged,
+    TrunkStateChanged,
+    TrunkTried,
+)
 from engine.ids import AgentName, OfferId, QueueName, TrunkName
 from engine.metrics.metrics import MetricSet
 from engine.metrics.observers import MetricsObserver
@@ -148,6 +158,31 @@ def test_trunks(rig: Rig) -> None:
     assert rig.value("trunk_up", trunk="pbx") == 1
     rig.see(changed("drop", "trunk", "pbx"))
     assert rig.value("trunk_up", trunk="pbx") is None
+
+
+def test_what_a_trunk_fails_and_the_toll_guard_refuses(rig: Rig) -> None:
+    pbx = TrunkName("pbx")
+    rig.observer.seed(Directory.of([Trunk(name=pbx, host="192.0.2.1")]))
+    assert rig.value("trunk_circuit_open", trunk="pbx") == 0
+    assert rig.value("toll_refused_total", why="abroad") == 0
+    for state, shown in ((CircuitState.OPEN, 1), (CircuitState.HALF_OPEN, 1), (CircuitState.CLOSED, 0)):
+        rig.see(TrunkCircuitChanged(trunk=pbx, state=state, detail=""))
+        assert rig.value("trunk_circuit_open", trunk="pbx") == shown
+    rig.see(TrunkRegistrationChanged(trunk=pbx, registered=True, detail=""))
+    assert rig.value("trunk_registered", trunk="pbx") == 1
+    rig.see(TrunkTried(trunk=pbx, why=TrunkFailure.SILENT))
+    rig.see(TrunkTried(trunk=pbx, why=TrunkFailure.SILENT))
+    assert rig.value("trunk_failed_calls_total", trunk="pbx", why="silent") == 2
+    rig.see(TollRefused(origin="agent:anna", trunk=pbx, number="+44", why=TollRefusal.ABROAD, detail=""))
+    rig.see(TollCutOff(origin="agent:anna", trunk=pbx, detail=""))
+    assert rig.value("toll_refused_total", why="abroad") == 1
+    assert rig.value("toll_cut_off_total") == 1
+    rig.see(TrunkCircuitChanged(trunk=pbx, state=CircuitState.OPEN, detail=""))
+    rig.see(changed("put", "trunk", "pbx"))
+    assert rig.value("trunk_circuit_open", trunk="pbx") == 0
+    rig.see(changed("drop", "trunk", "pbx"))
+    assert rig.value("trunk_registered", trunk="pbx") is None
+    assert rig.value("trunk_failed_calls_total", trunk="pbx", why="silent") is None
 
 
 def test_a_dropped_queue_takes_its_series_along(rig: Rig) -> None:
