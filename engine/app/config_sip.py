@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from engine.app.config_section import Dscp, Port, Section, checked_ip
 from engine.net.listen import Listen, read_address, same_family
 from engine.net.tls_files import ClientCertificates
-from engine.sip.flow import Transport
+from engine.sip.flow import Address, Transport
 from engine.sip.identity import Reliable
 
 _LAST_PORT = 65535
@@ -108,6 +108,14 @@ class TlsConfig(Section):
         )
 
 
+def _server(text: str) -> Address:
+    host, colon, port = text.rpartition(":") if text.count(":") == 1 or "]:" in text else (text, "", "53")
+    host = host.removeprefix("[").removesuffix("]")
+    if colon and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise ValueError(f"{text!r} has no port; write 192.0.2.53 or 192.0.2.53:5353")
+    return Address(checked_ip(host, allow_empty=False), int(port))
+
+
 class SipConfig(Section):
     host: str = Field("0.0.0.0", description="Address that SIP listens on, UDP and TCP.")
     port: Port = Field(5080, description="Port for both; 5060 is left to Asterisk on the same machine.")
@@ -168,6 +176,25 @@ class SipConfig(Section):
     session_expires_min_s: int = Field(
         90, ge=90, le=86400, description="Shortest session timer that is taken from peers; less is answered with 422."
     )
+    dns_servers: list[str] = Field(
+        [], description="Name servers for trunks' names, as address or address:port; empty: those of /etc/resolv.conf."
+    )
+    failover_s: float = Field(
+        4.0, ge=1, le=32, description="How long one of a name's servers may be silent before the next is tried."
+    )
+    dead_s: float = Field(
+        30.0,
+        ge=0,
+        le=3600,
+        description="How long a server that failed is tried last; its Retry-After goes before this.",
+    )
+    udp_max_request: int = Field(
+        1300,
+        ge=500,
+        le=65000,
+        description="Octets of a request that still go by UDP; a longer one goes to a trunk by TCP (RFC 3261 18.1.1), "
+        "or by UDP where it refuses that.",
+    )
 
     pass_headers: tuple[str, ...] = Field(
         (),
@@ -186,6 +213,18 @@ class SipConfig(Section):
     @classmethod
     def _host_is_ip(cls, value: str) -> str:
         return checked_ip(value, allow_empty=False)
+
+    @field_validator("dns_servers")
+    @classmethod
+    def _servers_are_addresses(cls, value: list[str]) -> list[str]:
+        for each in value:
+            _server(each)
+        return value
+
+    @property
+    def name_servers(self) -> list[Address]:
+        """`dns_servers`, read."""
+        return [_server(each) for each in self.dns_servers]
 
     @field_validator("advertise")
     @classmethod

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from engine.acd.centre import Acd
+from engine.app.lookups import Lookup, LookupKey, Lookups
 from engine.app.media_outbox import MediaOutbox
 from engine.app.orphans import Orphans
 from engine.app.peers import TrunkPeers
-from engine.calls.directory import Agent, Change, Directory, Member, Put, Queue, Trunk, TrunkGroup
+from engine.calls.directory import Agent, Change, Directory, Drop, Member, Put, Queue, Trunk, TrunkGroup
 from engine.calls.events import Reachable, TextRelayed, TrunkDown, TrunkUp, Unreachable
 from engine.calls.log import BanLifted, DirectoryChanged, Journal, Record, SourceBanned
 from engine.calls.manager import CallManager
@@ -28,8 +29,10 @@ from engine.errors import NotFound
 from engine.ids import AgentName
 from engine.media.commands import Command, LegOpened, ListLegs, MediaEvent, PlaneStats, Spares, Welcome
 from engine.sip.endpoint import Endpoint
+from engine.sip.events import LocateWanted, SipEvent
 from engine.sip.flow import Flow, Transmission
 from engine.sip.guard import Guard, Standing
+from engine.sip.locating import Located
 
 _T = TypeVar("_T")
 
@@ -47,6 +50,7 @@ class Core:
     media: MediaOutbox
     orphans: Orphans
     peers: TrunkPeers
+    lookups: Lookups
     plane: PlaneStats | None = None
     """What the media process said of itself last; None while there is none."""
 
@@ -85,6 +89,11 @@ class Core:
 
     def send_failed(self, flow: Flow, now: float) -> None:
         self.endpoint.send_failed(flow, now)
+        self._pump(now)
+
+    def located(self, key: LookupKey, found: Located, now: float) -> None:
+        """What came of a look-up that `take_lookups` gave."""
+        self.lookups.located(key, found, now)
         self._pump(now)
 
     # --- inputs from media ---
@@ -128,6 +137,7 @@ class Core:
         if void is not None:
             self.endpoint.remove_bindings(void, now)
         self.peers.directory_changed()
+        self._look_up(change, now)
         self.legs.directory_changed(change, now)
         self.calls.directory_changed(change, now)
         self.acd.directory_changed(change, now)
@@ -139,6 +149,13 @@ class Core:
         if guard is None or not guard.unban(address, user or None):
             raise NotFound(f"no ban of {address}{f' for user {user}' if user else ''}")
         self.journal.append(BanLifted(address=address, user=user, by=by), now=now)
+
+    def _look_up(self, change: Change, now: float) -> None:
+        match change:
+            case Put(entity=Trunk() as trunk):
+                self.lookups.trunk_put(trunk, now)
+            case Drop(entity=Trunk(name=name)):
+                self.lookups.trunk_dropped(name)
 
     def _void_registration(self, change: Change) -> AgentName | None:
         """Whose phones must prove themselves anew: the agent is removed, or has another secret than before, and a phone
@@ -163,6 +180,7 @@ class Core:
     def handle_deadline(self, now: float) -> None:
         self.endpoint.handle_deadline(now)
         self.legs.handle_deadline(now)
+        self.lookups.handle_deadline(now)
         self._pump(now)
         self.acd.handle_deadline(now)
         self.calls.handle_deadline(now)
@@ -170,7 +188,7 @@ class Core:
 
     def next_deadline(self) -> float | None:
         earliest: float | None = None
-        for part in (self.endpoint, self.legs, self.acd, self.calls):
+        for part in (self.endpoint, self.legs, self.acd, self.calls, self.lookups):
             deadline = part.next_deadline()
             if deadline is not None and (earliest is None or deadline < earliest):
                 earliest = deadline
@@ -183,6 +201,10 @@ class Core:
 
     def take_closes(self) -> Sequence[Flow]:
         return self.endpoint.connections_to_close()
+
+    def take_lookups(self) -> Sequence[Lookup]:
+        """What is to be looked up in DNS; `located` takes what came of each."""
+        return self.lookups.take()
 
     def take_media_commands(self) -> Sequence[Command]:
         return self.media.take()
@@ -199,13 +221,19 @@ class Core:
 
     # --- between the machines ---
 
+    def _sip_event(self, event: SipEvent, now: float) -> None:
+        if isinstance(event, LocateWanted):
+            self.lookups.want(event)
+        else:
+            self.legs.handle(event, now)
+
     def _pump(self, now: float) -> None:
         """Carry events and effects on until every machine is still."""
         busy = True
         while busy:
             busy = False
             while (event := self.endpoint.next_event()) is not None:
-                self.legs.handle(event, now)
+                self._sip_event(event, now)
             for told in self.legs.take_events():
                 busy = True
                 match told:

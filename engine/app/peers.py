@@ -22,20 +22,27 @@ class TrunkPeers:
         self._directory = directory
         self._networks: list[tuple[IPv4Network | IPv6Network, Trunk]] = []
         self._cache: dict[tuple[str, int], str | None] = {}
+        self._resolved: dict[TrunkName, tuple[str, ...]] = {}
         self.directory_changed()
 
     def directory_changed(self) -> None:
-        """Read the trunks again. A host that is a name says nothing of where calls come from.
+        """Read the trunks again. A host that is a name stands for the addresses that it has now (`resolved`).
 
         The narrowest network, then the one that names a port, goes before others."""
         self._cache.clear()
         self._networks = [
             (ip_network(address, strict=False), trunk)
             for trunk in self._directory.trunks.values()
-            for address in (trunk.host, *trunk.addresses)
+            for address in (trunk.host, *trunk.addresses, *self._resolved.get(trunk.name, ()))
             if is_address(address)
         ]
         self._networks.sort(key=lambda entry: (-entry[0].prefixlen, not entry[1].match_port))
+
+    def resolved(self, trunk: TrunkName, addresses: tuple[str, ...]) -> None:
+        """The addresses that the name of a trunk has now."""
+        if addresses != self._resolved.get(trunk, ()):
+            self._resolved[trunk] = addresses
+            self.directory_changed()
 
     def trunk_at(self, flow: Flow) -> str | None:
         """Name of the trunk that sends from this flow's remote address, or None for a stranger."""

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from random import SystemRandom
 from typing import Final
 
 from engine.acd.centre import Acd
@@ -26,6 +27,7 @@ from engine.app.dialplan_file import configured_dialplan
 from engine.app.entropy import SystemIds
 from engine.app.heartbeat import Heartbeat
 from engine.app.logs import RecordLogger, note
+from engine.app.lookups import Lookups
 from engine.app.media_outbox import MediaOutbox
 from engine.app.media_process import spawn_media
 from engine.app.orphans import Orphans
@@ -60,9 +62,11 @@ from engine.net.clock import SystemClock
 from engine.net.driver import Driver
 from engine.net.media_link import MediaLink
 from engine.net.reactor import Reactor
+from engine.net.resolver import NamesSource, Resolver, system_servers
 from engine.net.tls import TlsContexts
 from engine.net.tls_files import TlsFiles
 from engine.net.transports import Transports
+from engine.sip.attempts import RetryRules
 from engine.sip.endpoint import Endpoint
 from engine.sip.flow import Address, Flow, Transport
 from engine.sip.guard_policy import GuardPolicy
@@ -75,6 +79,8 @@ from engine.store.token_store import TokenStore
 
 _REGISTRATION_S: Final = 300
 """What a phone is granted that asks for no certain time."""
+
+_RESOLV_CONF: Final = Path("/etc/resolv.conf")
 
 _NAMED: Final = 10
 """Names in one log line; more are only counted."""
@@ -260,11 +266,18 @@ def build_drive(
         reactor=reactor,
         clock=clock,
         transmitter=transports,
+        locator=build_resolver(config, clock, reactor),
         to_media=media.send,
         on_records=gatherer.gather,
         on_defect=books.defects.met,
     )
     return media, driver
+
+
+def build_resolver(config: Config, clock: Clock, reactor: Reactor) -> Resolver:
+    """Who asks DNS: the configured name servers, else the machine's."""
+    servers = config.sip.name_servers or system_servers(_RESOLV_CONF)
+    return Resolver(NamesSource(reactor, servers), now=clock.monotonic, random=SystemRandom().randrange)
 
 
 def build_centre(
@@ -328,6 +341,7 @@ def build_core(
     credentials = AgentCredentials(directory, config.sip.realm)
     sip = endpoint_config(config, sip_address, nonce_secret)
     endpoint = Endpoint(sip, ids=ids, credentials=credentials, peers=peers, accounts=TrunkAccounts(directory))
+    lookups = Lookups(endpoint, directory, peers, listener_flow=listener_flow)
     legs = SipLegs(
         endpoint,
         directory,
@@ -362,6 +376,7 @@ def build_core(
         media=media,
         orphans=Orphans(),
         peers=peers,
+        lookups=lookups,
     )
 
 
@@ -384,4 +399,7 @@ def endpoint_config(config: Config, advertise: Callable[[Flow], Address], nonce_
         reliable=config.sip.reliable,
         session_expires_s=config.sip.session_expires_s,
         min_session_expires_s=config.sip.session_expires_min_s,
+        retries=RetryRules(
+            try_s=config.sip.failover_s, dead_s=config.sip.dead_s, udp_max_request=config.sip.udp_max_request
+        ),
     )

@@ -36,7 +36,7 @@ from engine.sip import events as sip
 from engine.sip.endpoint import Endpoint
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.events import PingId, SessionId, SipEvent
-from engine.sip.flow import NOWHERE, Flow
+from engine.sip.flow import Flow
 from engine.sip.offer_answer import NotAcceptable
 from engine.sip.stack import Target
 
@@ -356,7 +356,7 @@ class SipLegs:
             from_display=said.from_display,
             from_host=said.from_host,
             to_user=said.to_user,
-            sdp=leg.media.first_offer(target.flow or NOWHERE),
+            sdp=leg.media.first_offer(self._targets.likely_flow(target)),
             headers=(*said.headers, *((("Referred-By", by),) if (by := wanted.carried.referred_by) else ())),
             max_forwards=wanted.carried.hops - 1,
             redirects=self._targets.redirects(to),

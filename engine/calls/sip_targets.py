@@ -10,7 +10,7 @@ from engine.calls.ports import AgentPhone, Destination, TrunkNumber
 from engine.calls.trunk import is_address
 from engine.ids import TrunkName
 from engine.sip.endpoint import Endpoint
-from engine.sip.flow import Address, Flow, Transport
+from engine.sip.flow import NOWHERE, Address, Flow, Transport
 from engine.sip.stack import Target
 from engine.sip.uri import SipUri
 
@@ -18,6 +18,9 @@ ListenerFlow = Callable[[Transport, Address, str], Flow | None]
 """The flow from our listener to an address, for TLS with the name that the certificate there must have; None where no
 listener leads there."""
 _REDIRECTS: Final = 3
+
+_SOMEWHERE: Final = Address("192.0.2.1", 5060)
+"""An address of nobody (RFC 5737), which the machine's usual way leads to."""
 
 
 class SipTargets:
@@ -63,6 +66,20 @@ class SipTargets:
             flow = self._listener_flow(transport, Address(trunk.host, trunk.port), trunk.tls_name)
             if flow is None:
                 return None
-        params: dict[str, str | None] = {} if transport is Transport.UDP else {"transport": trunk.transport.lower()}
-        uri = SipUri(user=number, host=trunk.host, port=trunk.port or None, params=params)
-        return Target(uri=uri, flow=flow, account=trunk.name if trunk.user and trunk.secret else None)
+        account = trunk.name if trunk.user and trunk.secret else None
+        return Target(uri=uri_of(trunk, number), flow=flow, account=account)
+
+    def likely_flow(self, target: Target) -> Flow:
+        """The flow of a target, or one that is like it as far as our own address goes: an offer is written before the
+        name of a trunk is looked up."""
+        if target.flow is not None:
+            return target.flow
+        transport = Transport((target.uri.params.get("transport") or "udp").upper())
+        return self._listener_flow(transport, _SOMEWHERE, "") or NOWHERE
+
+
+def uri_of(trunk: Trunk, number: str | None) -> SipUri:
+    """How a number at a trunk is addressed, or the trunk itself. Port 0 leaves the port to DNS, and UDP, which is what
+    a trunk has that nobody said otherwise of, the transport too (RFC 3263 4.1)."""
+    params: dict[str, str | None] = {} if trunk.transport == "udp" else {"transport": trunk.transport}
+    return SipUri(user=number, host=trunk.host, port=trunk.port or None, params=params)

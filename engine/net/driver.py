@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol, TypeVar
+from functools import partial
+from typing import Any, Final, Protocol, TypeVar
 
 from engine.calls.log import Record
 from engine.clock import Clock
@@ -19,6 +20,8 @@ from engine.media.commands import Command, MediaEvent
 from engine.net.reactor import Reactor, Timer
 from engine.sip.flow import Flow, Transmission
 from engine.sip.guard import Standing
+from engine.sip.locating import Abilities, Located
+from engine.sip.uri import SipUri
 
 _NEVER: Final = float("inf")
 _AFTER_DEFECT_S: Final = 0.05
@@ -43,9 +46,32 @@ class Core(Protocol):
     def next_deadline(self) -> float | None: ...
     def take_transmissions(self) -> Sequence[Transmission]: ...
     def take_closes(self) -> Sequence[Flow]: ...
+    def take_lookups(self) -> Sequence[Lookup]: ...
+    def located(self, key: Any, found: Located, now: float) -> None: ...
     def take_media_commands(self) -> Sequence[Command]: ...
     def take_records(self) -> Sequence[Record]: ...
     def take_defects(self) -> Sequence[Exception]: ...
+
+
+class Lookup(Protocol):
+    """What is to be looked up: `engine.app.lookups.Lookup`."""
+
+    @property
+    def key(self) -> Any: ...
+    @property
+    def uri(self) -> SipUri: ...
+    @property
+    def abilities(self) -> Abilities: ...
+    @property
+    def refresh(self) -> bool: ...
+
+
+class Locator(Protocol):
+    """Who asks DNS: `engine.net.resolver.Resolver`."""
+
+    def locate(
+        self, uri: SipUri, abilities: Abilities, done: Callable[[Located], None], *, refresh: bool = False
+    ) -> None: ...
 
 
 class Transmitter(Protocol):
@@ -65,6 +91,7 @@ class Driver:
         reactor: Reactor,
         clock: Clock,
         transmitter: Transmitter,
+        locator: Locator,
         to_media: Callable[[Sequence[Command]], None],
         on_records: Callable[[Sequence[Record]], None],
         on_defect: Callable[[Exception], None],
@@ -73,6 +100,7 @@ class Driver:
         self._reactor = reactor
         self._clock = clock
         self._transmitter = transmitter
+        self._locator = locator
         self._to_media = to_media
         self._on_records = on_records
         self._on_defect = on_defect
@@ -117,6 +145,9 @@ class Driver:
 
     def send_failed(self, flow: Flow) -> None:
         self._feed(self._core.send_failed, flow)
+
+    def _located(self, key: Any, found: Located) -> None:
+        self._feed(self._core.located, key, found)
 
     def media_events(self, events: Sequence[MediaEvent]) -> None:
         now = self._clock.monotonic()
@@ -185,6 +216,9 @@ class Driver:
             self._on_defect(defect)
         if self._awaited:
             self._tell_awaiting()
+        for each in core.take_lookups():
+            # What is known is answered at once: an input within this one, for which everything has been taken above.
+            self._locator.locate(each.uri, each.abilities, partial(self._located, each.key), refresh=each.refresh)
         self._arm(now)
 
     def _tell_awaiting(self) -> None:

@@ -13,6 +13,7 @@ from engine.sip.guard import Guard
 from engine.sip.message import Request
 from engine.sip.names import canonical, refuse
 from engine.sip.refusal import Refusal, Silence
+from engine.sip.registrations import Registrations
 from engine.sip.source_key import source_key
 from engine.sip.stack import EndpointConfig
 
@@ -36,16 +37,18 @@ class Admission:
     A wrong password and an unknown user are answered alike, 403 and nothing in it, after the same work: 403 tells a
     phone to stop (RFC 3261 21.4.4), where a fresh challenge would invite the next guess."""
 
-    __slots__ = ("_carried", "_credentials", "_digest", "_guard", "_passed", "_peers")
+    __slots__ = ("_carried", "_credentials", "_digest", "_guard", "_passed", "_peers", "_registrations")
 
     def __init__(
         self,
         config: EndpointConfig,
         credentials: CredentialStore,
         peers: PeerDirectory,
+        registrations: Registrations,
         digest: DigestServer | None = None,
         guard: Guard | None = None,
     ) -> None:
+        self._registrations = registrations
         self._digest = digest or DigestServer(
             config.realm, config.nonce_secret, config.nonce_ttl_s, config.digest_algorithms
         )
@@ -57,10 +60,21 @@ class Admission:
 
     def caller(self, request: Request, flow: Flow, now: float) -> Peer:
         """From whom an INVITE is. Raises Refusal(401) with a challenge, RemoteSipError(403) for wrong credentials."""
+        # Several accounts at one provider come from the same addresses: the Contact tells whose call it is.
+        if self._registrations and (provider := self._registrations.caller(request)) is not None:
+            return provider
         trunk = self._peers.trunk_at(flow)
         if trunk is not None:
             return TrunkPeer(name=trunk)
         return AgentPeer(user=self.agent(request, flow, now))
+
+    def called(self, request: Request, peer: Peer) -> str:
+        """The number that an INVITE is for."""
+        if self._registrations and isinstance(peer, TrunkPeer):
+            number = self._registrations.called(request)
+            if number is not None:
+                return number
+        return request.uri.user or ""
 
     def carried(self, request: Request, peer: Peer) -> Carried:
         """What the INVITE of this peer brings along for the next leg; of most calls, nothing."""

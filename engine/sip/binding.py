@@ -75,4 +75,4 @@ class Binding:
 def target_of(binding: Binding) -> Target:
     """Where a call to the phone goes: its own Contact as Request-URI, by the flow that it registered on, through the
     proxies that it registered by."""
-    return Target(uri=binding.contact, flow=binding.flow, routes=binding.path)
+    return Target(uri=binding.contact, flow=binding.flow, routes=binding.path, pinned=True)

@@ -47,6 +47,7 @@ class Dialog:
         "local_party",
         "local_sequence",
         "local_tag",
+        "pinned",
         "remote_party",
         "remote_sequence",
         "remote_tag",
@@ -71,7 +72,10 @@ class Dialog:
         flow: Flow,
         user: DialogUser,
         account: str | None = None,
+        pinned: bool = False,
     ) -> None:
+        self.pinned = pinned
+        """The flow is the only way to the peer, as `Target.pinned`."""
         self.account = account
         """Whose login answers a challenge to our requests."""
         self.allow = allow
@@ -198,7 +202,7 @@ class Dialogs:
         if body:
             fields["Content-Type"] = content_type
         request = Request(method, dialog.remote_target, Headers.of(fields), body)
-        request.account = dialog.account
+        request.account, request.pinned = dialog.account, dialog.pinned
         if dialog.routes:
             request.request_uri, routes = follow(dialog.routes, dialog.remote_target)
             request.headers.extend([("Route", route) for route in routes])
@@ -259,6 +263,7 @@ def of_response(
         flow=invite.flow,
         user=user,
         account=request.account,
+        pinned=request.pinned,
     )
     if "Session-ID" in request.headers.first:
         dialog.session_ids = SessionIds(read_session_id(request.headers.first["Session-ID"]))

@@ -13,8 +13,9 @@ from engine.sip.accounts import AccountStore
 from engine.sip.admission import Admission, PeerDirectory
 from engine.sip.auth import CredentialStore, DigestServer
 from engine.sip.carried import NOTHING, Carried
+from engine.sip.client_actions import ClientActions
 from engine.sip.errors import LocalSipError, RemoteSipError
-from engine.sip.events import LocateKey, PingId, SessionId, SipEvent
+from engine.sip.events import PingId, SessionId, SipEvent
 from engine.sip.feature_actions import FeatureActions, one_line
 from engine.sip.features import FEATURES
 from engine.sip.flow import Flow, Transmission
@@ -32,6 +33,8 @@ from engine.sip.ping import Ping
 from engine.sip.reception import Reception
 from engine.sip.registrar import Binding, Registrar
 from engine.sip.registrar_actions import RegistrarActions
+from engine.sip.registration import Registration
+from engine.sip.registrations import Registrations
 from engine.sip.reinvite import Negotiation
 from engine.sip.request_out import MAX_FORWARDS, invite_request, options_request
 from engine.sip.session import Phase, Session
@@ -40,7 +43,17 @@ from engine.sip.streams import Streams
 from engine.sip.stun import is_stun
 from engine.sip.timers import Timers
 
-__all__ = ["Binding", "Endpoint", "EndpointConfig", "Limits", "LiveCounts", "PeerDirectory", "Target", "Timers"]
+__all__ = [
+    "Binding",
+    "Endpoint",
+    "EndpointConfig",
+    "Limits",
+    "LiveCounts",
+    "PeerDirectory",
+    "Registration",
+    "Target",
+    "Timers",
+]
 
 _DEFECTS_KEPT: Final = 16
 
@@ -55,7 +68,7 @@ class LiveCounts(NamedTuple):
     timers: int
 
 
-class Endpoint(FeatureActions, RegistrarActions):
+class Endpoint(FeatureActions, RegistrarActions, ClientActions):
     """A user agent and registrar for trunks and agents' phones. Pure: no socket, clock or randomness is inside.
 
     Inputs never raise for what a peer sent. Actions raise LocalSipError where the session does not allow them. After
@@ -75,10 +88,11 @@ class Endpoint(FeatureActions, RegistrarActions):
         self._stack = Stack(config, ids, accounts)
         homes = Homes()
         self._registrar = Registrar(self._stack, homes)
+        self._registrations = Registrations(self._stack)
         digest = DigestServer(config.realm, config.nonce_secret, config.nonce_ttl_s, config.digest_algorithms)
         self.guard = Guard(config.guard, peers, digest, homes) if config.guard.enabled else None
         """Who is heard at all; None where everybody is."""
-        admission = Admission(config, credentials, peers, digest, self.guard)
+        admission = Admission(config, credentials, peers, self._registrations, digest, self.guard)
         self._stack.admission, self._stack.features = admission, FEATURES
         self._reception = Reception(self._stack, admission, self._registrar)
         if self.guard is not None:
@@ -140,6 +154,7 @@ class Endpoint(FeatureActions, RegistrarActions):
         if not self._streams.closed(flow):
             return
         outbox = self._stack.outbox
+        self._registrations.flow_lost(flow, now)
         if flow not in outbox.used and flow._replace(connection=0) not in outbox.used:
             return
         outbox.used -= {flow, flow._replace(connection=0)}
@@ -164,11 +179,6 @@ class Endpoint(FeatureActions, RegistrarActions):
     def handle_deadline(self, now: float) -> None:
         """Time has come to at least `next_deadline`."""
         self._stack.heap.ring(now)
-
-    def located(self, key: LocateKey, flows: Sequence[Flow], now: float) -> None:
-        """The answer to LocateWanted: the flows in the order of trying; empty where there is none, and the request
-        fails."""
-        self._stack.retries.located(key, flows, now)
 
     # --- outputs ---
 

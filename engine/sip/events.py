@@ -290,6 +290,29 @@ class MessageAnswered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationUp:
+    """A registrar knows us now, or names another way to it (`Endpoint.register_at`); a refresh is not told."""
+
+    name: str
+    expires_s: int
+    """What it granted."""
+    flow: Flow
+    """The way by which it did."""
+    service_routes: tuple[str, ...]
+    """Route header values for requests to it (RFC 3608), for `Target.routes`; mostly none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationDown:
+    """A registrar does not know us (any more); it is tried again, unless it was we who left. Told when that is news."""
+
+    name: str
+    status: int | None
+    """What it answered, 408 for nothing and 503 for no way; None where we left."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LocateWanted:
     """A request goes to a URI whose flows are not known (`Target.flow` None): find them (RFC 3263) and call
     `Endpoint.located` with them in the order of trying, also where there is none."""
@@ -320,4 +343,6 @@ SipEvent = (
     | MessageReceived
     | MessageAnswered
     | LocateWanted
+    | RegistrationUp
+    | RegistrationDown
 )

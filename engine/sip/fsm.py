@@ -33,7 +33,8 @@ and they do: at the next half second of the clock, many in one wake-up (`engine.
 
 A and G run over unreliable transports only; D, I, J and K are zero over reliable ones, where nothing comes late (Timer
 C belongs to proxies). `abandon` and `forget` are the transaction user's: the first gives up on an INVITE whose CANCEL
-brought no final response in 64*T1 (9.1), the second is used where the endpoint stops.
+brought no final response in 64*T1 (9.1), and on a REGISTER that is taken back; the second is used where the endpoint
+stops.
 
 `python -m engine.sip.fsm` prints these tables as Markdown; docs/sip-state-tables.md is that output.
 """
@@ -169,12 +170,14 @@ NON_INVITE_CLIENT: Final[Machine] = {
     (_S.TRYING, _I.TIMER_E): Transition(_S.TRYING, (_E.RESEND_REQUEST, _E.RESTART_E)),
     (_S.TRYING, _I.TIMER_F): Transition(_S.TERMINATED, (_E.TELL_TIMEOUT,)),
     (_S.TRYING, _I.TRANSPORT_ERROR): Transition(_S.TERMINATED, (_E.TELL_TRANSPORT_ERROR,)),
+    (_S.TRYING, _I.ABANDON): Transition(_S.TERMINATED),
     (_S.TRYING, _I.PROVISIONAL): Transition(_S.PROCEEDING, (_E.PASS_RESPONSE,)),
     (_S.TRYING, _I.SUCCESS): Transition(_S.COMPLETED, (_E.STOP_TIMERS, _E.START_K, _E.PASS_RESPONSE)),
     (_S.TRYING, _I.FAILURE): Transition(_S.COMPLETED, (_E.STOP_TIMERS, _E.START_K, _E.PASS_RESPONSE)),
     (_S.PROCEEDING, _I.TIMER_E): Transition(_S.PROCEEDING, (_E.RESEND_REQUEST, _E.RESTART_E)),
     (_S.PROCEEDING, _I.TIMER_F): Transition(_S.TERMINATED, (_E.TELL_TIMEOUT,)),
     (_S.PROCEEDING, _I.TRANSPORT_ERROR): Transition(_S.TERMINATED, (_E.TELL_TRANSPORT_ERROR,)),
+    (_S.PROCEEDING, _I.ABANDON): Transition(_S.TERMINATED),
     (_S.PROCEEDING, _I.PROVISIONAL): Transition(_S.PROCEEDING, (_E.PASS_RESPONSE,)),
     (_S.PROCEEDING, _I.SUCCESS): Transition(_S.COMPLETED, (_E.STOP_TIMERS, _E.START_K, _E.PASS_RESPONSE)),
     (_S.PROCEEDING, _I.FAILURE): Transition(_S.COMPLETED, (_E.STOP_TIMERS, _E.START_K, _E.PASS_RESPONSE)),

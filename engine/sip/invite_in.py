@@ -10,7 +10,16 @@ from engine.sip.bodies import check_body, sdp_of
 from engine.sip.carried import Carried
 from engine.sip.dialog import Dialog, of_request
 from engine.sip.errors import LocalSipError
-from engine.sip.events import EndedBy, InviteCancelled, InviteReceived, OfferAnswered, Peer, SessionId, TrunkPeer
+from engine.sip.events import (
+    AgentPeer,
+    EndedBy,
+    InviteCancelled,
+    InviteReceived,
+    OfferAnswered,
+    Peer,
+    SessionId,
+    TrunkPeer,
+)
 from engine.sip.flow import Flow
 from engine.sip.identity import ALLOW
 from engine.sip.info import NO_PACKAGES
@@ -206,12 +215,15 @@ class IncomingSession(Session):
 
     # --- from the stack ---
 
-    def begin(self, peer: Peer, flow: Flow, carried: Carried, now: float) -> None:
-        """Send 100 and tell the layer above of the call."""
+    def begin(self, peer: Peer, flow: Flow, called: str, carried: Carried, now: float) -> None:
+        """Send 100 and tell the layer above of the call to the number `called`."""
         request = self._transaction.request
-        if isinstance(peer, TrunkPeer) and self._dialog is not None and self._stack.retries.accounts.has(peer.name):
-            # Our requests within the call are challenged as well (RFC 3261 22): the trunk's account has its name.
-            self._dialog.account = peer.name
+        if self._dialog is not None:
+            if isinstance(peer, AgentPeer):
+                self._dialog.pinned = True
+            elif self._stack.retries.accounts.has(peer.name):
+                # Our requests within the call are challenged as well (RFC 3261 22): the trunk's account has its name.
+                self._dialog.account = peer.name
         caller = request.from_
         sdp = sdp_of(request)
         self._late_offer = sdp is None
@@ -224,7 +236,7 @@ class IncomingSession(Session):
                 peer=peer,
                 flow=flow,
                 call_id=request.call_id,
-                to_user=request.uri.user or "",
+                to_user=called,
                 from_user=(caller.uri.user or "") if isinstance(peer, TrunkPeer) else peer.user,
                 from_display=caller.display,
                 carried=carried,

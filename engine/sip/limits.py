@@ -67,3 +67,12 @@ MAX_USER_KEPT: Final = 64
 AMPLIFICATION: Final = (3, 2)
 """Octets that may leave for those that came from whoever has shown no return path: one and a half times, so that nobody
 gains by forging another's address (as QUIC bounds it at three, RFC 9000 8.1)."""
+
+MAX_HOPS: Final = 16
+"""Places that one URI leads to; nobody waits for a seventeenth."""
+
+MAX_DEATHS: Final = 1024
+"""Servers of which it is remembered that they failed; past it the oldest is forgotten and tried again."""
+
+MAX_QUESTIONS: Final = 32
+"""Questions to DNS for one URI, since its owner chooses how many records there are."""

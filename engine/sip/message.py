@@ -210,7 +210,7 @@ _CHECKED: Final = (
 class Request(Message):
     """A request (RFC 3261 7.1)."""
 
-    __slots__ = ("_uri", "account", "method", "request_uri")
+    __slots__ = ("_uri", "account", "method", "pinned", "request_uri")
 
     def __init__(self, method: str, uri: SipUri | str, headers: Headers | None = None, body: bytes = b"") -> None:
         self.method = method
@@ -218,6 +218,8 @@ class Request(Message):
         """As it came or goes out."""
         self.account: str | None = None
         """Of a request of ours: whose login answers a challenge to it."""
+        self.pinned = False
+        """Of a request of ours: its flow is the only way to the peer, whatever its length."""
         self._uri: SipUri | None = None
         self._hop = None
         self.headers = headers if headers is not None else Headers()

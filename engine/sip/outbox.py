@@ -55,7 +55,10 @@ class Outbox:
     def send_request(self, flow: Flow, request: Request) -> bytes:
         """Send a request for the first time; its bytes. Empty where the flow is gone and nothing was sent. Raises
         LocalSipError where it cannot be written."""
-        data = request.to_bytes()
+        return self.send_written(flow, request, request.to_bytes())
+
+    def send_written(self, flow: Flow, request: Request, data: bytes) -> bytes:
+        """The same for a request that is written already, as `data`."""
         return data if self._send(flow, request, data, request.method, "request") else b""
 
     def send_response(self, flow: Flow, response: Response, data: bytes, method: str) -> bool:

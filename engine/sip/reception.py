@@ -113,7 +113,8 @@ class Reception:
         _check_addresses(request)
         replaces = replaced_by_invite(self._stack, request) if "Replaces" in request.headers.first else None
         session = IncomingSession(self._stack, request, flow, self._stack.admit_session(), replaces)
-        session.begin(peer, flow, self._admission.carried(request, peer), now)
+        called = self._admission.called(request, peer)
+        session.begin(peer, flow, called, self._admission.carried(request, peer), now)
 
     def _check_invite(self, request: Request) -> None:
         """Whether the call asks for nothing that we do not do. Raises RemoteSipError."""

@@ -12,7 +12,7 @@ from engine.sip.identity import ALLOW
 from engine.sip.message import Headers, Request
 from engine.sip.session_id import NIL
 from engine.sip.stack import Stack, Target
-from engine.sip.uri import address_of
+from engine.sip.uri import SipUri, address_of, quote_user
 
 MAX_FORWARDS: Final = 70
 """RFC 3261 8.1.1.6."""
@@ -77,6 +77,40 @@ def options_request(stack: Stack, target: Target) -> Request:
     )
     fields["Accept"] = "application/sdp"
     request = Request("OPTIONS", target.uri, Headers.of(fields))
+    if target.routes:
+        _route(request, target)
+    return request
+
+
+def register_request(
+    stack: Stack,
+    target: Target,
+    *,
+    address: SipUri,
+    contact_user: str,
+    instance: str,
+    call_id: str,
+    number: int,
+    expires: int,
+) -> Request:
+    """A REGISTER of ours (RFC 3261 10.2) for an address; with `instance` by outbound (RFC 5626 4.2). Raises
+    LocalSipError for what cannot be written."""
+    fields = _fields(stack, target, "REGISTER", tag=stack.ids.token(), from_user=None, from_display="", to_user=None)
+    who = f"<{address}>"
+    user = quote_user(contact_user)
+    contact = f"<sip:{user}@>" if target.flow is None else stack.identity.of(target.flow).contact_of(user)
+    if instance:
+        contact += f';+sip.instance="<{instance}>";reg-id=1'
+    fields |= {
+        "From": f"{who};tag={stack.ids.token()}",
+        "To": who,
+        "Call-ID": call_id,
+        "CSeq": f"{number} REGISTER",
+        "Contact": contact,
+        "Expires": str(expires),
+        "Supported": "path, outbound" if instance else "path",
+    }
+    request = Request("REGISTER", target.uri, Headers.of(fields))
     if target.routes:
         _route(request, target)
     return request

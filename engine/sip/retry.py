@@ -93,7 +93,7 @@ class Retries:
             again.headers.set(name, value)
         if flow is not None:
             again.headers.set_first("Via", self._stack.identity.of(flow).via + self._stack.ids.token())
-        return again, Target(uri=parse_uri(uri), flow=flow, account=request.account)
+        return again, Target(uri=parse_uri(uri), flow=flow, account=request.account, pinned=request.pinned)
 
 
 def _preference(contact: NameAddr) -> float:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.ids import IdSource
 from engine.sip.accounts import Accounts, AccountStore, NoAccounts
-from engine.sip.attempts import Retries
+from engine.sip.attempts import Retries, RetryRules
 from engine.sip.dialog import Dialogs
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.events import MessageId, ReferId, SessionId
@@ -100,6 +100,7 @@ class EndpointConfig:
     limits: Limits = field(default_factory=Limits)
     guard: GuardPolicy = field(default_factory=GuardPolicy)
     """How much is heard from whom."""
+    retries: RetryRules = field(default_factory=RetryRules)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,10 +110,15 @@ class Target:
     uri: SipUri
     flow: Flow | None
     """None where it is to be located first: `LocateWanted` is told, and `Endpoint.located` answers."""
+    others: tuple[Flow, ...] = ()
+    """Where to try next, in order, when nobody answers by the flow or it says 503 (RFC 3263 4.3)."""
     routes: tuple[str, ...] = ()
     """Route header values, the nearest first: the Path of a binding (RFC 3327), a Service-Route (RFC 3608)."""
     account: str | None = None
     """Whose login answers 401 and 407 (`engine.sip.accounts`); None where nobody's does."""
+    pinned: bool = False
+    """The flow is the only way: a phone behind a home router, which cannot be reached by TCP where it registered by
+    UDP. What is too long for a datagram is then sent in fragments."""
 
     @property
     def next_hop(self) -> SipUri:
@@ -166,6 +172,8 @@ class Stack:
         """Supported of our own calls."""
         self.dialogs = Dialogs(self.identity, self.outbox, ids)
         self.retries = Retries(
+            rules=config.retries,
+            timers=config.timers,
             accounts=Accounts(accounts or NoAccounts(), ids),
             dialogs=self.dialogs,
             identity=self.identity,
@@ -197,9 +205,9 @@ class Stack:
         """A transaction for a request outside of dialogs, made for this target by `engine.sip.request_out`; not yet
         started. Requests within a dialog go by `Transactions.client`. Raises LocalSipError where the target's route is
         no address."""
-        request.account = target.account
+        request.account, request.pinned = target.account, target.pinned
         if target.flow is not None:
-            return self.transactions.client(request, target.flow, user)
+            return self.transactions.client(request, target.flow, user, target.others)
         try:
             return self.transactions.unlocated(request, target.next_hop, user)
         except RemoteSipError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from engine.sip.errors import LocalSipError
-from engine.sip.flow import NOWHERE, Flow
+from engine.sip.flow import NOWHERE, Flow, Transport
 from engine.sip.fsm import INVITE_CLIENT, INVITE_SERVER, NON_INVITE_CLIENT, NON_INVITE_SERVER, Input, Machine, State
 from engine.sip.headers import MAGIC_COOKIE
 from engine.sip.message import Headers, Request, Response
@@ -82,8 +82,12 @@ class ClientTransaction(Transaction):
             if self.attempts is not None:
                 self.attempts.begin(self)
             return
+        request, layer = self.request, self._layer
         try:
-            self._data = self._layer.outbox.send_request(self.flow, self.request)
+            data = request.to_bytes()
+            if len(data) > layer.retries.rules.udp_max_request and self._may_grow(now):
+                data = request.to_bytes()
+            self._data = layer.outbox.send_written(self.flow, request, data)
         except LocalSipError:
             self._leave()
             raise
@@ -92,14 +96,21 @@ class ClientTransaction(Transaction):
             return
         if not self.flow.transport.reliable:
             self.start_retransmit(Input.TIMER_A if invite else Input.TIMER_E, timers.t1, now)
-        self.start_lifetime(Input.TIMER_B if invite else Input.TIMER_F, timers.transaction, now)
+        wait = timers.transaction if self.attempts is None else self.attempts.wait_s(self, now)
+        self.start_lifetime(Input.TIMER_B if invite else Input.TIMER_F, wait, now)
+
+    def _may_grow(self, now: float) -> bool:
+        """RFC 3261 18.1.1: whether the request, too long for a datagram, goes by TCP now."""
+        if self.flow.transport is not Transport.UDP or self.request.pinned:
+            return False
+        return self._layer.retries.by_stream(self, now)
 
     def again(self, request: Request, flow: Flow, sent_by: str, now: float) -> None:
         """Send another form of the request, or send it elsewhere. For the network that is a new transaction, with the
         branch that is in the request; the user keeps hold of this one. Raises LocalSipError as `start`."""
         if self.state is State.COMPLETED and self.method == "INVITE":
             self._leave_behind()
-        else:
+        elif self._layer.clients.get(self.key) is self:
             self._leave()
         self.stop_timers()
         self._set(request, sent_by)
@@ -107,18 +118,26 @@ class ClientTransaction(Transaction):
         self.flow = flow
         self._data = self._ack = b""
         self._unsent = False
-        self._layer.clients[self.key] = self
+        self.enlist()
         self._layer.outbox.note_request(flow)
         self.start(now)
 
     def _leave_behind(self) -> None:
         """Who acknowledges the refusal when it comes again (RFC 3261 17.1.1.3)."""
-        rest = ClientTransaction(self._layer, self.request, self.flow, self.user, self.sent_by)
+        rest = self.copy(self.user)
         rest.state, rest._ack = self.state, self._ack
         rest._lifetime, self._lifetime = self._lifetime, None
         if rest._lifetime is not None:
             rest._lifetime.owner = rest
-        self._layer.clients[rest.key] = rest
+        rest.enlist()
+
+    def copy(self, user: ClientUser) -> ClientTransaction:
+        """The same try, without timers, for another user; `enlist` gives it the answers."""
+        return ClientTransaction(self._layer, self.request, self.flow, user, self.sent_by)
+
+    def enlist(self) -> None:
+        """From now on responses to this branch come here."""
+        self._layer.clients[self.key] = self
 
     def fail(self, now: float) -> None:
         """There is no way to send it."""

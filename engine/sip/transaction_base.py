@@ -37,6 +37,9 @@ class Attempts(Protocol):
     def begin(self, transaction: ClientTransaction) -> None:
         """The request is to be sent, and it is not known where to."""
 
+    def wait_s(self, transaction: ClientTransaction, now: float) -> float:
+        """How long this try may go unanswered: Timers B and F, or less."""
+
     def answered(self, transaction: ClientTransaction, response: Response, now: float) -> bool:
         """True where the response led to another try, so that the user is not told of it."""
 

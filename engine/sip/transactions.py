@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from engine.sip.attempts import Attempts, Retries
 from engine.sip.errors import LocalSipError
 from engine.sip.flow import NOWHERE, Flow, Transport
@@ -64,13 +66,16 @@ class Transactions:
         if len(self.clients) + len(self.retries) >= self._limit:
             raise LocalSipError("too many requests wait for an answer")
 
-    def client(self, request: Request, flow: Flow, user: ClientUser) -> ClientTransaction:
+    def client(self, request: Request, flow: Flow, user: ClientUser, others: Sequence[Flow] = ()) -> ClientTransaction:
         """A transaction for a request of ours that goes by this flow, not yet started. Where the request has an account
-        it is signed with what is known of it, and a challenge is answered before the user hears of it."""
+        it is signed with what is known of it, and a challenge is answered before the user hears of it; `others` are
+        tried before he hears of a failure."""
         transaction = ClientTransaction(self, request, flow, user, self._identity.of(flow).sent_by)
         if (account := request.account) is not None:
             self.retries.accounts.sign(request, account)
-            transaction.attempts = Attempts(self.retries, account, None)
+            transaction.attempts = Attempts(self.retries, account, None, others)
+        elif others:
+            transaction.attempts = Attempts(self.retries, None, None, others)
         self.clients[transaction.key] = transaction
         self.outbox.note_request(flow)
         return transaction
@@ -80,7 +85,7 @@ class Transactions:
         if (account := request.account) is not None:
             self.retries.accounts.sign(request, account)
         transaction = ClientTransaction(self, request, NOWHERE, user, "")
-        transaction.attempts = Attempts(self.retries, account, uri)
+        transaction.attempts = Attempts(self.retries, account, uri, ())
         return transaction
 
     def server(self, request: Request, key: ServerKey, flow: Flow) -> ServerTransaction:

@@ -100,6 +100,11 @@ def address_of(scheme: str, user: str | None, host: str) -> str:
     return f"{scheme}:{where}" if user is None else f"{scheme}:{_escape(user, _USER_SAFE)}@{where}"
 
 
+def quote_user(user: str) -> str:
+    """A user part as it stands in a URI."""
+    return _escape(user, _USER_SAFE)
+
+
 def is_host(text: str) -> bool:
     """Whether the text is a host name, an IPv4 address or an IPv6 address without brackets (RFC 3261 25.1)."""
     return len(text) <= MAX_HOST_LENGTH and _is_host(text)

@@ -131,6 +131,9 @@ class Wire:
         self._order = count()
         self._connections = count(1)
         self._other_end: dict[Flow, tuple[Address, Flow]] = {}
+        self._asked: dict[tuple[Address, Address], Flow] = {}
+        self.on_demand = False
+        """Whether a connection is made where a station sends on a stream flow without a number."""
         self._losing: list[Predicate] = []
         self._actions: list[tuple[float, int, Callable[[], None]]] = []
 
@@ -167,8 +170,21 @@ class Wire:
         server.opened(of_server, self.now)
         return of_client, of_server
 
+    def _made_for(self, source: Address, flow: Flow) -> Flow:
+        """The connection that a station asks for by a flow without a number."""
+        made = self._asked.get((source, flow.remote))
+        if made is None:
+            made, _ = self.connect(self._stations[source], self._stations[flow.remote])
+            self._asked[source, flow.remote] = made
+        return made
+
+    def made(self, client: Station, server: Station) -> Flow:
+        """The client's end of the connection that was made on demand."""
+        return self._asked[client.address, server.address]
+
     def cut(self, flow: Flow) -> None:
         """Lose a connection; both ends hear of it now."""
+        self._asked = {pair: made for pair, made in self._asked.items() if made != flow}
         address, other = self._other_end.pop(flow)
         mine, _ = self._other_end.pop(other)
         self._stations[mine].lost(flow, self.now)
@@ -226,6 +242,8 @@ class Wire:
 
     def _send(self, source: Address, flow: Flow, data: bytes) -> None:
         if flow.transport is not Transport.UDP:
+            if flow.connection == 0 and self.on_demand and flow.remote in self._stations:
+                flow = self._made_for(source, flow)
             if flow in self._other_end:
                 self.log.append(Sent(self.now, source, flow, data, lost=False))
                 address, other = self._other_end[flow]

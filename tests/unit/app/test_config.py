@@ -156,3 +156,18 @@ def test_the_reference_has_a_row_for_every_key() -> None:
         assert field.annotation is not None
         for key in field.annotation.model_fields:
             assert f"| `{key}` |" in text
+
+
+def test_name_servers_are_addresses_with_or_without_a_port(tmp_path: Path) -> None:
+    file = tmp_path / "engine.toml"
+    file.write_text('[sip]\ndns_servers = ["192.0.2.53", "192.0.2.54:5353", "::1", "[::1]:54"]\n')
+    assert load_config(file).sip.name_servers == [
+        ("192.0.2.53", 53),
+        ("192.0.2.54", 5353),
+        ("::1", 53),
+        ("::1", 54),
+    ]
+    for wrong in ("dns.example", "192.0.2.53:0", "192.0.2.53:x", ""):
+        file.write_text(f'[sip]\ndns_servers = ["{wrong}"]\n')
+        with pytest.raises(ConfigError, match="dns_servers"):
+            load_config(file)

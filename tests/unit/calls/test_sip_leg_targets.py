@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.directory import Drop, Put, Trunk
 from engine.calls.events import (
@@ -13,15 +15,18 @@ from engine.calls.events import (
     Unreachable,
     UnreachableReason,
 )
-from engine.calls.ports import AgentPhone
+from engine.calls.ports import AgentPhone, TrunkNumber
+from engine.calls.sip_targets import uri_of
 from engine.ids import AgentName, TrunkName
 from engine.sip.events import (
     AgentPeer,
     BindingEnd,
     BindingRemoved,
     InviteReceived,
+    LocateWanted,
     SessionId,
 )
+from engine.sip.flow import Address
 from tests.support.sip_legs import (
     CALLER,
     LEG,
@@ -151,3 +156,37 @@ def test_an_agents_own_call_names_the_agent() -> None:
     (told,) = pair.legs.take_events()
     assert isinstance(told, Offered)
     assert told.origin == FromAgent(agent=AgentName("anna"))
+
+
+LINE = Address("192.0.2.2", 5060)
+
+
+def test_a_trunk_with_a_name_is_called_where_its_name_leads() -> None:
+    pair = SipPair()
+    line = Trunk(name=TrunkName("line"), host="sip.provider.example", port=0)
+    pair.directory.apply(Put(entity=line))
+    pair.legs.place(LEG, TrunkNumber(trunk=line.name, number="0301234"), CALLER, MEDIA, pair.now)
+    wanted = pair.engine.next_event()
+    assert isinstance(wanted, LocateWanted)
+    assert str(wanted.uri) == "sip:0301234@sip.provider.example"
+    assert pair.engine.datagrams_to_send() == []
+    pair.engine.located(wanted.key, [udp(ENGINE, LINE)], pair.now)
+    pair.run()
+    invite = invite_of(pair)
+    assert invite.to_user == "0301234"
+    # Written before it was known where to: the address that the machine's usual way shows.
+    assert b"203.0.113.9" in (invite.sdp or b"")
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "transport", "uri"),
+    [
+        ("sip.provider.example", 0, "udp", "sip:5@sip.provider.example"),
+        ("sip.provider.example", 5070, "udp", "sip:5@sip.provider.example:5070"),
+        ("sip.provider.example", 0, "tcp", "sip:5@sip.provider.example;transport=tcp"),
+        ("192.0.2.77", 5060, "udp", "sip:5@192.0.2.77:5060"),
+    ],
+)
+def test_how_a_number_at_a_trunk_is_addressed(host: str, port: int, transport: str, uri: str) -> None:
+    trunk = Trunk(name=TrunkName("line"), host=host, port=port, transport=transport)
+    assert str(uri_of(trunk, "5")) == uri

@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import pytest
 from twisted.internet.task import Clock as TwistedClock
 
 from engine.calls.log import EngineStarted, Record
 from engine.media.commands import Command, ListLegs, MediaEvent, PlayFinished
-from engine.net.driver import Driver
+from engine.net.driver import Driver, Lookup
 from engine.sip.flow import Address, Flow, Transmission, Transport
 from engine.sip.guard import Standing
+from engine.sip.locating import Abilities, Located
+from engine.sip.uri import SipUri
 from tests.support.records import record
 
 FLOW = Flow(Transport.UDP, Address("127.0.0.1", 5080), Address("127.0.0.1", 5060))
@@ -36,6 +39,7 @@ class EchoCore:
         self.defects: list[Exception] = []
         self.closes: list[Flow] = []
         self.records: list[Record] = []
+        self.lookups: list[Lookup] = []
         self._out: list[Transmission] = []
 
     def receive_datagram(self, data: bytes, flow: Flow, now: float) -> Standing:
@@ -82,6 +86,13 @@ class EchoCore:
         taken, self.closes = self.closes, []
         return taken
 
+    def take_lookups(self) -> Sequence[Lookup]:
+        taken, self.lookups = self.lookups, []
+        return taken
+
+    def located(self, key: object, found: Located, now: float) -> None:
+        self.told.append(("located", (key, found), now))
+
     def take_media_commands(self) -> Sequence[Command]:
         return [ListLegs()] if self.told and self.told[-1][0] == "media" else []
 
@@ -95,6 +106,38 @@ class EchoCore:
 
     def keeps(self, flow: Flow) -> bool:
         return flow.connection == 7
+
+
+ABLE = Abilities()
+FOUND = Located((), 5.0)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A Lookup."""
+
+    key: object
+    uri: SipUri
+    abilities: Abilities = ABLE
+    refresh: bool = False
+
+
+class Names:
+    """A Locator that answers at once, or when it is told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[SipUri, bool]] = []
+        self.waiting: list[Callable[[Located], None]] = []
+        self.at_once = True
+
+    def locate(
+        self, uri: SipUri, abilities: Abilities, done: Callable[[Located], None], *, refresh: bool = False
+    ) -> None:
+        self.asked.append((uri, refresh))
+        if self.at_once:
+            done(FOUND)
+        else:
+            self.waiting.append(done)
 
 
 class Wires:
@@ -116,6 +159,7 @@ def driven(
     core: EchoCore | None = None,
     defects: list[Exception] | None = None,
     on_records: Callable[[Sequence[Record]], None] = lambda records: None,
+    names: Names | None = None,
 ) -> tuple[Driver, EchoCore, TwistedClock, Wires, list[Command]]:
     reactor = TwistedClock()
     core = core or EchoCore()
@@ -126,6 +170,7 @@ def driven(
         reactor=reactor,
         clock=VirtualClock(reactor),
         transmitter=wires,
+        locator=names or Names(),
         to_media=commands.extend,
         on_records=on_records,
         on_defect=([] if defects is None else defects).append,
@@ -153,6 +198,22 @@ def test_what_an_input_causes_leaves_at_once() -> None:
     driver, _, _, wires, _ = driven()
     driver.datagram(b"hello", FLOW)
     assert wires.sent == [b"hello"]
+
+
+def test_a_look_up_is_begun_and_its_answer_comes_back_as_an_input() -> None:
+    names = Names()
+    driver, core, reactor, _, _ = driven(names=names)
+    uri = SipUri(host="sip.example")
+    core.lookups = [Asked(1, uri), Asked("line", uri, refresh=True)]
+    driver.stream(b"x", FLOW)
+    assert names.asked == [(uri, False), (uri, True)]
+    assert core.told[1:] == [("located", (1, FOUND), 0.0), ("located", ("line", FOUND), 0.0)]
+    names.at_once = False
+    core.lookups = [Asked(2, uri)]
+    driver.stream(b"x", FLOW)
+    reactor.advance(2.0)
+    names.waiting[0](FOUND)
+    assert core.told[-1] == ("located", (2, FOUND), 2.0)
 
 
 def test_one_timer_rings_at_the_earliest_deadline() -> None:

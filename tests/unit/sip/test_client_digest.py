@@ -21,8 +21,9 @@ from engine.sip.events import (
     SessionId,
 )
 from engine.sip.headers import parse_auth
+from engine.sip.limits import MAX_REALMS
 from engine.sip.message import Request
-from tests.support.sip_phone import SDP, SDP_ANSWER, make_station, target
+from tests.support.sip_phone import SDP, SDP_ANSWER, Logins, make_station, target
 from tests.support.sip_raw import RawPeer, answering, pair, session_of
 from tests.support.wire import EndpointStation, Wire
 
@@ -58,10 +59,11 @@ def aim_at(station: EndpointStation, raw: RawPeer) -> Target:
     return replace(target(station, raw), account="provider")
 
 
-def challenged(login: Login = LOGIN) -> tuple[EndpointStation, RawPeer, Wire, SessionId, Request]:
+def challenged(*, pinned: bool = False) -> tuple[EndpointStation, RawPeer, Wire, SessionId, Request]:
     """An INVITE of an account's, with which the test does what it likes."""
-    station, raw, wire = pair(logins={"provider": login})
-    session = station.endpoint.invite(aim_at(station, raw), from_user="4711", sdp=SDP, now=wire.now)
+    station, raw, wire = pair(logins={"provider": LOGIN})
+    aim = replace(aim_at(station, raw), pinned=pinned)
+    session = station.endpoint.invite(aim, from_user="4711", sdp=SDP, now=wire.now)
     wire.run(0.1)
     return station, raw, wire, session, raw.requests("INVITE")[0]
 
@@ -147,7 +149,8 @@ def test_a_stale_nonce_is_replaced_however_the_first_was_answered_but_not_for_ev
 
 
 def test_two_proxies_and_the_server_are_answered_each() -> None:
-    _, raw, wire, _, first = challenged()
+    # Three credentials are more than a datagram should hold.
+    _, raw, wire, _, first = challenged(pinned=True)
     guards = [Guard("edge", proxy=True), Guard("core", proxy=True), Guard("provider")]
     raw.respond(first, 407, fields=[*guards[0].challenge(), *guards[1].challenge()])
     wire.run(0.1)
@@ -381,3 +384,65 @@ def test_challenged_calls_come_through_on_a_network_that_loses(seed: int) -> Non
     assert len(client.told(InviteAccepted)) >= 8
     assert client.endpoint.live() == NOTHING
     assert server.endpoint.live() == NOTHING
+
+
+def test_a_login_that_was_changed_is_not_signed_with_any_more() -> None:
+    station, raw, wire, _, first = challenged()
+    raw.respond(first, 401, fields=Guard().challenge())
+    wire.run(0.1)
+    raw.respond(last(raw), 486)
+    wire.run(0.1)
+    store = station.endpoint._stack.retries.accounts._store
+    assert isinstance(store, Logins)
+    store.by_account["provider"] = Login(user="4711", password="another")
+    station.endpoint.ping(aim_at(station, raw), now=wire.now)
+    wire.run(0.1)
+    assert "Authorization" not in last(raw, "OPTIONS").headers
+
+
+def test_a_nonce_that_comes_again_is_counted_on() -> None:
+    station, raw, wire, _, first = challenged()
+    guard = Guard()
+    challenge = guard.challenge()
+    raw.respond(first, 401, fields=challenge)
+    wire.run(0.1)
+    raw.respond(last(raw), 486)
+    station.endpoint.ping(aim_at(station, raw), now=wire.now)
+    wire.run(0.1)
+    raw.respond(last(raw, "OPTIONS"), 401, fields=challenge)
+    wire.run(0.1)
+    assert nonce_count(last(raw, "OPTIONS")) == "00000003"
+
+
+def test_the_realms_of_an_account_have_a_bound() -> None:
+    station, raw, wire = pair(logins={"provider": LOGIN})
+    aim = replace(aim_at(station, raw), pinned=True)
+    for number in range(MAX_REALMS + 3):
+        station.endpoint.ping(aim, now=wire.now)
+        wire.run(0.1)
+        raw.respond(last(raw, "OPTIONS"), 401, fields=Guard(f"realm{number}").challenge())
+        wire.run(0.1)
+        raw.respond(last(raw, "OPTIONS"), 200)
+        wire.run(0.1)
+    assert len(last(raw, "OPTIONS").headers.get_all("Authorization")) == MAX_REALMS
+
+
+@pytest.mark.parametrize("odd", ["\\\r", "\r", "\x00", "\udc80", '\\"', "\u00e9", "x" * 20_000])
+def test_whatever_a_challenge_holds_the_outcome_is_told_and_the_next_call_goes_out(odd: str) -> None:
+    station, raw, wire, _, first = challenged(pinned=True)
+    text = f'SIP/2.0 401 No\r\nWWW-Authenticate: Digest realm="{odd}", nonce="{odd}", opaque="{odd}"\r\n'
+    fields = "".join(f"{name}: {first.headers.get(name)}\r\n" for name in ("Via", "From", "Call-ID", "CSeq"))
+    answer = f"{text}{fields}To: {first.headers.get('To')};tag=a\r\nContent-Length: 0\r\n\r\n"
+    raw.send(answer.encode(errors="surrogateescape"))
+    wire.run(0.1)
+    if len(raw.requests("INVITE")) == 2:
+        raw.respond(last(raw), 486)
+        wire.run(0.1)
+    if not station.told():
+        # The answer could not be read, so that it was none.
+        wire.run(40)
+    assert [type(event) for event in station.told()] == [InviteFailed]
+    station.endpoint.invite(aim_at(station, raw), from_user="4711", sdp=SDP, now=wire.now)
+    wire.run(0.1)
+    assert last(raw).call_id != first.call_id
+    assert not station.endpoint.defects

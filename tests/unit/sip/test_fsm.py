@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.sip.accounts import Accounts, NoAccounts
-from engine.sip.attempts import Retries
+from engine.sip.attempts import Retries, RetryRules
 from engine.sip.dialog import Dialogs
 from engine.sip.flow import Address, Flow, Transport
 from engine.sip.fsm import (
@@ -42,7 +42,9 @@ FIGURES = {
         accepted: 2xx>accepted ACK>accepted error>accepted L>terminated""",
     "non-INVITE client": """
         trying: E>trying F>terminated 1xx>proceeding 2xx>completed 300-699>completed error>terminated
+        trying: abandon>terminated
         proceeding: E>proceeding F>terminated 1xx>proceeding 2xx>completed 300-699>completed error>terminated
+        proceeding: abandon>terminated
         completed: K>terminated""",
     "non-INVITE server": """
         trying: 1xx>proceeding 2xx>completed 300-699>completed abandon>terminated
@@ -152,7 +154,15 @@ def make_layer() -> Transactions:
     identity = Identity(lambda flow: Address("192.0.2.1", 5060))
     ids, outbox = CountingIds("t"), Outbox()
     accounts, dialogs = Accounts(NoAccounts(), ids), Dialogs(identity, outbox, ids)
-    retries = Retries(accounts=accounts, dialogs=dialogs, identity=identity, ids=ids, outbox=outbox)
+    retries = Retries(
+        rules=RetryRules(),
+        timers=Timers(),
+        accounts=accounts,
+        dialogs=dialogs,
+        identity=identity,
+        ids=ids,
+        outbox=outbox,
+    )
     return Transactions(outbox, TimerHeap(), identity, Timers(), 10, retries)
 
 
