@@ -60,6 +60,10 @@ class TrunkView(View):
     calls_in: int = 0
     """Calls from it that are up or being set up."""
     calls_out: int = 0
+    registered: bool | None = None
+    """Whether we are registered there; null for a trunk that wants no registration."""
+    registration_detail: str = ""
+    """For how long, or why not."""
     spent_today: float = 0.0
     """What calls on it have cost today, by the price list."""
 

@@ -23,6 +23,7 @@ from engine.app.core import Core
 from engine.app.queue_log_file import QueueLogFile
 from engine.app.version import VERSION
 from engine.calls.directory import AgentStatus, Change
+from engine.calls.trunk_watch import TrunkHealth
 from engine.clock import Clock
 from engine.errors import InvalidRequest, NotFound
 from engine.ids import AgentName, CallId
@@ -98,11 +99,13 @@ class RunningCentre:
         return _one(self.queue(queue).members, lambda view: view.agent == agent, f"member {queue}/{agent}")
 
     def trunks(self) -> Sequence[TrunkView]:
-        calls, now = self.core.calls, self.clock.monotonic()
-        return [
-            views.trunk_view(health, calls.line(health.trunk.name), calls.spent(f"trunk:{health.trunk.name}", now))
-            for health in sorted(self.core.legs.trunks(), key=lambda health: health.trunk.name)
-        ]
+        found = sorted(self.core.legs.trunks(), key=lambda health: health.trunk.name)
+        return [self._trunk_view(health, self.clock.monotonic()) for health in found]
+
+    def _trunk_view(self, health: TrunkHealth, now: float) -> TrunkView:
+        calls, name = self.core.calls, health.trunk.name
+        registration = self.core.legs.registrations.state(name)
+        return views.trunk_view(health, calls.line(name), calls.spent(f"trunk:{name}", now), registration)
 
     def trunk(self, name: str) -> TrunkView:
         return _one(self.trunks(), lambda view: view.name == name, f"trunk {name!r}")

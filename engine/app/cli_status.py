@@ -28,7 +28,10 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         ("queues", ["name", "strategy", "waiting", "talking", "idle", "members"]),
         ("agents", ["name", "status", "status_reason", "state", "state_for_s", "queues", "source"]),
         ("calls", ["call", "phase", "caller", "called", "destination", "agent", "age_s"]),
-        ("trunks", ["name", "host", "port", "up", "detail", "circuit", "calls_in", "calls_out", "context"]),
+        (
+            "trunks",
+            ["name", "host", "port", "up", "detail", "circuit", "registered", "calls_in", "calls_out", "context"],
+        ),
     ):
         show(found[part], columns, as_json=False, title=part.capitalize())
         print()

@@ -21,7 +21,7 @@ from engine.app.media_outbox import MediaOutbox
 from engine.app.orphans import Orphans
 from engine.app.peers import TrunkPeers
 from engine.calls.directory import Agent, Change, Directory, Drop, Member, Put, Queue, Trunk, TrunkGroup
-from engine.calls.events import Reachable, TextRelayed, TrunkDown, TrunkUp, Unreachable
+from engine.calls.events import Reachable, TextRelayed, TrunkDown, TrunkRegistration, TrunkUp, Unreachable
 from engine.calls.log import BanLifted, DirectoryChanged, Journal, Record, SourceBanned
 from engine.calls.manager import CallManager
 from engine.calls.sip_leg import SipLegs
@@ -243,7 +243,7 @@ class Core:
                         self.acd.unreachable(told, now)
                     case TextRelayed():
                         self.calls.text_relayed(told, now)
-                    case TrunkUp() | TrunkDown():
+                    case TrunkUp() | TrunkDown() | TrunkRegistration():
                         self.calls.trunk_event(told, now)
                     case _:
                         self.calls.leg_event(told, now)

@@ -35,7 +35,8 @@ _GC_THRESHOLDS: Final = (10_000, 10, 20)
 """Seldom: calls leave hardly any cycles behind. Python's own first one, 700, was reached with every call."""
 
 _GOODBYE_S: Final = 2.0
-"""How long our BYEs may take to be answered when we end at once."""
+"""How long our BYEs, and the REGISTERs that take our registrations back, may take to be answered when we end at
+once."""
 
 
 def run_engine(config: Config, *, config_file: Path | None, demo: bool) -> int:
@@ -155,8 +156,10 @@ class Service:
         note("stopping", calls=core.calls.live().calls)
         if self._demo is not None:
             await self._demo.stop()
+        driver.command(lambda now: core.command(core.legs.registrations.sign_off, now))
         driver.command(lambda now: core.command(core.calls.shut_down, now))
-        await _at_most(_GOODBYE_S, driver.until(lambda: not any(core.calls.live())))
+        registrations = core.legs.registrations
+        await _at_most(_GOODBYE_S, driver.until(lambda: not any(core.calls.live()) and registrations.signed_off()))
         engine.heartbeat.stop()
         engine.certificates.stop()
         driver.command(lambda now: core.journal.append(EngineStopped(clean=True), now=now))

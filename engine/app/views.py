@@ -20,6 +20,7 @@ from engine.api.views import (
 )
 from engine.app.core import Core
 from engine.calls.lines import LineState
+from engine.calls.sip_registrations import RegistrationState
 from engine.calls.snapshot import LiveCall
 from engine.calls.trunk import Trunk
 from engine.calls.trunk_records import CircuitState
@@ -136,8 +137,13 @@ def call_view(call: LiveCall, now: float) -> CallView:
     )
 
 
-def trunk_view(health: TrunkHealth, line: LineState | None = None, spent: float = 0.0) -> TrunkView:
-    """One trunk, its health, its calls, and what they have cost today."""
+def trunk_view(
+    health: TrunkHealth,
+    line: LineState | None = None,
+    spent: float = 0.0,
+    registration: RegistrationState | None = None,
+) -> TrunkView:
+    """One trunk, its health, its calls and what they have cost today, and our registration there."""
     trunk = health.trunk
     if health.up is None:
         detail = "not asked yet"
@@ -157,6 +163,8 @@ def trunk_view(health: TrunkHealth, line: LineState | None = None, spent: float 
         calls_in=0 if line is None else line.calls_in,
         calls_out=0 if line is None else line.calls_out,
         spent_today=spent,
+        registered=None if registration is None else registration.registered,
+        registration_detail="" if registration is None else registration.detail,
     )
 
 

@@ -226,4 +226,13 @@ class TextRelayed:
     """A phone of the agent has taken it."""
 
 
-PresenceEvent = Reachable | Unreachable | TrunkUp | TrunkDown | TextRelayed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrunkRegistration:
+    """Our registration at a trunk came or went."""
+
+    trunk: TrunkName
+    registered: bool
+    detail: str
+
+
+PresenceEvent = Reachable | Unreachable | TrunkUp | TrunkDown | TrunkRegistration | TextRelayed

@@ -26,6 +26,7 @@ from engine.calls.events import (
     TextRelayed,
     TransferAsked,
     TrunkDown,
+    TrunkRegistration,
     TrunkUp,
     Updated,
 )
@@ -50,7 +51,7 @@ from engine.calls.switchboard import CallLeg, LiveCounts, Role, Switchboard
 from engine.calls.takeover import Takeover
 from engine.calls.toll_guard import TollGuard, TollRules
 from engine.calls.transfers import Transfers
-from engine.calls.trunk_records import TollCutOff, TrunkStateChanged
+from engine.calls.trunk_records import TollCutOff, TrunkRegistrationChanged, TrunkStateChanged
 from engine.errors import NotFound
 from engine.ids import CallId, IdSource, LegId, TrunkName
 from engine.media import commands as media_plane
@@ -325,8 +326,12 @@ class CallManager:
         """The ACD has decided something."""
         self._board.carry_out(effect, now)
 
-    def trunk_event(self, event: TrunkUp | TrunkDown, now: float) -> None:
+    def trunk_event(self, event: TrunkUp | TrunkDown | TrunkRegistration, now: float) -> None:
         """A line came or went: it gets calls, or none. Live calls on it end by themselves if it is true."""
+        if isinstance(event, TrunkRegistration):
+            told = TrunkRegistrationChanged(trunk=event.trunk, registered=event.registered, detail=event.detail)
+            self._journal.append(told, now=now)
+            return
         self._board.lines.trunk_event(event)
         match event:
             case TrunkUp(round_trip_s=taken_s):

@@ -24,6 +24,7 @@ from engine.calls.q850 import reason_header
 from engine.calls.sip_carried import SipCarrying
 from engine.calls.sip_ends import came_to_nothing, given_up, over
 from engine.calls.sip_media import SipMedia
+from engine.calls.sip_registrations import SipRegistrations
 from engine.calls.sip_targets import ListenerFlow, SipTargets
 from engine.calls.sip_text import SipTexts
 from engine.calls.sip_transfer import SipTransfers
@@ -100,6 +101,7 @@ class SipLegs:
         self._patience: Timers[LegId] = Timers()
         self._watch = TrunkWatch(directory.trunks.values(), self._ask)
         self._targets = SipTargets(endpoint, directory, listener_flow=listener_flow, is_down=self._watch.is_down)
+        self.registrations = SipRegistrations(endpoint, directory, self._targets, self._book.tell)
         self._handlers: dict[type[Any], Callable[[Any, float], None]] = {
             sip.InviteReceived: self._invite_received,
             sip.BindingAdded: self._binding_added,
@@ -109,6 +111,7 @@ class SipLegs:
             sip.DtmfReceived: self.transfers.key_received,
             sip.MessageReceived: texts.received,
             sip.MessageAnswered: texts.answered,
+            **self.registrations.handlers,
         }
         self._leg_handlers: dict[type[Any], Callable[[_Leg, Any, float], None]] = {
             sip.InviteCancelled: self._invite_cancelled,
@@ -138,13 +141,12 @@ class SipLegs:
 
     def next_deadline(self) -> float | None:
         """When a trunk must be asked next, or a phone has been silent for too long."""
-        asking, patience = self._watch.next_deadline(), self._patience.next_deadline()
-        if asking is None or patience is None:
-            return patience if asking is None else asking
-        return min(asking, patience)
+        parts = (self._watch, self._patience, self.registrations)
+        return min((at for part in parts if (at := part.next_deadline()) is not None), default=None)
 
     def handle_deadline(self, now: float) -> None:
         self._book.tell(*self._watch.handle_deadline(now))
+        self.registrations.handle_deadline(now)
         while (unheard := self._patience.pop_due(now)) is not None:
             leg = self._book.find(unheard)
             if leg is not None and leg.state is LegState.PLACING:
@@ -152,6 +154,7 @@ class SipLegs:
 
     def directory_changed(self, change: Change, now: float) -> None:
         """A trunk was put or dropped; other entities are read when they are needed."""
+        self.registrations.directory_changed(change, now)
         match change:
             case Put(entity=Trunk() as trunk):
                 self._watch.put(trunk, now)
@@ -340,8 +343,7 @@ class SipLegs:
                 self._book.bind(leg, self._invite(leg, wanted, target, now))
             except LocalSipError:
                 continue
-            patience_s = PATIENCE_S if others else wanted.destination.patience_s
-            if patience_s:
+            if patience_s := PATIENCE_S if others else wanted.destination.patience_s:
                 self._patience.set(leg.id, now + patience_s)
             return True
         return False

@@ -38,6 +38,8 @@ class SipTargets:
         self._directory = directory
         self._listener_flow = listener_flow
         self._is_down = is_down
+        self.service_routes: Callable[[TrunkName], tuple[str, ...]] = lambda trunk: ()
+        """Route values that the trunk's registrar wants on requests to it (RFC 3608)."""
 
     def of(self, destination: Destination) -> tuple[Target, ...]:
         """Where to send the INVITE, in the order of trying; empty where nobody can be reached."""
@@ -67,7 +69,8 @@ class SipTargets:
             if flow is None:
                 return None
         account = trunk.name if trunk.user and trunk.secret else None
-        return Target(uri=uri_of(trunk, number), flow=flow, account=account)
+        routes = self.service_routes(trunk.name) if trunk.registers and number is not None else ()
+        return Target(uri=uri_of(trunk, number), flow=flow, routes=routes, account=account)
 
     def likely_flow(self, target: Target) -> Flow:
         """The flow of a target, or one that is like it as far as our own address goes: an offer is written before the

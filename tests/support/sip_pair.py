@@ -13,6 +13,7 @@ from engine.calls.directory import Agent, Directory, Trunk
 from engine.calls.events import LegEvent, PresenceEvent
 from engine.calls.sip_leg import SipLegs
 from engine.ids import AgentName, TrunkName
+from engine.sip.accounts import Login
 from engine.sip.auth import answer_challenge, ha1
 from engine.sip.endpoint import Endpoint, EndpointConfig, Target
 from engine.sip.events import SessionId, SipEvent
@@ -54,6 +55,21 @@ class Passwords:
         return ha1(user, realm, "secret", algorithm)
 
 
+class Logins:
+    """AccountStore: the trunks that have a user and a secret."""
+
+    def __init__(self, pair: SipPair) -> None:
+        self._pair = pair
+
+    def login(self, account: str) -> Login | None:
+        trunk = self._pair.directory.trunks.get(TrunkName(account))
+        return (
+            None
+            if trunk is None or not trunk.secret
+            else Login(user=trunk.auth_user or trunk.user, password=trunk.secret)
+        )
+
+
 def config(local: Address) -> EndpointConfig:
     return EndpointConfig(realm=REALM, advertise=lambda _: local, nonce_secret=b"n" * 32)
 
@@ -87,7 +103,9 @@ class SipPair:
         )
         ids = Numbers()
         self.trunks = Trunks({PBX: "pbx"})
-        self.engine = Endpoint(config(ENGINE), ids=ids, credentials=Passwords(), peers=self.trunks)
+        self.engine = Endpoint(
+            config(ENGINE), ids=ids, credentials=Passwords(), peers=self.trunks, accounts=Logins(self)
+        )
         self.peer = Endpoint(config(PBX), ids=ids, credentials=Passwords(), peers=Trunks({ENGINE: "engine"}))
         self.no_way = False
         self.legs = SipLegs(

@@ -103,6 +103,9 @@ class Parts:
             storage=SimpleNamespace(writer=SimpleNamespace(start=self.does("writer starts"))),
             core=SimpleNamespace(
                 calls=calls,
+                legs=SimpleNamespace(
+                    registrations=SimpleNamespace(sign_off=self.does("signs off"), signed_off=lambda: True)
+                ),
                 journal=journal,
                 media=SimpleNamespace(ready=lambda: True),
                 command=lambda carry_out, now: carry_out(now),
@@ -155,6 +158,7 @@ def lived(parts: Parts, *, demo: bool = False, signals: Sequence[signal.Signals]
 
 STARTED = ["writer starts", "media starts", "heartbeat starts", "certificates watched", "api serves"]
 STOPPED = [
+    "signs off",
     "calls end",
     "heartbeat stops",
     "watch ends",

@@ -12,6 +12,9 @@ from sqlalchemy import Engine
 from engine.api.views import CallerView, MediaView, MemberView, TrunkView
 from engine.app.views import agent_views, trunk_view
 from engine.calls.directory import AgentStatus, Drop, Put, Trunk
+from engine.calls.lines import LineState
+from engine.calls.sip_registrations import RegistrationState
+from engine.calls.trunk_records import CircuitState
 from engine.calls.trunk_watch import TrunkHealth
 from engine.ids import AgentName, TrunkName
 from engine.media.commands import Welcome
@@ -162,6 +165,17 @@ def test_a_trunk_and_how_it_does(
         up=shown,
         detail=detail,
     )
+
+
+def test_a_trunks_calls_circuit_cost_and_registration() -> None:
+    trunk = Trunk(name=TrunkName("sip"), host="192.0.2.1", user="x", secret="hush", registers=True)
+    line = LineState(calls_in=1, calls_out=2, circuit=CircuitState.OPEN, detail="3 calls in a row failed")
+    registration = RegistrationState(registered=True, detail="for 300 s")
+    view = trunk_view(TrunkHealth(trunk=trunk, up=False, reason="answered 503"), line, 1.5, registration)
+    assert (view.calls_in, view.calls_out, view.circuit, view.circuit_detail) == (1, 2, "open", line.detail)
+    assert (view.registered, view.registration_detail, view.spent_today) == (True, "for 300 s", 1.5)
+    assert (view.detail, view.has_secret) == ("answered 503", True)
+    assert "hush" not in repr(view)
 
 
 def test_the_media_process_while_it_is_there(bench: CentreBench) -> None:

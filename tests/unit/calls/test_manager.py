@@ -5,7 +5,7 @@ import pytest
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.config import MediaTimeoutPolicy
 from engine.calls.directory import Agent, Drop, Trunk
-from engine.calls.events import TrunkDown, TrunkUp
+from engine.calls.events import TrunkDown, TrunkRegistration, TrunkUp
 from engine.calls.leg import LegState
 from engine.calls.log import (
     CallEnded,
@@ -17,13 +17,21 @@ from engine.calls.log import (
     MediaStarted,
 )
 from engine.calls.routing import ToAgent, ToEcho, ToQueue
-from engine.calls.trunk_records import TrunkStateChanged
+from engine.calls.trunk_records import TrunkRegistrationChanged, TrunkStateChanged
 from engine.errors import NotFound
 from engine.ids import AgentName, CallId, QueueName, TrunkName
 from engine.media.commands import Direction, LegFailed
 from tests.support.call_rig import Rig
 
 DISCONNECTED = EndCause(outcome=Outcome.SERVER, reason=Reason.MEDIA_LOST, sip_code=200)
+
+
+def test_a_registration_that_comes_or_goes_is_a_record() -> None:
+    rig = Rig()
+    rig.manager.trunk_event(TrunkRegistration(trunk=TrunkName("pbx"), registered=True, detail="for 300 s"), rig.now)
+    rig.pump()
+    changed = TrunkRegistrationChanged(trunk=TrunkName("pbx"), registered=True, detail="for 300 s")
+    assert rig.bodies(TrunkRegistrationChanged) == [changed]
 
 
 def test_a_call_begins_with_who_calls_whom_from_where() -> None:
