@@ -6,7 +6,7 @@ import random
 import struct
 from collections.abc import Callable, Sequence
 
-_TOKENS = (
+TOKENS = (
     *(b"\r\n", b"\n", b"\r", b"\0", b'"', b"\\", b"<", b">", b";", b",", b":", b"@", b" ", b"\t", b"%00", b"=", b"()"),
     *(b"-1", b"0", b"4294967296", b"99999999999999999999", b"\xff\xfe", "\N{SNOWMAN}".encode(), b"A" * 300, b"SIP/2.0"),
     *(b"Via: SIP/2.0/UDP 127.0.0.1", b"Content-Length: 5", b";tag=x", b";rport;received=::1", b"sip:", b"tel:", b"*"),
@@ -31,7 +31,7 @@ def _flip(chance: random.Random, data: bytes, corpus: Sequence[bytes]) -> bytes:
 
 def _insert(chance: random.Random, data: bytes, corpus: Sequence[bytes]) -> bytes:
     at = chance.randrange(len(data) + 1)
-    return data[:at] + chance.choice(_TOKENS) + data[at:]
+    return data[:at] + chance.choice(TOKENS) + data[at:]
 
 
 def _cut_out(chance: random.Random, data: bytes, corpus: Sequence[bytes]) -> bytes:
