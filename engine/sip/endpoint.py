@@ -188,7 +188,10 @@ class Endpoint(FeatureActions, RegistrarActions, ClientActions):
         return events.popleft() if events else None
 
     def datagrams_to_send(self) -> list[Transmission]:
-        """What is to leave, in order, on streams too; it counts as sent."""
+        """What is to leave, in order, on streams too; it counts as sent. An INVITE that nothing was answered to yet is
+        answered with 100 now."""
+        if self._stack.transactions.untried:
+            self._stack.transactions.send_trying()
         outbox = self._stack.outbox
         transmissions, outbox.transmissions = outbox.transmissions, []
         return transmissions

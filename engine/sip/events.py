@@ -54,7 +54,7 @@ class EndedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InviteReceived:
-    """A new call for us, from an authenticated agent or a trunk. 100 Trying has been sent."""
+    """A new call for us, from an authenticated agent or a trunk. 100 Trying goes out unless it is answered at once."""
 
     session: SessionId
     peer: Peer

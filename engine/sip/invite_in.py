@@ -227,7 +227,7 @@ class IncomingSession(Session):
         caller = request.from_
         sdp = sdp_of(request)
         self._late_offer = sdp is None
-        self._transaction.respond(Response.build(request, 100), now)
+        self._transaction.try_soon(now)
         if carried.session and self._dialog is not None:
             self._dialog.session_ids = SessionIds(new_session_id(self._stack.ids), carried.session)
         self._stack.outbox.events.append(

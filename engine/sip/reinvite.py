@@ -244,7 +244,7 @@ class Negotiation:
         self._stop_acceptance()
         sdp = sdp_of(request)
         self._late_offer = sdp is None
-        self._take(request, flow, sdp).respond(Response.build(request, 100), now)
+        self._take(request, flow, sdp).try_soon(now)
 
     def update_received(self, request: Request, flow: Flow, now: float) -> None:
         """An UPDATE (RFC 3311 5.2). Raises RemoteSipError to refuse it."""

@@ -253,6 +253,16 @@ class ServerTransaction(Transaction):
         """Whether a final response was sent."""
         return self.state not in (State.PROCEEDING, State.TRYING)
 
+    def try_soon(self, now: float) -> None:
+        """Send 100, unless another response leaves as soon as it (RFC 3261 17.2.1: only who will not answer within
+        200 ms owes it)."""
+        self._layer.untried.append((self, now))
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing was answered yet, and something still can be."""
+        return not self._data and self.state is State.PROCEEDING
+
     def respond(self, response: Response, now: float) -> None:
         """Send a response, provisional or final. Raises LocalSipError where it cannot be written."""
         self._data = response.to_bytes()

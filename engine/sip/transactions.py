@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from engine.sip.attempts import Attempts, Retries
-from engine.sip.errors import LocalSipError
+from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.flow import NOWHERE, Flow, Transport
 from engine.sip.fsm import Input, State
 from engine.sip.identity import Identity
@@ -38,6 +39,7 @@ class Transactions:
         "servers",
         "timers",
         "unacknowledged",
+        "untried",
     )
 
     def __init__(
@@ -56,9 +58,19 @@ class Transactions:
         """Inputs that a state does not name, and responses that no request of ours asked for."""
         self.unacknowledged = 0
         """Refusals of ours that no ACK came for."""
+        self.untried: list[tuple[ServerTransaction, float]] = []
+        """INVITEs that are owed a 100 as soon as this input is worked off, each with when it came."""
 
     def __len__(self) -> int:
         return len(self.clients) + len(self.servers) + len(self.retries)
+
+    def send_trying(self) -> None:
+        """Send 100 for every INVITE that nothing was answered to meanwhile."""
+        untried, self.untried = self.untried, []
+        for transaction, now in untried:
+            if transaction.silent:
+                with suppress(LocalSipError, RemoteSipError):
+                    transaction.respond(Response.build(transaction.request, 100), now)
 
     def require_room(self) -> None:
         """Raises LocalSipError where so many requests of ours are under way that no new call or ping may begin.
