@@ -18,6 +18,7 @@ _MEANINGS: Final[dict[int, Reason]] = {
     408: Reason.NO_ANSWER,  # said by the peer itself; our own time-out is `timed_out`
     410: Reason.UNREACHABLE,
     415: Reason.NOT_ACCEPTABLE,
+    430: Reason.UNREACHABLE,  # the edge in front of a telephone has lost the flow to it (RFC 5626 11.6)
     480: Reason.UNREACHABLE,
     484: Reason.UNREACHABLE,
     485: Reason.UNREACHABLE,
@@ -59,9 +60,10 @@ _OWN: Final[dict[Reason, int]] = {
 }
 """How a caller who was not answered is told, where the cause brings no status of its own; 503 for the rest."""
 
-_NOT_RELAYED: Final = frozenset({401, 407, 481, 482, 483, 487, 491})
-"""Statuses that speak about our hop with the called side and would mislead the caller's (a 401 would make the phone
-ask for a password, RFC 3261 22.1)."""
+_NOT_RELAYED: Final = frozenset({401, 407, 420, 421, 422, 430, 439, 440, 481, 482, 483, 487, 491, 494})
+"""Statuses that speak about our hop with the called side and would mislead the caller's: a 401 would make the phone ask
+for a password (RFC 3261 22.1), a 421 try again with what we did not understand, a 430 its own edge forget it (RFC 5626
+5.3.1)."""
 
 
 _BYE_REASONS: Final[dict[Reason, str]] = {

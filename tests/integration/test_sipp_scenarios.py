@@ -18,9 +18,12 @@ from tests.support.parts import require
 from tests.support.ports import PortPool
 from tests.support.procs import Processes
 from tests.support.sipp_rfc import (
+    FIRST_ALSO,
+    FIRST_PHONE,
     FIRST_TRUNK,
+    RUNS_MAX,
     SCENARIOS,
-    TRUNKS,
+    TRUSTED_HOST,
     Laboratory,
     Scenario,
     Transport,
@@ -45,8 +48,9 @@ def plan(directory: Path) -> str:
     }
     text = "[context.from-trunk]\ntrunk_to_trunk = true\n[context.agents]\n"
     text += "".join(extension(name, *each) for name in ("from-trunk", "agents") for each in inside.items())
-    for number in range(FIRST_TRUNK, FIRST_TRUNK + TRUNKS):
-        text += extension("from-trunk", str(number), f'trunk = "{number}"\nring_timeout_s = 5')
+    for number in range(RUNS_MAX):
+        for first, what in ((FIRST_TRUNK, "trunk"), (FIRST_ALSO, "trunk"), (FIRST_PHONE, "agent")):
+            text += extension("from-trunk", str(first + number), f'{what} = "{first + number}"\nring_timeout_s = 5')
     (directory / "plan.toml").write_text(text, encoding="utf-8")
     return str(directory / "plan.toml")
 
@@ -69,8 +73,9 @@ def laboratory(
         session_ports,
         directory,
         dialplan={"file": plan(directory)},
-        sip={"listen": listen, "reliable": "when_supported"},
+        sip={"listen": listen, "reliable": "when_supported", "service_route": "<sip:edge.example;lr>"},
     ) as centre:
+        centre.trunk("trusted", TRUSTED_HOST, trusted=True)
         with Processes(directory / "sipp") as processes:
             laboratory = Laboratory(centre, processes, ports, directory, tls_port=tls_port)
             try:

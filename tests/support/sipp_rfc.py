@@ -3,11 +3,16 @@
 Each file begins with `<?run ...?>`, which says who SIPp is and what it does there:
 
     as      trunk     it calls in from a trunk's address (the default)
+            trusted   the same, by a trunk whose word about callers is believed (RFC 3325)
             agent     it is a telephone with an agent's secret
             stranger  it is nobody
             called    it is a telephone on a trunk, and a second SIPp, a caller by another trunk, calls it
+            line      the same, on a trunk that is trusted
+            phone     the same, but an agent's, registered: by UDP, wherever its Contact or Path then points
     dial    the number that it calls (default 601, the echo)
-    caller  beside "called": the scenario of that caller (default caller_talks)
+    caller  beside "called", "line", "phone": the scenario of that caller (default caller_talks)
+    also    beside them: the scenario of a third, on a trunk with the number @also@, for calls that are sent there
+    register    beside "phone": header fields of its REGISTER, one after the other with " | " between (default Contact)
     over    the transports that it is about (default "udp tcp tls"; TLS by a relay, since Debian's SIPp has none)
     options what SIPp is told beside it, such as "-nr": repeat nothing by itself, and take nothing for repeated
 """
@@ -16,7 +21,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import socket
 import subprocess
 import threading
 from collections.abc import Iterable, Sequence
@@ -27,19 +31,24 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 from tests.support.live_centre import STRANGER_HOST, TRUNK_HOST, LiveCentre
-from tests.support.plain_message import authorization, read, token, write
+from tests.support.plain_message import authorization
 from tests.support.ports import PortPool
 from tests.support.procs import Processes
 from tests.support.sipp import SippResult, SippRun, Sipps
+from tests.support.sipp_asking import Asking
 from tests.support.sipp_fragments import Piece, expand
 from tests.support.tls_relay import TlsRelay
 
 SCENARIOS: Final = Path(__file__).resolve().parents[1] / "integration/sipp/rfc"
+TRUSTED_HOST: Final = "127.0.0.9"
 AT_ONCE: Final = 16
 """SIPp processes that run beside each other; most of their time is spent waiting."""
 FIRST_TRUNK: Final = 8000
-TRUNKS: Final = 400
-"""Numbers from FIRST_TRUNK on lead to trunks of the same name, one for each run of a called telephone."""
+FIRST_ALSO: Final = 8500
+FIRST_PHONE: Final = 7000
+RUNS_MAX: Final = 450
+"""Numbers from the first ones on lead to trunks and agents of the same name, one for each run that is called."""
+CALLED: Final = ("called", "line", "phone")
 
 _RUN: Final = re.compile(r"<\?run\s*(.*?)\?>\s*", re.DOTALL)
 _LIMITS: Final = ("-timeout", "25", "-timeout_error", "-recv_timeout", "12000", "-timer_resol", "10")
@@ -60,6 +69,8 @@ class Scenario:
     over: Sequence[str]
     options: Sequence[str]
     text: str
+    also: str = ""
+    register: str = "Contact: <sip:@dial@@@local@>"
 
     @property
     def name(self) -> str:
@@ -73,7 +84,7 @@ def load(path: Path) -> Scenario:
     if found is None:
         raise ValueError(f"{path.name} has no <?run ...?>")
     said = dict(re.findall(r'(\w+)="([^"]*)"', found[1]))
-    if unknown := set(said) - {"as", "dial", "caller", "over", "options"}:
+    if unknown := set(said) - {"as", "dial", "caller", "over", "options", "also", "register"}:
         raise ValueError(f"{path.name}: <?run ...?> does not know {', '.join(sorted(unknown))}")
     return Scenario(
         path=path,
@@ -83,12 +94,14 @@ def load(path: Path) -> Scenario:
         over=said.get("over", "udp tcp tls").split(),
         options=said.get("options", "").split(),
         text=_RUN.sub("", text),
+        also=said.get("also", ""),
+        register=said.get("register", "Contact: <sip:@dial@@@local@>"),
     )
 
 
 def every_scenario() -> list[Scenario]:
-    """All of them, SIPp's own first. What a called telephone's caller does is no scenario of its own."""
-    ours = [load(path) for path in sorted(SCENARIOS.glob("*.xml")) if not path.stem.startswith("caller_")]
+    """All of them, SIPp's own first. What the others do around a called telephone is no scenario of its own."""
+    ours = [load(path) for path in sorted(SCENARIOS.glob("*.xml")) if not path.stem.startswith(("caller_", "also_"))]
     return [*BUILT_IN, *ours]
 
 
@@ -98,7 +111,7 @@ def every_run() -> list[tuple[Scenario, Transport]]:
         (scenario, transport)
         for scenario in every_scenario()
         for transport in get_args(Transport)
-        if transport in scenario.over and not (transport == "tls" and scenario.role == "called")
+        if transport in scenario.over and not (transport == "tls" and scenario.role in CALLED)
     ]
 
 
@@ -166,21 +179,45 @@ class Laboratory:
 
     def _try(self, scenario: Scenario, transport: Transport) -> list[SippResult]:
         number = next(self._numbers)
-        if scenario.role == "called":
+        if scenario.role in CALLED:
             runs = self._call(scenario, transport, number)
         else:
             runs = [self._start(scenario, transport, number, scenario.role, scenario.dial)]
         return [run.wait(timeout=40) for run in runs]
 
     def _call(self, scenario: Scenario, transport: Transport, number: int) -> list[SippRun]:
-        dial = str(FIRST_TRUNK + number)
-        host = f"127.0.8.{number % 250 + 1}"
-        with self._lock:
-            port = self._ports.one()
-            self._centre.trunk(dial, host, port=port, transport=transport)
-        called = self._start(scenario, transport, number, "called", dial, at=(host, port))
+        dial = str((FIRST_PHONE if scenario.role == "phone" else FIRST_TRUNK) + number)
+        place = self._place(number)
+        if scenario.role == "phone":
+            self._register(scenario, transport, dial, place)
+        else:
+            self._line(dial, place, transport, trusted=scenario.role == "line")
+        runs = []
+        if scenario.also:
+            also, elsewhere = str(FIRST_ALSO + number), self._place(number)
+            self._line(also, elsewhere, transport, trusted=False)
+            third = load(SCENARIOS / f"{scenario.also}.xml")
+            runs.append(self._start(third, transport, number, "called", also, at=elsewhere))
+        called = self._start(scenario, transport, number, scenario.role, dial, at=place)
         caller = load(SCENARIOS / f"{scenario.caller}.xml")
-        return [called, self._start(caller, transport, number, "trunk", dial)]
+        return [called, self._start(caller, transport, number, caller.role, dial), *runs]
+
+    def _place(self, number: int) -> tuple[str, int]:
+        with self._lock:
+            return f"127.0.8.{number % 250 + 1}", self._ports.one()
+
+    def _line(self, name: str, place: tuple[str, int], transport: Transport, *, trusted: bool) -> None:
+        with self._lock:
+            self._centre.trunk(name, place[0], port=place[1], transport=transport, match_port=True, trusted=trusted)
+
+    def _register(self, scenario: Scenario, transport: Transport, user: str, place: tuple[str, int]) -> None:
+        said = scenario.register.replace("@dial@", user).replace("@local@", f"{place[0]}:{place[1]}")
+        said = said.replace("@transport@", transport)
+        fields = [tuple(each.split(": ", 1)) for each in said.split(" | ")]
+        with self._lock:
+            self._centre.add_agent(user)
+        with Asking(place, self._centre.sip) as asking:
+            asking.register(user, self._centre.secret_of(user), [(name, value) for name, value in fields])
 
     def _start(
         self,
@@ -199,9 +236,10 @@ class Laboratory:
             "TRANSPORT": transport.upper(),
             "transport": transport,
             "user": "5551000",
+            "also": str(FIRST_ALSO + number),
             "contact": f"<sip:@user@@[local_ip]:[local_port];transport={transport}>",
         }
-        host = {"trunk": TRUNK_HOST, "called": TRUNK_HOST}.get(role, STRANGER_HOST)
+        host = {"trunk": TRUNK_HOST, "trusted": TRUSTED_HOST}.get(role, STRANGER_HOST)
         with self._lock:
             local = at or (host, self._ports.one())
             values["local"] = f"{local[0]}:{local[1]}"
@@ -222,7 +260,7 @@ class Laboratory:
             return self._sipps.start(
                 str(path),
                 local=local,
-                target=None if role == "called" else self._way_in(transport, host),
+                target=None if role in CALLED else self._way_in(transport, host),
                 service=dial,
                 transport="u1" if transport == "udp" else "t1",
                 pause_ms=200,
@@ -238,19 +276,9 @@ class Laboratory:
         return relay.address
 
     def _challenge(self, host: str) -> str:
-        """A fresh MD5 challenge: SIPp's own digest knows nothing else, and takes the first that it is offered."""
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-            asking.bind((host, 0))
-            asking.settimeout(5)
-            own = f"<sip:nobody@{self._centre.sip[0]}>"
-            via = f"SIP/2.0/UDP {host}:{asking.getsockname()[1]};branch={token('z9hG4bK')};rport"
-            fields = [("Via", via), ("Max-Forwards", "70"), ("From", f"{own};tag=1"), ("To", own)]
-            fields += [("Call-ID", token("n")), ("CSeq", "1 REGISTER"), ("Contact", f"<sip:nobody@{host}>")]
-            # About as long as what phones send: a stranger's very short request gets no long answer.
-            fields += [("User-Agent", "Asking for a challenge"), ("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS")]
-            asking.sendto(write(f"REGISTER sip:{self._centre.sip[0]} SIP/2.0", fields), self._centre.sip)
-            heard = read(asking.recv(65535))
-        return next(value for _, value in heard.all("www-authenticate") if "MD5" in value)
+        """A fresh one."""
+        with Asking((host, 0), self._centre.sip) as asking:
+            return asking.challenge()
 
 
 def _printed(name: str) -> str:

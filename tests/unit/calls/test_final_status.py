@@ -21,6 +21,7 @@ from engine.calls.final_status import cancel_text, failure_cause, hangup_text, r
         (488, Reason.NOT_ACCEPTABLE),
         (401, Reason.FORBIDDEN),
         (420, Reason.PROTOCOL),
+        (430, Reason.UNREACHABLE),
         (699, Reason.REJECTED),
     ],
 )
@@ -42,6 +43,7 @@ def test_every_failure_can_be_said_to_a_caller_with_a_status_of_the_same_class_o
     assert refusal_status(failure_cause(401)) == 403
     assert refusal_status(failure_cause(407)) == 403
     assert refusal_status(failure_cause(302)) == 603
+    assert {refusal_status(failure_cause(status)) for status in (420, 421, 422, 430, 439, 440, 494)} == {480}
     assert refusal_status(failure_cause(408, timed_out=True)) == 480
 
 
