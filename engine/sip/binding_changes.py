@@ -12,6 +12,7 @@ from engine.sip.errors import RemoteSipError
 from engine.sip.flow import Flow, Transport
 from engine.sip.grammar import IPV4
 from engine.sip.headers import NameAddr, read_number
+from engine.sip.limits import MAX_CONTACTS, MAX_KEPT_TEXT, MAX_PATH, MAX_REG_ID
 from engine.sip.message import Request
 from engine.sip.names import refuse
 from engine.sip.refusal import Refusal
@@ -21,13 +22,6 @@ from engine.sip.uri import NO_HEADERS, SipUri
 UNDERSTOOD: Final = frozenset({"path", "outbound"})
 """What a REGISTER may require. GRUU is not offered: calls to a phone come through us, by its user's name."""
 
-_CONTACTS_BOUND: Final = 10
-"""Contacts of one REGISTER."""
-_PATH_BOUND: Final = 8
-"""Proxies between a phone and us; each call repeats them all."""
-_TEXT_BOUND: Final = 200
-"""Characters of an instance, a path or a User-Agent that are kept."""
-_REG_ID_MAX: Final = 2**31 - 1
 
 # qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )
 _QVALUE: Final = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
@@ -90,7 +84,7 @@ def read_changes(
         path=path,
         tells_path=bool(path) and "path" in supported,
         outbound=outbound,
-        user_agent="".join(filter(str.isprintable, (request.headers.get("User-Agent") or "")[:_TEXT_BOUND])),
+        user_agent="".join(filter(str.isprintable, (request.headers.get("User-Agent") or "")[:MAX_KEPT_TEXT])),
     )
 
 
@@ -107,10 +101,10 @@ def _read_path(request: Request) -> tuple[str, ...]:
     if "Path" not in request.headers.first:
         return ()
     addresses = request.path
-    if len(addresses) > _PATH_BOUND:
+    if len(addresses) > MAX_PATH:
         raise refuse(400, f"{len(addresses)} Path")
     for address in addresses:
-        if not address.uri.is_sip or "lr" not in address.uri.params or len(str(address.uri)) > _TEXT_BOUND:
+        if not address.uri.is_sip or "lr" not in address.uri.params or len(str(address.uri)) > MAX_KEPT_TEXT:
             raise refuse(400, "Path must be loose routers' SIP URIs")
     return tuple(f"<{address.uri}>" for address in addresses)
 
@@ -137,7 +131,7 @@ def _read_contacts(
     request: Request, flow: Flow, bindings: Sequence[Binding], config: EndpointConfig, brief: int
 ) -> tuple[Change, ...]:
     contacts = request.contacts
-    if len(contacts) > _CONTACTS_BOUND:
+    if len(contacts) > MAX_CONTACTS:
         raise refuse(400, f"{len(contacts)} contacts")
     try:
         common = request.expires
@@ -189,7 +183,7 @@ def _check_order(binding: Binding, request: Request) -> None:
 
 def _instance(contact: NameAddr) -> str | None:
     text = contact.params.get("+sip.instance")
-    if text is not None and (len(text) > _TEXT_BOUND or not text.isprintable()):
+    if text is not None and (len(text) > MAX_KEPT_TEXT or not text.isprintable()):
         raise refuse(400, "+sip.instance is too long, or no text")
     return text or None
 
@@ -199,7 +193,7 @@ def _reg_id(contact: NameAddr) -> int | None:
     text = contact.params.get("reg-id")
     if text is None or not contact.params.get("+sip.instance"):
         return None
-    number = read_number(text, _REG_ID_MAX)
+    number = read_number(text, MAX_REG_ID)
     if not number:
         raise refuse(400, f"reg-id {text[:40]!r} is no positive number")
     return number

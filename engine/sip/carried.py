@@ -29,7 +29,8 @@ from typing import Final
 
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.headers import NameAddr, parse_name_addr_list
-from engine.sip.history import HISTORY_MAX, retargeted
+from engine.sip.history import retargeted
+from engine.sip.limits import MAX_CARRIED, MAX_CARRIED_FIELDS, MAX_CARRIED_TOKEN, MAX_HISTORY
 from engine.sip.message import Headers, Request
 from engine.sip.session_id import read_session_id
 from engine.sip.uri import SipUri
@@ -46,12 +47,6 @@ B2BUA does anyway: no Via, Contact, Record-Route or media address of the caller 
 
 _PRIVACY: Final = frozenset({*_HIDING, "header", "session", "none", "critical", "history"})
 
-_LINE: Final = 512
-"""Characters of one field that is carried; a History-Info of ten entries comes in ten fields or is left out."""
-_TOKEN_LINE: Final = 4096
-"""Characters of an Identity: a PASSporT with its certificate's URL has about 700, those of `div` chains more."""
-_MOST: Final = 8
-"""Fields of a name."""
 _MOST_ASSERTED: Final = 2
 """RFC 3325 9.1: one sip and one tel URI."""
 
@@ -139,7 +134,8 @@ class Carried:
         """The same, forwarded once more by this user of ours (RFC 5806 4: the last one stands first)."""
         params: dict[str, str | None] = {"reason": reason} if reason else {}
         return replace(
-            self, diversion=(NameAddr("", SipUri(user=user, host=host), params), *self.diversion[: _MOST - 1])
+            self,
+            diversion=(NameAddr("", SipUri(user=user, host=host), params), *self.diversion[: MAX_CARRIED_FIELDS - 1]),
         )
 
     def fields(self) -> list[tuple[str, str]]:
@@ -175,23 +171,23 @@ def read_carried(request: Request, *, agent: str | None, trusted: bool, passed: 
     headers = request.headers
     line = agent is None
     privacy = _privacy(headers)
-    identity = _texts(headers, "Identity", _TOKEN_LINE) if line else ()
+    identity = _texts(headers, "Identity", MAX_CARRIED_TOKEN) if line else ()
     carried = Carried(
         privacy=privacy,
-        diversion=_addresses(headers, "Diversion", _MOST) if line else (),
-        history=_addresses(headers, "History-Info", HISTORY_MAX) if line else (),
+        diversion=_addresses(headers, "Diversion", MAX_CARRIED_FIELDS) if line else (),
+        history=_addresses(headers, "History-Info", MAX_HISTORY) if line else (),
         session=read_session_id(headers.first.get("Session-ID")),
-        user_to_user=_texts(headers, "User-to-User", _LINE),
+        user_to_user=_texts(headers, "User-to-User", MAX_CARRIED),
         identity=identity,
         date=_text(headers, "Date") if identity else "",
         signed_for=(request.from_.uri.user or "", request.to.uri.user or "") if identity else ("", ""),
-        others=tuple((name, text) for name in passed for text in _texts(headers, name, _LINE)),
+        others=tuple((name, text) for name in passed for text in _texts(headers, name, MAX_CARRIED)),
     )
     if trusted:
         return replace(
             carried,
             asserted=_addresses(headers, "P-Asserted-Identity", _MOST_ASSERTED),
-            alert_info=_texts(headers, "Alert-Info", _LINE),
+            alert_info=_texts(headers, "Alert-Info", MAX_CARRIED),
             answer_mode=_mode(headers, "Answer-Mode"),
             priv_answer_mode=_mode(headers, "Priv-Answer-Mode"),
         )
@@ -202,7 +198,7 @@ def read_carried(request: Request, *, agent: str | None, trusted: bool, passed: 
 
 def _addresses(headers: Headers, name: str, most: int) -> tuple[NameAddr, ...]:
     found: list[NameAddr] = []
-    for text in _texts(headers, name, _LINE):
+    for text in _texts(headers, name, MAX_CARRIED):
         with suppress(RemoteSipError, LocalSipError):
             read = parse_name_addr_list(text)
             for each in read:
@@ -214,17 +210,17 @@ def _addresses(headers: Headers, name: str, most: int) -> tuple[NameAddr, ...]:
 def _texts(headers: Headers, name: str, longest: int) -> tuple[str, ...]:
     if name not in headers.first:
         return ()
-    texts = headers.get_all(name)[:_MOST]
+    texts = headers.get_all(name)[:MAX_CARRIED_FIELDS]
     return tuple(text for text in texts if text and len(text) <= longest and text.isprintable())
 
 
 def _text(headers: Headers, name: str) -> str:
-    return next(iter(_texts(headers, name, _LINE)), "")
+    return next(iter(_texts(headers, name, MAX_CARRIED)), "")
 
 
 def _privacy(headers: Headers) -> tuple[str, ...]:
     # Commas are no part of the grammar, and some write them nevertheless.
-    words = ";".join(_texts(headers, "Privacy", _LINE)).replace(",", ";").split(";")
+    words = ";".join(_texts(headers, "Privacy", MAX_CARRIED)).replace(",", ";").split(";")
     said = dict.fromkeys(word.strip().lower() for word in words)
     return tuple(word for word in said if word in _PRIVACY)
 

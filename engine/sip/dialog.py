@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
 from engine.ids import IdSource
 from engine.sip.errors import LocalSipError
 from engine.sip.flow import Flow
 from engine.sip.headers import NameAddr, parse_name_addr_list
 from engine.sip.identity import Identity
+from engine.sip.limits import MAX_ROUTES
 from engine.sip.memory import remember
 from engine.sip.message import Headers, Request, Response
 from engine.sip.names import refuse
@@ -19,9 +20,6 @@ from engine.sip.transaction import ClientTransaction
 
 DialogKey = tuple[str, str, str]
 """Call-ID, local tag, remote tag."""
-
-MAX_ROUTES: Final = 32
-"""Proxies on the way; each request repeats them all."""
 
 
 class DialogUser(Protocol):

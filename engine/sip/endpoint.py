@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from engine.ids import IdSource
 from engine.sip.accounts import AccountStore
@@ -24,7 +24,7 @@ from engine.sip.homes import Homes
 from engine.sip.invite_in import IncomingSession
 from engine.sip.invite_out import OutgoingSession
 from engine.sip.keep_alive import FlowFailed
-from engine.sip.limits import AMPLIFICATION
+from engine.sip.limits import AMPLIFICATION, MAX_DEFECTS
 from engine.sip.message import Message, Request, Response
 from engine.sip.names import refuse
 from engine.sip.outbox import Trace
@@ -54,8 +54,6 @@ __all__ = [
     "Target",
     "Timers",
 ]
-
-_DEFECTS_KEPT: Final = 16
 
 
 class LiveCounts(NamedTuple):
@@ -99,7 +97,7 @@ class Endpoint(FeatureActions, RegistrarActions, ClientActions):
             self._stack.outbox.called = self.guard.called
         self._streams = Streams(self._stack, self.connection_lost)
         self._ping_numbers = count(1)
-        self.defects: deque[Exception] = deque(maxlen=_DEFECTS_KEPT)
+        self.defects: deque[Exception] = deque(maxlen=MAX_DEFECTS)
         """Errors of ours that a message brought to light; it was dropped. The driver logs and clears them."""
 
     # --- inputs ---
@@ -243,7 +241,7 @@ class Endpoint(FeatureActions, RegistrarActions, ClientActions):
             max_forwards=max_forwards,
         )
         try:
-            number = stack.admit_session()
+            number = stack.admit_session(now)
         except RemoteSipError as error:
             raise LocalSipError(str(error)) from None
         OutgoingSession(stack, number, request, tag, target, redirects).start(now)

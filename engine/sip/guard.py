@@ -30,7 +30,7 @@ from engine.sip.bans import Ban, Bans
 from engine.sip.flow import Flow
 from engine.sip.guard_policy import GuardPolicy
 from engine.sip.homes import Homes
-from engine.sip.limits import MAX_KEEPALIVE_BYTES, MAX_TOLD_BANS, MAX_USER_KEPT
+from engine.sip.limits import MAX_KEEPALIVE_BYTES, MAX_REMEMBERED_FLOWS, MAX_TOLD_BANS, MAX_USER_KEPT
 from engine.sip.message import Request
 from engine.sip.source_key import source_key
 from engine.sip.token_bucket import TimeBudget, TokenBucket
@@ -77,7 +77,6 @@ _FREE_SHARE: Final = 10.0
 """What is always heard of a known source is bounded too, this much higher: its address may be forged."""
 _FIRST_LETTER: Final = 0x21
 """The first octet that a token may begin with (RFC 3261 25.1); what begins lower is STUN or noise."""
-_TRUSTED_CACHE: Final = 4096
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 
@@ -413,7 +412,7 @@ def _trusted_by(listed: Sequence[str]) -> Callable[[str], bool] | None:
         return None
     networks = [ip_network(each, strict=False) for each in listed]
 
-    @lru_cache(maxsize=_TRUSTED_CACHE)
+    @lru_cache(maxsize=MAX_REMEMBERED_FLOWS)
     def trusted(source: str) -> bool:
         try:
             address = ip_address(source.partition("/")[0])

@@ -10,10 +10,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from engine.sip.headers import NameAddr
+from engine.sip.limits import MAX_HISTORY
 from engine.sip.uri import SipUri
-
-HISTORY_MAX: Final = 16
-"""Entries. Twice of what a call over four providers collects; past it the oldest are left out."""
 
 _LEVELS_MAX: Final = 16
 _DIGITS: Final = frozenset("0123456789.")
@@ -27,7 +25,7 @@ def retargeted(history: Sequence[NameAddr], user: str, host: str) -> tuple[NameA
         return ()
     last = entries[-1].params["index"] or "1"
     own = NameAddr("", SipUri(user=user, host=host), {"index": f"{last}.1", "rc": last})
-    return (*entries[-(HISTORY_MAX - 1) :], own)
+    return (*entries[-(MAX_HISTORY - 1) :], own)
 
 
 def _is_index(text: str | None) -> bool:

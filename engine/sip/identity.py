@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from engine.sip.flow import Address, Flow, Transport
+from engine.sip.limits import MAX_REMEMBERED_FLOWS
 
 ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, REFER, NOTIFY, SUBSCRIBE, INFO, MESSAGE"
 """Within a dialog."""
@@ -43,8 +44,6 @@ def offered(reliable: Reliable) -> str:
 
 
 BRANCH_COOKIE: Final = "z9hG4bK"
-
-_CACHE_BOUND: Final = 4096
 
 
 class Local:
@@ -97,7 +96,7 @@ class Identity:
         """What we call ourselves towards the flow's remote."""
         local = self._cache.get(flow)
         if local is None:
-            if len(self._cache) >= _CACHE_BOUND:
+            if len(self._cache) >= MAX_REMEMBERED_FLOWS:
                 self._cache.clear()
             local = self._cache[flow] = Local(flow, self._advertise(flow))
         return local

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.sip.errors import LocalSipError
 from engine.sip.events import DtmfReceived
+from engine.sip.limits import MAX_INFO_BYTES
 from engine.sip.message import Request, Response
 from engine.sip.names import refuse
 from engine.sip.refusal import Refusal
@@ -30,7 +31,6 @@ _BY_EVENT: Final = {str(number): key for number, key in enumerate("0123456789*#A
 """Some send the number of RFC 4733's event instead of the key: 10 is the star."""
 _DEFAULT_MS: Final = 160
 _LONGEST_MS: Final = 5000
-_BODY_BOUND: Final = 256
 
 
 def received(session: Session, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
@@ -67,7 +67,7 @@ def send_key(session: Session, dialog: Dialog, digit: str, duration_ms: int, now
 
 def _read_key(body: bytes) -> tuple[str, int] | None:
     """The key and how long it was held, in ms: "Signal=5\\r\\nDuration=160", or the key alone."""
-    text = body[:_BODY_BOUND].decode("ascii", "replace").strip()
+    text = body[:MAX_INFO_BYTES].decode("ascii", "replace").strip()
     signal, duration = text, _DEFAULT_MS
     if "=" in text:
         fields = {name.strip().lower(): value.strip() for name, _, value in map(_split, text.splitlines())}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.sip.errors import LocalSipError
 from engine.sip.events import MessageAnswered, MessageId, MessageReceived, Peer, TrunkPeer
+from engine.sip.limits import MAX_MESSAGE_BYTES
 from engine.sip.message import Request, Response
 from engine.sip.names import refuse
 from engine.sip.refusal import Refusal, check_required
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from engine.sip.timers import Timer
     from engine.sip.transaction import ClientTransaction, ServerTransaction
 
-MAX_BYTES: Final = 1300
-"""RFC 3428 8: a MESSAGE outside of a session is to stay below the smallest MTU; we hold the text to it everywhere."""
 PATIENCE_S: Final = 20.0
 """How long a sender waits for the word of the layer above."""
 _PLAIN: Final = "text/plain"
@@ -99,8 +98,8 @@ def received(session: Session, dialog: Dialog, request: Request, flow: Flow, now
 def send(stack: Stack, target: Target, *, from_user: str | None, from_display: str, text: str, now: float) -> MessageId:
     """Send a text; MessageAnswered follows. Raises LocalSipError for one that is too long."""
     body = text.encode()
-    if len(body) > MAX_BYTES:
-        raise LocalSipError(f"a text of {len(body)} bytes; at most {MAX_BYTES} go into one MESSAGE")
+    if len(body) > MAX_MESSAGE_BYTES:
+        raise LocalSipError(f"a text of {len(body)} bytes; at most {MAX_MESSAGE_BYTES} go into one MESSAGE")
     stack.transactions.require_room()
     request = message_request(stack, target, from_user=from_user, from_display=from_display, body=body)
     return SentMessage(stack).start(target, request, now)
@@ -110,7 +109,7 @@ def _take(stack: Stack, request: Request, flow: Flow, peer: Peer | None, session
     kind = request.content_type
     if kind != _PLAIN:
         raise Refusal(415, f"a MESSAGE of type {kind}", (("Accept", _PLAIN),))
-    if len(request.body) > MAX_BYTES:
+    if len(request.body) > MAX_MESSAGE_BYTES:
         raise refuse(413, f"a MESSAGE of {len(request.body)} bytes")
     if len(stack.messages) >= stack.config.limits.messages:
         raise refuse(503, "too many MESSAGE wait")

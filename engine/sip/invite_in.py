@@ -23,6 +23,7 @@ from engine.sip.events import (
 from engine.sip.flow import Flow
 from engine.sip.identity import ALLOW
 from engine.sip.info import NO_PACKAGES
+from engine.sip.limits import RETRY_AFTER_S
 from engine.sip.message import Request, Response
 from engine.sip.names import REASONS, refuse
 from engine.sip.prack_in import ReliableProvisionals, answer_prack
@@ -38,6 +39,8 @@ _KEEP_RINGING_S: Final = 60.0
 """A provisional is repeated this often, so that no proxy's Timer C ends the call (RFC 3261 13.3.1.1)."""
 _NO_PRACK: Final = 'SIP;cause=504;text="no PRACK"'
 """What the layer above hears of a caller who did not confirm a provisional response."""
+_NO_ROOM: Final = 'SIP;cause=503;text="too many calls"'
+"""The same of one who has confirmed nothing, and gave way to another."""
 
 
 class IncomingSession(Session):
@@ -48,6 +51,7 @@ class IncomingSession(Session):
         "_described",
         "_keep_ringing",
         "_late_offer",
+        "_proved",
         "_reliable",
         "_replaces",
         "_tag",
@@ -71,6 +75,8 @@ class IncomingSession(Session):
         """Made for the first that goes out reliably."""
         self._described = False
         """The first offer and answer were made by a provisional response and its PRACK."""
+        self._proved = False
+        """Whether the INVITE itself shows that its sender is there: by a password, or by its connection."""
         self._answer: bytes | None = None
         """The layer above has answered, and the 2xx waits for a PRACK."""
         self._transaction = stack.admit(request, flow, self)
@@ -116,6 +122,24 @@ class IncomingSession(Session):
             self.finish(EndedBy.LOCAL, now)
         else:
             super().bye(now, reason_header)
+
+    # --- where there are too many sessions ---
+
+    @property
+    def half_open(self) -> bool:
+        """The address of a datagram may be forged. Until PRACK, ACK or another request within the dialog has come,
+        nobody knows whether there is a caller at all."""
+        if self._proved or self._dialog is None or self._dialog.remote_sequence != self._transaction.number:
+            return False
+        return self.phase is Phase.OFFERED or (self.phase is Phase.UP and self._acceptance is not None)
+
+    def give_way(self, now: float) -> None:
+        if self.phase is Phase.OFFERED:
+            self._respond(503, "", (("Retry-After", str(RETRY_AFTER_S)),), b"", now)
+            self.close(now)
+            self._stack.outbox.events.append(InviteCancelled(session=self.id, reason=_NO_ROOM))
+        else:
+            self.give_up(EndedBy.ACK_TIMEOUT, now)
 
     # --- reliable provisional responses (RFC 3262) ---
 
@@ -224,6 +248,7 @@ class IncomingSession(Session):
             elif self._stack.retries.accounts.has(peer.name):
                 # Our requests within the call are challenged as well (RFC 3261 22): the trunk's account has its name.
                 self._dialog.account = peer.name
+        self._proved = isinstance(peer, AgentPeer) or flow.connection != 0
         caller = request.from_
         sdp = sdp_of(request)
         self._late_offer = sdp is None

@@ -76,3 +76,75 @@ MAX_DEATHS: Final = 1024
 
 MAX_QUESTIONS: Final = 32
 """Questions to DNS for one URI, since its owner chooses how many records there are."""
+
+RETRY_AFTER_S: Final = 5
+"""What 503 says: when to ask again of a table that is full."""
+
+MAX_CONTACTS: Final = 10
+"""Contacts of one REGISTER."""
+
+MAX_PATH: Final = 8
+"""Proxies between a phone and us; each call repeats them all."""
+
+MAX_KEPT_TEXT: Final = 200
+"""Characters of an instance, a path, a Contact or a User-Agent that are kept or told."""
+
+MAX_REG_ID: Final = 2**31 - 1
+"""RFC 5626 4.2: reg-id is from 1 to this."""
+
+MAX_LOST_PHONES: Final = 1000
+"""Phones whose connection was lost and whose calls may still find them again."""
+
+MAX_CARRIED: Final = 512
+"""Characters of one field that is carried; a History-Info of ten entries comes in ten fields or is left out."""
+
+MAX_CARRIED_TOKEN: Final = 4096
+"""Characters of an Identity: a PASSporT with its certificate's URL has about 700, those of `div` chains more."""
+
+MAX_CARRIED_FIELDS: Final = 8
+"""Fields of a name that are carried."""
+
+MAX_ROUTES: Final = 32
+"""Proxies on the way of a dialog; each request repeats them all."""
+
+MAX_DEFECTS: Final = 16
+"""Errors of ours that wait to be logged."""
+
+MAX_REMEMBERED_FLOWS: Final = 4096
+"""Flows whose strings are kept, and sources that were read; past it they are made anew."""
+
+MAX_HISTORY: Final = 16
+"""Entries of History-Info. Twice of what a call over four providers collects; past it the oldest are left out."""
+
+MAX_INFO_BYTES: Final = 256
+"""Of an INFO with a key."""
+
+MAX_MESSAGE_BYTES: Final = 1300
+"""RFC 3428 8: a MESSAGE outside of a session is to stay below the smallest MTU; we hold the text to it everywhere."""
+
+MAX_PROVISIONALS: Final = 16
+"""Provisional responses that wait; of more, the older give way, since each says how the call stands now."""
+
+MAX_CONFIRMED: Final = 64
+"""Reliable responses of one fork. Each makes a request of ours, and a peer could send them without end."""
+
+MAX_REASON: Final = 200
+"""Characters of a peer's Reason header that are looked at."""
+
+MAX_REFERRED_BY: Final = 300
+"""Characters of Referred-By that are passed on."""
+
+MAX_REFERRALS: Final = 4
+"""REFERs of ours that may be under way in one call."""
+
+MAX_PHRASE: Final = 100
+"""Characters of a reason phrase in a sipfrag that are told."""
+
+MAX_WISHES: Final = 3
+"""421 and 422 together that one call follows: a peer that raises its wish each time has none."""
+
+MAX_REDIRECTED: Final = 8
+"""Contacts of 3xx that are tried in all."""
+
+MAX_EVENT: Final = 200
+"""Characters of an Event header that are repeated in NOTIFY."""

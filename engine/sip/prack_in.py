@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from engine.sip.limits import MAX_PROVISIONALS
 from engine.sip.message import Response
 from engine.sip.session_headers import RAck
 from engine.sip.stack import Stack
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 _FIRST_BELOW: Final = 1 << 16
 """RFC 3262 3 wants the first number random and less than 2**31; what is left above is never used up."""
-_QUEUE_BOUND: Final = 16
-"""Provisional responses that wait; of more, the older give way, since each says how the call stands now."""
 
 
 class _Provisional(NamedTuple):
@@ -43,7 +42,7 @@ class ReliableProvisionals:
         self.timer: Timer | None = None
         self._interval = 0.0
         self._until = 0.0
-        self._queue: deque[_Provisional] = deque(maxlen=_QUEUE_BOUND)
+        self._queue: deque[_Provisional] = deque(maxlen=MAX_PROVISIONALS)
         self._sent: _Provisional | None = None
 
     def send(self, status: int, reason: str, sdp: bytes | None, now: float) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from engine.sip.dialog import Dialog
 from engine.sip.errors import RemoteSipError
+from engine.sip.limits import MAX_CONFIRMED
 from engine.sip.message import Response
 from engine.sip.session_headers import rseq_of
 from engine.sip.stack import Stack
@@ -13,9 +14,6 @@ from engine.sip.transaction import ClientTransaction
 
 if TYPE_CHECKING:
     from engine.sip.transaction import ClientUser
-
-_BOUND: Final = 64
-"""Reliable responses of one fork. Each makes a request of ours, and a peer could send them without end."""
 
 
 class Confirmations:
@@ -40,7 +38,7 @@ class Confirmations:
         """Whether the response is the next in order. What was there before or comes too early is dropped: the peer
         repeats what we have not confirmed. Raises RemoteSipError."""
         number = rseq_of(response)
-        if number is None or (self._last is not None and number != self._last + 1) or self._count >= _BOUND:
+        if number is None or (self._last is not None and number != self._last + 1) or self._count >= MAX_CONFIRMED:
             return False
         self._last = number
         self._count += 1

@@ -7,9 +7,6 @@ from typing import Final, NamedTuple
 from engine.sip.errors import RemoteSipError
 from engine.sip.headers import parse_params, read_number, split_list
 
-REASON_BOUND: Final = 200
-"""Characters of a peer's Reason header that are looked at."""
-
 _Q850_MAX: Final = 127
 """Causes have seven bits (ITU-T Q.850 2.2.5)."""
 

@@ -112,7 +112,7 @@ class Reception:
         self._check_invite(request)
         _check_addresses(request)
         replaces = replaced_by_invite(self._stack, request) if "Replaces" in request.headers.first else None
-        session = IncomingSession(self._stack, request, flow, self._stack.admit_session(), replaces)
+        session = IncomingSession(self._stack, request, flow, self._stack.admit_session(now), replaces)
         called = self._admission.called(request, peer)
         session.begin(peer, flow, called, self._admission.carried(request, peer), now)
 

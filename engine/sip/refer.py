@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.events import ReferId, ReferReceived, SessionId
 from engine.sip.headers import NameAddr, parse_name_addr
+from engine.sip.limits import MAX_REFERRED_BY
 from engine.sip.message import Request, Response
 from engine.sip.names import REASONS, refuse
 from engine.sip.refusal import Refusal, check_required
@@ -34,8 +35,6 @@ EXPIRES_S: Final = 300
 """How long a subscription to a REFER lasts at most: longer than any phone is let ring."""
 _PATIENCE_S: Final = 2.0
 """How long a hang-up waits for the last NOTIFY to be confirmed."""
-_TEXT_BOUND: Final = 300
-"""Characters of Referred-By that are passed on."""
 
 
 class Referral:
@@ -299,7 +298,7 @@ def _replaced(stack: Stack, target: NameAddr) -> tuple[SessionId | None, bool]:
 def _referred_by(request: Request) -> str:
     """Referred-By (RFC 3892), if it is one address; a signature that stands in the body is not asked for."""
     text = request.headers.get("Referred-By")
-    if text is None or len(text) > _TEXT_BOUND:
+    if text is None or len(text) > MAX_REFERRED_BY:
         return ""
     try:
         return str(parse_name_addr(text))

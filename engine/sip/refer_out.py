@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.events import ReferAnswered, ReferId, ReferNotified
+from engine.sip.limits import MAX_PHRASE, MAX_REFERRALS
 from engine.sip.message import Request, Response
 from engine.sip.names import refuse
 from engine.sip.refusal import Refusal
@@ -20,10 +21,7 @@ if TYPE_CHECKING:
     from engine.sip.timers import Timer
     from engine.sip.transaction import ClientTransaction
 
-_AT_ONCE: Final = 4
-"""REFERs of ours that may be under way in one call."""
 _LONGEST_S: Final = 3600
-_PHRASE_BOUND: Final = 100
 
 
 class SentReferral:
@@ -131,8 +129,8 @@ def send(
 ) -> ReferId:
     """Ask the peer of a call to call `uri`. Raises LocalSipError where too many are under way, and for what cannot be
     written."""
-    if len(session.sent_referrals) >= _AT_ONCE:
-        raise LocalSipError(f"session {session.id} has {_AT_ONCE} REFER under way")
+    if len(session.sent_referrals) >= MAX_REFERRALS:
+        raise LocalSipError(f"session {session.id} has {MAX_REFERRALS} REFER under way")
     if replaces is not None:
         uri = SipUri(
             scheme=uri.scheme,
@@ -181,7 +179,7 @@ def _read_sipfrag(request: Request) -> tuple[int | None, str]:
     digits, _, phrase = rest.partition(" ")
     if version != "SIP/2.0" or len(digits) != 3 or not digits.isdigit() or not digits.isascii():
         return None, ""
-    return int(digits), phrase[:_PHRASE_BOUND]
+    return int(digits), phrase[:MAX_PHRASE]
 
 
 def _seconds(params: str) -> float:

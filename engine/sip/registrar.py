@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Final
 
 from engine.sip.binding import Binding, target_of
 from engine.sip.binding_changes import Change, Changes, read_changes
 from engine.sip.events import BindingAdded, BindingEnd, BindingRemoved
 from engine.sip.flow import Flow, Transport
 from engine.sip.homes import Homes
+from engine.sip.limits import MAX_KEPT_TEXT, MAX_LOST_PHONES
 from engine.sip.message import Request, Response
 from engine.sip.names import refuse
 from engine.sip.stack import Stack, Target
 from engine.sip.timers import Timer
 
 __all__ = ["Binding", "Registrar", "target_of"]
-
-_TEXT_BOUND: Final = 200
-_LOST_BOUND: Final = 1000
-"""Phones whose connection was lost and whose calls may still find them again."""
 
 
 class _Entry:
@@ -95,7 +91,7 @@ class Registrar:
         for entry in [each for entries in self._users.values() for each in entries if each.binding.flow == flow]:
             self._remove(entry, BindingEnd.CONNECTION_LOST)
             self._lost[entry.binding.phone] = flow
-            if len(self._lost) > _LOST_BOUND:
+            if len(self._lost) > MAX_LOST_PHONES:
                 del self._lost[next(iter(self._lost))]
 
     def flow_failed(self, target: Target) -> None:
@@ -165,7 +161,7 @@ class Registrar:
         self._stack.outbox.events.append(
             BindingAdded(
                 user=binding.user,
-                contact=str(binding.contact)[:_TEXT_BOUND],
+                contact=str(binding.contact)[:MAX_KEPT_TEXT],
                 flow=binding.flow,
                 expires_s=round(binding.expires_at - now),
                 user_agent=binding.user_agent,
@@ -218,7 +214,7 @@ class Registrar:
         self._stack.heap.cancel(entry.timer)
         if not entries:
             del self._users[binding.user]
-        contact = str(binding.contact)[:_TEXT_BOUND]
+        contact = str(binding.contact)[:MAX_KEPT_TEXT]
         self._stack.outbox.events.append(BindingRemoved(user=binding.user, contact=contact, why=why, left=len(entries)))
 
     # --- answering ---

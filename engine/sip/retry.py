@@ -11,6 +11,7 @@ from engine.sip.attempts import copy_of
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.flow import Address, Flow, Transport
 from engine.sip.headers import NameAddr
+from engine.sip.limits import MAX_REDIRECTED, MAX_WISHES
 from engine.sip.message import Request, Response
 from engine.sip.session_headers import min_se_of, session_expires_of
 from engine.sip.stack import Stack, Target
@@ -18,10 +19,6 @@ from engine.sip.uri import parse_uri
 
 RETRIED: Final = frozenset({300, 301, 302, 305, 421, 422})
 """Statuses that may be answered so."""
-_TRIES: Final = 3
-"""421 and 422 together: a peer that raises its wish each time has none."""
-_ADDRESSES: Final = 8
-"""Contacts of 3xx that are tried in all."""
 _DEFAULT_PORT: Final = 5060
 
 
@@ -53,14 +50,14 @@ class Retries:
                 return None
         except (LocalSipError, RemoteSipError):
             return None
-        if not self._waiting or len(self._tried) > _ADDRESSES:
+        if not self._waiting or len(self._tried) > MAX_REDIRECTED:
             return None
         uri, way = self._waiting.pop(0)
         return self._again(request, uri, {}, way)
 
     def _wish(self, response: Response, request: Request) -> dict[str, str] | None:
         self._tries += 1
-        if self._tries > _TRIES:
+        if self._tries > MAX_WISHES:
             return None
         if response.status == 421:
             wanted = set(response.require)

@@ -21,9 +21,9 @@ from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.events import AckReceived, EndedBy, SessionEnded, SessionId
 from engine.sip.flow import Flow
 from engine.sip.identity import ACCEPT, ALLOW
+from engine.sip.limits import MAX_REASON
 from engine.sip.message import Request, Response
 from engine.sip.names import refuse
-from engine.sip.reason import REASON_BOUND
 from engine.sip.refusal import method_not_allowed
 from engine.sip.reinvite import Negotiation
 from engine.sip.session_id import NIL
@@ -99,6 +99,14 @@ class Session:
     def up(self) -> bool:
         """Whether the call is answered and not being hung up."""
         return self.phase is Phase.UP
+
+    @property
+    def half_open(self) -> bool:
+        """Whether nothing shows that the peer is there; such a session gives way where there are too many."""
+        return False
+
+    def give_way(self, now: float) -> None:
+        """End a half-open session, to make room."""
 
     # --- from the layer above ---
 
@@ -382,7 +390,7 @@ _IN_DIALOG: Final = {
 
 def reason_of(message: Request | Response) -> str:
     """The Reason header (RFC 3326), every field of it, shortened."""
-    return ", ".join(message.headers.get_all("Reason"))[:REASON_BOUND] if "Reason" in message.headers.first else ""
+    return ", ".join(message.headers.get_all("Reason"))[:MAX_REASON] if "Reason" in message.headers.first else ""
 
 
 class _Nobody:

@@ -6,9 +6,10 @@ from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Final
 
+from engine.sip.limits import MAX_REMEMBERED_FLOWS
+
 _SUBSCRIBER_BITS: Final = 64
 """The least that a subscriber is given (RFC 6177 2); whoever has it can send from 2**64 addresses."""
-_CACHE_BOUND: Final = 4096
 
 
 def source_key(host: str) -> str:
@@ -17,7 +18,7 @@ def source_key(host: str) -> str:
     return _ipv6_key(host) if ":" in host else host
 
 
-@lru_cache(maxsize=_CACHE_BOUND)
+@lru_cache(maxsize=MAX_REMEMBERED_FLOWS)
 def _ipv6_key(host: str) -> str:
     try:
         address = IPv6Address(host)

@@ -12,12 +12,14 @@ from engine.ids import IdSource
 from engine.sip.accounts import Accounts, AccountStore, NoAccounts
 from engine.sip.attempts import Retries, RetryRules
 from engine.sip.dialog import Dialogs
+from engine.sip.eldest import Eldest
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.events import MessageId, ReferId, SessionId
 from engine.sip.flow import Address, Flow, Transport
 from engine.sip.guard_policy import GuardPolicy
 from engine.sip.headers import parse_name_addr
 from engine.sip.identity import Identity, Reliable, offered, understood
+from engine.sip.limits import RETRY_AFTER_S
 from engine.sip.message import Request, Response
 from engine.sip.names import refuse
 from engine.sip.notifier import Notifier
@@ -38,17 +40,18 @@ if TYPE_CHECKING:
     """Serves a request within the dialog of a call. Raises RemoteSipError to refuse it."""
 
 _DEFAULT_PORT: Final = 5060
-_RETRY_AFTER_S: Final = 5
 _MIN_SE_S: Final = 90
 """What Min-SE is where it is not said (RFC 4028 5)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Bounds of the endpoint's tables. What comes beyond is answered 503 with Retry-After, without state."""
+    """Bounds of the endpoint's tables. What comes beyond is answered 503 with Retry-After, without state; before that
+    whatever only waits for repetitions, and calls of whom nobody knows whether he is there, give way (docs/bounds.md).
+    """
 
     transactions: int = 50_000
-    """Of each side. One call makes five, of which most stay 32 s."""
+    """Of each side. One call makes five, of which most stay 32 s. Requests within calls may double it."""
     sessions: int = 5_000
     bindings: int = 20_000
     bindings_per_user: int = 10
@@ -130,6 +133,7 @@ class Stack:
     """The parts that usages share. Holds no policy; each part owns its own state."""
 
     __slots__ = (
+        "_eldest_half_open",
         "admission",
         "allowance",
         "config",
@@ -184,6 +188,7 @@ class Stack:
             self.outbox, self.heap, self.identity, config.timers, config.limits.transactions, self.retries
         )
         self.sessions: dict[SessionId, Session] = {}
+        self._eldest_half_open = Eldest(self.sessions, lambda each: each.half_open)
         self.session_numbers = count(1)
         self.admission: Admission | None = None
         """Who may ask what; set by the endpoint."""
@@ -220,10 +225,14 @@ class Stack:
         transaction.user = user
         return transaction
 
-    def admit_session(self) -> SessionId:
-        """The number of a new session. Raises RemoteSipError(503) where there are too many."""
+    def admit_session(self, now: float) -> SessionId:
+        """The number of a new session. Where there are too many the oldest half-open one gives way. Raises
+        RemoteSipError(503) where there is none."""
         if len(self.sessions) >= self.config.limits.sessions:
-            raise refuse(503, "too many calls")
+            eldest = self._eldest_half_open.next()
+            if eldest is None:
+                raise refuse(503, "too many calls")
+            eldest.give_way(now)
         return SessionId(next(self.session_numbers))
 
     def reply(
@@ -240,7 +249,7 @@ class Stack:
             return
         fields = list(headers)
         if status == 503:
-            fields.append(("Retry-After", str(_RETRY_AFTER_S)))
+            fields.append(("Retry-After", str(RETRY_AFTER_S)))
         tag = to_tag or self._stateless_tag(request)
         response = Response.build(request, status, None, tag, fields)
         data = response.to_bytes()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.sip.dialog import Dialog, of_request
 from engine.sip.event_state import CONTENT_TYPES, Package
+from engine.sip.limits import MAX_EVENT
 from engine.sip.message import Request, Response
 from engine.sip.names import refuse
 from engine.sip.refusal import Refusal
@@ -28,7 +29,6 @@ SPACING_S: Final = 1.0
 """Least time between two NOTIFYs that tell of changes."""
 MIN_EXPIRES_S: Final = 60
 MAX_EXPIRES_S: Final = 3600
-_EVENT_BOUND: Final = 200
 
 
 class Subscription:
@@ -77,7 +77,7 @@ class Subscription:
         self.watcher = watcher
         self._documents = documents
         self._gone = gone
-        self._event = (request.headers.get("Event") or "")[:_EVENT_BOUND]
+        self._event = (request.headers.get("Event") or "")[:MAX_EVENT]
         self._version = 0
         self._due = False
         """The state has changed since the last NOTIFY."""

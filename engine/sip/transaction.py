@@ -68,6 +68,12 @@ class ClientTransaction(Transaction):
         return self.request.method
 
     @property
+    def lingers(self) -> bool:
+        """Whether it only waits for repetitions of a final response that its user has. After a 2xx to INVITE there may
+        be others (RFC 6026 7.2), so that one stays."""
+        return self.state is State.COMPLETED
+
+    @property
     def unsent(self) -> bool:
         """Whether its target is still being located."""
         return self.flow is NOWHERE
@@ -262,6 +268,15 @@ class ServerTransaction(Transaction):
     def silent(self) -> bool:
         """Whether nothing was answered yet, and something still can be."""
         return not self._data and self.state is State.PROCEEDING
+
+    @property
+    def lingers(self) -> bool:
+        """Whether it only waits for repetitions of what was answered. An INVITE outside of dialogs that was accepted
+        stays: a repetition would be taken for another call."""
+        state = self.state
+        if state is State.ACCEPTED:
+            return self._merge_key is None
+        return state is State.COMPLETED or state is State.CONFIRMED
 
     def respond(self, response: Response, now: float) -> None:
         """Send a response, provisional or final. Raises LocalSipError where it cannot be written."""

@@ -142,6 +142,12 @@ class Transaction:
             self._layer.heap.cancel(self._lifetime)
             self._lifetime = None
 
+    def give_way(self) -> None:
+        """End before the time, to make room: what is repeated from now on is new to us."""
+        self.state = State.TERMINATED
+        self.stop_timers()
+        self._leave()
+
     def send_again(self, data: bytes, method: str) -> None:
         if not self._layer.outbox.resend(self.flow, data, method):
             self._unsent = True

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from engine.sip.attempts import Attempts, Retries
+from engine.sip.eldest import Eldest
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.flow import NOWHERE, Flow, Transport
 from engine.sip.fsm import Input, State
@@ -28,6 +29,8 @@ class Transactions:
     """The transaction layer (RFC 3261 17)."""
 
     __slots__ = (
+        "_eldest_client",
+        "_eldest_server",
         "_identity",
         "_limit",
         "_merged",
@@ -54,6 +57,8 @@ class Transactions:
         self.servers: dict[ServerKey, ServerTransaction] = {}
         self._merged: dict[ServerKey, ServerTransaction] = {}
         self._limit = limit
+        self._eldest_client = Eldest(self.clients, lambda each: each.lingers)
+        self._eldest_server = Eldest(self.servers, lambda each: each.lingers)
         self.dropped = 0
         """Inputs that a state does not name, and responses that no request of ours asked for."""
         self.unacknowledged = 0
@@ -76,7 +81,10 @@ class Transactions:
         """Raises LocalSipError where so many requests of ours are under way that no new call or ping may begin.
         Requests of calls that stand are always let out, their number is bounded by that of the calls."""
         if len(self.clients) + len(self.retries) >= self._limit:
-            raise LocalSipError("too many requests wait for an answer")
+            eldest = self._eldest_client.next()
+            if eldest is None:
+                raise LocalSipError("too many requests wait for an answer")
+            eldest.give_way()
 
     def client(self, request: Request, flow: Flow, user: ClientUser, others: Sequence[Flow] = ()) -> ClientTransaction:
         """A transaction for a request of ours that goes by this flow, not yet started. Where the request has an account
@@ -104,9 +112,8 @@ class Transactions:
         """A transaction for a request that no other was found for; `flow` is where responses go. Raises RemoteSipError:
         503 where the table is full, 482 for a request that came here before by another way (RFC 3261 8.2.2.2)."""
         outside = request.to_tag is None
-        # Calls that stand must be able to end when no new one may begin.
-        if len(self.servers) >= (self._limit if outside else 2 * self._limit):
-            raise refuse(503, "too many requests are being answered")
+        if len(self.servers) >= self._limit:
+            self._make_room(outside=outside)
         merge_key: ServerKey | None = None
         if outside:
             cseq = request.cseq
@@ -119,6 +126,15 @@ class Transactions:
         if merge_key is not None:
             self._merged[merge_key] = transaction
         return transaction
+
+    def _make_room(self, *, outside: bool) -> None:
+        """The oldest that has been answered, and only waits for repetitions, gives way. Raises RemoteSipError(503)
+        where there is none; but calls that stand must be able to go on and to end when no new one may begin."""
+        eldest = self._eldest_server.next()
+        if eldest is not None:
+            eldest.give_way()
+        elif len(self.servers) >= (self._limit if outside else 2 * self._limit):
+            raise refuse(503, "too many requests are being answered")
 
     def forget(self, key: ServerKey, merge_key: ServerKey | None) -> None:
         """Take out a server transaction that terminated."""

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from engine.sip.headers import NameAddr, parse_name_addr_list
-from engine.sip.history import HISTORY_MAX, retargeted
+from engine.sip.history import retargeted
+from engine.sip.limits import MAX_HISTORY
 
 
 def entries(text: str) -> tuple[NameAddr, ...]:
@@ -27,5 +28,5 @@ def test_without_a_usable_index_nothing_is_told(index: str) -> None:
 def test_the_oldest_are_left_out_past_the_bound() -> None:
     many = entries(", ".join(f"<sip:{number}@a>;index=1.{number}" for number in range(30)))
     told = retargeted(many, "100", "h.example")
-    assert len(told) == HISTORY_MAX
+    assert len(told) == MAX_HISTORY
     assert told[-2].uri.user == "29"

@@ -8,7 +8,7 @@ from engine.sip.auth import answer_challenge
 from engine.sip.endpoint import Limits
 from engine.sip.errors import LocalSipError
 from engine.sip.events import AgentPeer, MessageAnswered, MessageReceived, TrunkPeer
-from engine.sip.instant_message import MAX_BYTES
+from engine.sip.limits import MAX_MESSAGE_BYTES
 from tests.support.sip_phone import target
 from tests.support.sip_raw import pair, taken
 from tests.support.wire import EndpointStation
@@ -70,8 +70,8 @@ def test_within_a_call_the_session_is_told() -> None:
 @pytest.mark.parametrize(
     ("fields", "body", "status"),
     [
-        ([PLAIN], b"x" * MAX_BYTES, None),
-        ([PLAIN], b"x" * (MAX_BYTES + 1), 413),
+        ([PLAIN], b"x" * MAX_MESSAGE_BYTES, None),
+        ([PLAIN], b"x" * (MAX_MESSAGE_BYTES + 1), 413),
         ([("Content-Type", "text/html")], b"<b>", 415),
         ([], b"", 415),
         ([PLAIN, ("Require", "teleport")], b"x", 420),
@@ -120,7 +120,7 @@ def test_a_text_of_ours_and_its_outcome() -> None:
     wire.run(0.1)
     assert station.told() == [MessageAnswered(message=message, status=202)]
     with pytest.raises(LocalSipError, match="bytes"):
-        station.endpoint.send_message(way, from_user="anna", text="x" * (MAX_BYTES + 1), now=wire.now)
+        station.endpoint.send_message(way, from_user="anna", text="x" * (MAX_MESSAGE_BYTES + 1), now=wire.now)
     silent = station.endpoint.send_message(way, from_user="anna", text="x", now=wire.now)
     wire.run(40.0)
     assert station.told()[-1] == MessageAnswered(message=silent, status=None)

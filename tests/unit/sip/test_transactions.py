@@ -346,16 +346,6 @@ def test_a_call_ends_also_where_the_table_is_full() -> None:
     assert station.told(SessionEnded)
 
 
-def test_too_many_sessions_are_refused_in_and_out() -> None:
-    station, raw, wire = pair(limits=Limits(sessions=2))
-    for number in range(3):
-        raw.ask("INVITE", call_id=f"c{number}")
-    wire.run(0.1)
-    assert sorted(raw.statuses()) == [100, 100, 503]
-    with pytest.raises(LocalSipError, match="too many"):
-        station.endpoint.invite(target(station, raw), from_user="x", sdp=SDP, now=wire.now)
-
-
 def test_too_many_requests_of_ours_are_refused_to_the_layer_above() -> None:
     station, raw, wire = pair(limits=Limits(transactions=2))
     for _ in range(2):
