@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from engine.sip.dialog import MAX_ROUTES
 from engine.sip.errors import RemoteSipError
 from engine.sip.events import RegistrationDown, RegistrationUp
 from engine.sip.flow import Flow
 from engine.sip.headers import NameAddr, parse_name_addr
+from engine.sip.limits import MAX_ROUTES
 from engine.sip.message import Response
 from engine.sip.names import REASONS
 from engine.sip.request_out import register_request
