@@ -16,7 +16,7 @@ _PERIOD_S: Final = 1.0
 
 class Heartbeat:
     """Samples the loop's lag, the store, the media process and SIP's counters into the metrics, and lets the store
-    know that calls live and where phones are."""
+    know that calls live and where phones are. What waits to be told to the media process waits no longer."""
 
     def __init__(
         self,
@@ -27,6 +27,7 @@ class Heartbeat:
         gauges: EngineGauges,
         *,
         keep_bindings: Callable[[], None],
+        flush_media: Callable[[], None],
     ) -> None:
         self._reactor = reactor
         self._clock = clock
@@ -34,6 +35,7 @@ class Heartbeat:
         self._writer = writer
         self._gauges = gauges
         self._keep_bindings = keep_bindings
+        self._flush_media = flush_media
         self._due = 0.0
         self._timer: Timer | None = None
 
@@ -55,6 +57,7 @@ class Heartbeat:
         if self._core.calls.live().calls:
             self._writer.alive(self._clock.wall())
         self._keep_bindings()
+        self._flush_media()
         self._gauges.media(self._core.plane)
         endpoint = self._core.endpoint
         self._gauges.sip(endpoint.counters, endpoint.retransmissions.total())

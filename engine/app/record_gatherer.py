@@ -30,9 +30,14 @@ class RecordGatherer:
         """`keep` takes the batches; `later` calls a function after so many seconds."""
         self._keep = keep
         self._later = later
+        self._beside: list[Callable[[], None]] = []
         self._gathered: list[Record] = []
         self._due = False
         """Whether the timer runs. It is left to ring when its records went another way: then others go early."""
+
+    def beside(self, call: Callable[[], None]) -> None:
+        """Call this too with every batch: for what waits for an occasion and would cost a timer of its own."""
+        self._beside.append(call)
 
     def gather(self, records: Sequence[Record]) -> None:
         """Take records from the core."""
@@ -48,6 +53,8 @@ class RecordGatherer:
         records, self._gathered = self._gathered, []
         if records:
             self._keep(records)
+            for call in self._beside:
+                call()
 
     def _ring(self) -> None:
         self._due = False

@@ -159,6 +159,7 @@ def build_engine(config: Config, state: StateDir, reactor: Reactor) -> Engine:
     books = build_books(state, storage, core, clock, reactor)
     gatherer = RecordGatherer(books.keeper.keep, later=reactor.callLater)
     media, driver = build_drive(config, state, core, books, gatherer, transports, clock, reactor)
+    gatherer.beside(media.flush)
     transports.listen(driver)
     bindings = BindingKeeper(core, BindingStore(storage.database), clock, books.thread)
     bindings.restore(transports.flow_by)
@@ -175,7 +176,9 @@ def build_engine(config: Config, state: StateDir, reactor: Reactor) -> Engine:
         transports=transports,
         media=media,
         heartbeat=Heartbeat(
-            reactor, clock, core, storage.writer, EngineGauges(books.metrics), keep_bindings=bindings.keep
+            *(reactor, clock, core, storage.writer, EngineGauges(books.metrics)),
+            keep_bindings=bindings.keep,
+            flush_media=media.flush,
         ),
         bindings=bindings,
         certificates=certificates,

@@ -32,8 +32,6 @@ _STOP_S: Final = 5.0
 GATHER_S: Final = 0.01
 """Commands leave at once, but never twice within this: when many calls come and go, what their commands cost the media
 process is to wake up for them. Nobody hears a hundredth of a second."""
-PATIENCE_S: Final = 0.05
-"""To close legs can wait for what is said next of others: nobody listens to them any more."""
 _SILENCE_S: Final = 5.0
 """The media process tells of itself once a second. One that says nothing for so long hangs, and its calls with it."""
 
@@ -94,9 +92,16 @@ class MediaLink:
         self._connect()
 
     def send(self, commands: Sequence[Command]) -> None:
-        """Write commands; dropped when there is no media process, whose loss has been told."""
+        """Write commands; dropped when there is no media process, whose loss has been told. Those that only close legs
+        wait for others, or for `flush`: nobody listens to such legs any more, and a wake-up of the media process costs
+        more than to close them."""
         if self._line is not None:
             self._line.send(commands)
+
+    def flush(self) -> None:
+        """Write what waits for company; to be called several times a second while calls end."""
+        if self._line is not None:
+            self._line.flush()
 
     async def stop(self) -> None:
         """End the media process and wait until it is gone; one that another service runs is only left."""
@@ -240,8 +245,6 @@ class _Line(protocol.Protocol):
         self._behind = False
         self._written_at = float("-inf")
         self._timer: Timer | None = None
-        self._due = float("inf")
-        """When the timer rings."""
 
     def connectionMade(self) -> None:
         self._stream = stream_transport(self.transport)
@@ -253,13 +256,13 @@ class _Line(protocol.Protocol):
         for command in commands:
             patient = patient and isinstance(command, CloseLeg)
             self.connection.send(command)
-        now = self._reactor.seconds()
-        due = max(self._written_at + GATHER_S, now + PATIENCE_S if patient else now)
-        if due <= now:
+        if patient or self._timer is not None:
+            return
+        rest = self._written_at + GATHER_S - self._reactor.seconds()
+        if rest <= 0:
             self.flush()
-        elif due < self._due:
-            self._disarm()
-            self._timer, self._due = self._reactor.callLater(due - now, self.flush), due
+        else:
+            self._timer = self._reactor.callLater(rest, self.flush)
 
     def flush(self) -> None:
         """Write what waits, now."""
@@ -271,7 +274,7 @@ class _Line(protocol.Protocol):
     def _disarm(self) -> None:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        self._timer, self._due = None, float("inf")
+        self._timer = None
 
     def _write(self, stream: StreamTransport, data: bytes) -> None:
         """Straight to the socket as long as it takes everything: by Twisted's buffer each command would cost a turn of

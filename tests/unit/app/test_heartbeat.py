@@ -50,13 +50,19 @@ class Rig:
         self.metrics = MetricSet(version="1")
         writer: Any = self.writer
         self.kept = 0
+        self.flushed = 0
         self.beat = Heartbeat(
-            *(self.reactor, self.clock, self.centre.core, writer, EngineGauges(self.metrics)), keep_bindings=self._keep
+            *(self.reactor, self.clock, self.centre.core, writer, EngineGauges(self.metrics)),
+            keep_bindings=self._keep,
+            flush_media=self._flush,
         )
         self.beat.start()
 
     def _keep(self) -> None:
         self.kept += 1
+
+    def _flush(self) -> None:
+        self.flushed += 1
 
     def value(self, metric: str) -> float:
         found = re.search(rf"^hearthline_{re.escape(metric)} (\S+)$", self.metrics.render().decode(), re.MULTILINE)
@@ -68,7 +74,7 @@ def test_it_beats_once_a_second_until_it_is_stopped() -> None:
     rig = Rig()
     rig.reactor.pump([0.5] * 7)
     assert rig.value("loop_lag_seconds_count") == 3
-    assert rig.kept == 3
+    assert (rig.kept, rig.flushed) == (3, 3)
     rig.beat.stop()
     assert rig.reactor.getDelayedCalls() == []
 

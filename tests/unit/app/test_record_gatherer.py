@@ -35,6 +35,17 @@ def test_a_burst_is_handed_on_in_order_and_in_one_piece_by_one_timer() -> None:
     assert desk.kept == [records[:7], records[7:]]
 
 
+def test_what_waits_for_an_occasion_has_it_with_every_batch() -> None:
+    desk, records = Desk(), queue_call("c1")
+    seen: list[int] = []
+    desk.gatherer.beside(lambda: seen.append(len(desk.kept)))
+    desk.gatherer.flush()
+    assert seen == []
+    desk.gatherer.gather(records[:3])
+    desk.ring()
+    assert seen == [1]
+
+
 def test_what_is_gathered_is_far_less_than_the_second_that_kill_9_may_cost() -> None:
     """The rest of it is the writer's (test_writer_killed)."""
     desk = Desk()
