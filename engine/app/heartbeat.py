@@ -60,7 +60,14 @@ class Heartbeat:
         self._flush_media()
         self._gauges.media(self._core.plane)
         endpoint = self._core.endpoint
-        self._gauges.sip(endpoint.counters, endpoint.retransmissions.total())
+        self._gauges.sip(endpoint.counters, endpoint.retransmissions, endpoint.drops)
+        live = endpoint.live()
+        self._gauges.sip_live(
+            transactions=live.transactions,
+            dialogs=live.dialogs,
+            bindings=live.bindings,
+            connections=endpoint.connections,
+        )
         if endpoint.guard is not None:
             self._gauges.guard(
                 {**endpoint.guard.dropped, "amplification": endpoint.withheld}, len(endpoint.guard.bans(now))

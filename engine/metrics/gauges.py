@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Final, TypeVar
 
 from engine.media.commands import PlaneStats
 from engine.metrics.metrics import MetricSet
@@ -49,6 +49,24 @@ REQUEST: Final = "request"
 
 LAG_WINDOW_S: Final = 60.0
 
+_T = TypeVar("_T", bound=str)
+_K = TypeVar("_K")
+
+
+class Totals:
+    """What was told before of totals that only rise."""
+
+    def __init__(self) -> None:
+        self._told: dict[object, int] = {}
+
+    def news(self, totals: Mapping[_K, int]) -> Iterator[tuple[_K, int]]:
+        """Each that has risen, and by how much."""
+        for key, total in totals.items():
+            new = total - self._told.get(key, 0)
+            if new:
+                self._told[key] = total
+                yield key, new
+
 
 class EngineGauges:
     """Told about once a second."""
@@ -56,9 +74,10 @@ class EngineGauges:
     def __init__(self, metrics: MetricSet) -> None:
         self._metrics = metrics
         self._plane: PlaneStats | None = None
-        self._sip: dict[tuple[str, str, int | str], int] = {}
-        self._retransmissions = 0
-        self._dropped: dict[str, int] = {}
+        self._sip = Totals()
+        self._repeated = Totals()
+        self._sip_dropped = Totals()
+        self._dropped = Totals()
         self._lag_window = 0.0
         self._lag_max = (0.0, 0.0)
 
@@ -81,23 +100,34 @@ class EngineGauges:
         metrics.tick_lateness.labels(quantile="1").set(stats.lateness_max_ms / 1000.0)
         self._plane = stats
 
-    def sip(self, counted: Mapping[tuple[str, str, int | str], int], retransmissions: int) -> None:
-        """SIP's own counters, totals since the start: ("in" | "out", method, status or "request") -> messages."""
-        for (direction, method, code), total in counted.items():
-            new = total - self._sip.get((direction, method, code), 0)
-            if new:
-                self._sip[direction, method, code] = total
-                self._metrics.sip_messages.labels(direction, _method(method), _code(code)).inc(new)
-        self._metrics.sip_retransmissions.inc(retransmissions - self._retransmissions)
-        self._retransmissions = retransmissions
+    def sip(
+        self,
+        counted: Mapping[tuple[str, str, int | str, _T], int],
+        repeated: Mapping[tuple[str, str, _T], int],
+        dropped: Mapping[str, int],
+    ) -> None:
+        """SIP's own counters, totals since the start: messages by ("in" | "out", method, status or "request",
+        transport), repetitions by ("in" | "out", method, transport), and by reason what nothing came of."""
+        metrics = self._metrics
+        for (direction, method, code, transport), new in self._sip.news(counted):
+            metrics.sip_messages.labels(direction, _method(method), _code(code), transport).inc(new)
+        for (direction, method, transport), new in self._repeated.news(repeated):
+            metrics.sip_retransmissions.labels(direction, _method(method), transport).inc(new)
+        for reason, new in self._sip_dropped.news(dropped):
+            metrics.sip_dropped.labels(reason).inc(new)
+
+    def sip_live(self, *, transactions: int, dialogs: int, bindings: int, connections: int) -> None:
+        """What the SIP stack holds now."""
+        metrics = self._metrics
+        metrics.sip_transactions.set(transactions)
+        metrics.sip_dialogs.set(dialogs)
+        metrics.sip_bindings.set(bindings)
+        metrics.sip_connections.set(connections)
 
     def guard(self, dropped: Mapping[str, int], bans: int) -> None:
         """What the guard did not let in, totals by reason since the start, and how many sources are banned."""
-        for reason, total in dropped.items():
-            new = total - self._dropped.get(reason, 0)
-            if new:
-                self._dropped[reason] = total
-                self._metrics.guard_dropped.labels(reason).inc(new)
+        for reason, new in self._dropped.news(dropped):
+            self._metrics.guard_dropped.labels(reason).inc(new)
         self._metrics.guard_bans.set(bans)
 
     def store(self, *, pending: int, degraded: bool) -> None:

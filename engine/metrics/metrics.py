@@ -120,10 +120,25 @@ class MetricSet:
             "direction",
             "method",
             "code",
+            "transport",
         )
         self.sip_retransmissions = self._counter(
-            "hearthline_sip_retransmissions_total", "SIP messages that were sent again because no answer came."
+            "hearthline_sip_retransmissions_total",
+            "SIP messages that came or were sent again, by the method of their request.",
+            "direction",
+            "method",
+            "transport",
         )
+        self.sip_dropped = self._counter(
+            "hearthline_sip_dropped_total",
+            "SIP input that nothing came of: malformed, unanswerable (refused, with no way to say so), unmatched "
+            "(responses that nobody asked for), unexpected (in the state that the transaction is in).",
+            "reason",
+        )
+        self.sip_transactions = self._gauge("hearthline_sip_transactions", "SIP transactions that are kept.")
+        self.sip_dialogs = self._gauge("hearthline_sip_dialogs", "SIP dialogs that stand, early ones too.")
+        self.sip_bindings = self._gauge("hearthline_sip_bindings", "Phones that are registered.")
+        self.sip_connections = self._gauge("hearthline_sip_connections", "TCP and TLS connections that stand.")
 
         self.guard_dropped = self._counter(
             "hearthline_guard_dropped_total",

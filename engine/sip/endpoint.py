@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
-from typing import NamedTuple
 
 from engine.ids import IdSource
 from engine.sip.accounts import AccountStore
@@ -14,6 +13,7 @@ from engine.sip.admission import Admission, PeerDirectory
 from engine.sip.auth import CredentialStore, DigestServer
 from engine.sip.carried import NOTHING, Carried
 from engine.sip.client_actions import ClientActions
+from engine.sip.drops import MALFORMED, UNANSWERABLE
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.events import PingId, SessionId, SipEvent
 from engine.sip.feature_actions import FeatureActions, one_line
@@ -27,7 +27,6 @@ from engine.sip.keep_alive import FlowFailed
 from engine.sip.limits import AMPLIFICATION, MAX_DEFECTS
 from engine.sip.message import Message, Request, Response
 from engine.sip.names import refuse
-from engine.sip.outbox import Trace
 from engine.sip.parser import BrokenStream, KeepAlive, ParseError, parse_datagram
 from engine.sip.ping import Ping
 from engine.sip.reception import Reception
@@ -42,6 +41,7 @@ from engine.sip.stack import EndpointConfig, Limits, Stack, Target
 from engine.sip.streams import Streams
 from engine.sip.stun import is_stun
 from engine.sip.timers import Timers
+from engine.sip.watching import LiveCounts, Watching
 
 __all__ = [
     "Binding",
@@ -56,17 +56,7 @@ __all__ = [
 ]
 
 
-class LiveCounts(NamedTuple):
-    """What the endpoint holds; all zero when nothing is going on and the last timer rang."""
-
-    transactions: int
-    dialogs: int
-    sessions: int
-    bindings: int
-    timers: int
-
-
-class Endpoint(FeatureActions, RegistrarActions, ClientActions):
+class Endpoint(FeatureActions, RegistrarActions, ClientActions, Watching):
     """A user agent and registrar for trunks and agents' phones. Pure: no socket, clock or randomness is inside.
 
     Inputs never raise for what a peer sent. Actions raise LocalSipError where the session does not allow them. After
@@ -119,6 +109,8 @@ class Endpoint(FeatureActions, RegistrarActions, ClientActions):
             if is_stun(data):
                 self._streams.keep_alives.stun_received(data, flow, now)
             else:
+                if error.message is not None:
+                    error.message.octets = data
                 self._malformed(error, flow, standing, now)
         else:
             if not isinstance(message, KeepAlive):
@@ -349,48 +341,6 @@ class Endpoint(FeatureActions, RegistrarActions, ClientActions):
         """Keep it alive no more."""
         self._streams.keep_alives.release(flow)
 
-    # --- watching ---
-
-    @property
-    def counters(self) -> Counter[tuple[str, str, int | str]]:
-        """Messages by ("in" | "out", method, status or "request"), repetitions of ours not counted."""
-        return self._stack.outbox.counters
-
-    @property
-    def retransmissions(self) -> Counter[tuple[str, str]]:
-        """Repeated messages by ("in" | "out", method)."""
-        return self._stack.outbox.retransmissions
-
-    @property
-    def dropped(self) -> int:
-        """Messages that nobody waited for, and inputs that a transaction's state does not name."""
-        return self._stack.transactions.dropped
-
-    @property
-    def withheld(self) -> int:
-        """Answers not given because they would have been larger than a forged address may bring forth."""
-        return self._stack.withheld
-
-    @property
-    def trace(self) -> Trace | None:
-        """Called with each message in and out; costs nothing where None."""
-        return self._stack.outbox.trace
-
-    @trace.setter
-    def trace(self, trace: Trace | None) -> None:
-        self._stack.outbox.trace = trace
-
-    def live(self) -> LiveCounts:
-        """How much is held now."""
-        stack = self._stack
-        return LiveCounts(
-            transactions=len(stack.transactions),
-            dialogs=len(stack.dialogs),
-            sessions=len(stack.sessions),
-            bindings=len(self._registrar),
-            timers=len(stack.heap),
-        )
-
     # --- inner ---
 
     def _let_in_as(self, message: Message | None, flow: Flow, now: float) -> Standing:
@@ -407,6 +357,8 @@ class Endpoint(FeatureActions, RegistrarActions, ClientActions):
                 and self._refused(message, flow, standing, now)
             ):
                 return
+            if (recorder := self._stack.outbox.recorder) is not None:
+                recorder.known = standing >= Standing.KNOWN and self.guard is not None
             self._reception.receive(message, flow, now)
         except Exception as defect:  # The boundary: one message must not stop the others, whatever it found in us.
             self.defects.append(defect)
@@ -414,14 +366,20 @@ class Endpoint(FeatureActions, RegistrarActions, ClientActions):
     def _refused(self, request: Request, flow: Flow, standing: Standing, now: float) -> bool:
         """Whether nobody of that standing is served with such a request; it is answered, if an answer is owed."""
         if standing is not Standing.BUSY:
-            return self.guard is not None and self.guard.is_scanner(request, flow, flow.connection != 0, now)
+            if self.guard is None or not self.guard.is_scanner(request, flow, flow.connection != 0, now):
+                return False
+            self._stack.outbox.note_unread(request, flow, known=False)
+            return True
+        self._stack.outbox.note_unread(request, flow, known=False)
         self._reception.refuse(request, flow, refuse(503, "too many requests"))
         return True
 
     def _malformed(self, error: ParseError, flow: Flow, standing: Standing, now: float) -> None:
         request = error.message
+        if standing and request is not None:
+            self._stack.outbox.note_unread(request, flow, known=standing >= Standing.KNOWN)
         if not standing or not isinstance(request, Request):
-            self._stack.transactions.dropped += 1
+            self._stack.transactions.drops[MALFORMED] += 1
             return
         with suppress(RemoteSipError):  # also its Via may be what is wrong
             request.note_source(flow.remote.host, flow.remote.port)
@@ -429,7 +387,7 @@ class Endpoint(FeatureActions, RegistrarActions, ClientActions):
             if standing >= Standing.KNOWN or not self._refused(request, flow, standing, now):
                 self._reception.refuse(request, flow, error)
         except (LocalSipError, RemoteSipError):
-            self._stack.transactions.dropped += 1
+            self._stack.transactions.drops[UNANSWERABLE] += 1
 
     def _session(self, number: SessionId) -> Session:
         session = self._stack.sessions.get(number)

@@ -8,6 +8,7 @@ from typing import Final
 
 from engine.sip.bodies import sdp_of
 from engine.sip.dialog import Dialog, of_response
+from engine.sip.drops import UNMATCHED
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.events import EndedBy, InviteAccepted, InviteFailed, ProgressReceived, SessionId
 from engine.sip.flow import Flow
@@ -118,6 +119,11 @@ class OutgoingSession(Session):
         if self.negotiation is not None:
             self.negotiation.unblocked(now)
         return True
+
+    @property
+    def call_id(self) -> str:
+        """Of our INVITE, and of everything after it."""
+        return self._transaction.request.call_id
 
     @property
     def settled(self) -> bool:
@@ -252,7 +258,7 @@ class OutgoingSession(Session):
             found = Confirmations(self._stack, dialog, self._transaction.number, self)
             self._confirmations[tag] = found
         if not found.take(response):
-            self._stack.transactions.dropped += 1
+            self._stack.transactions.drops[UNMATCHED] += 1
             return
         sdp = sdp_of(response)
         first = sdp is not None and found.sdp is None

@@ -39,10 +39,12 @@ class Message:
     """What requests and responses share. The typed properties parse at first access and raise RemoteSipError, with the
     status that a request is answered with, where the field is malformed, or missing though the RFC demands it."""
 
-    __slots__ = ("_hop", "body", "headers")
+    __slots__ = ("_hop", "body", "headers", "octets")
 
     headers: Headers
     body: bytes
+    octets: bytes
+    """As it came over the wire. Set by the parser alone: there is none of a message that we make."""
     _hop: Hop | None
 
     @property

@@ -10,6 +10,7 @@ from engine.sip.events import SipEvent
 from engine.sip.flow import Flow, Transmission, Transport
 from engine.sip.message import Message, Request, Response
 from engine.sip.names import METHODS
+from engine.sip.recorder import IN, OUT, Recorder
 
 Trace = Callable[[str, Flow, Message], None]
 """Called with "in" or "out", the flow and each message that is not a mere repetition of ours."""
@@ -20,16 +21,28 @@ _OTHER: Final = "other"
 class Outbox:
     """Collects what one input brings forth, until the driver drains it."""
 
-    __slots__ = ("called", "counters", "events", "retransmissions", "streams", "trace", "transmissions", "used")
+    __slots__ = (
+        "called",
+        "counters",
+        "events",
+        "recorder",
+        "retransmissions",
+        "streams",
+        "trace",
+        "transmissions",
+        "used",
+    )
 
     def __init__(self) -> None:
         self.transmissions: list[Transmission] = []
         self.events: deque[SipEvent] = deque()
-        self.counters: Counter[tuple[str, str, int | str]] = Counter()
-        """("in" | "out", method, status or "request") of everything but repetitions."""
-        self.retransmissions: Counter[tuple[str, str]] = Counter()
-        """("in" | "out", method) of repeated requests and responses."""
+        self.counters: Counter[tuple[str, str, int | str, Transport]] = Counter()
+        """("in" | "out", method, status or "request", transport) of everything but repetitions."""
+        self.retransmissions: Counter[tuple[str, str, Transport]] = Counter()
+        """("in" | "out", method, transport) of repeated requests and responses."""
         self.trace: Trace | None = None
+        self.recorder: Recorder | None = None
+        """Keeps what passes, where it is wanted."""
         self.streams: set[Flow] = set()
         """Stream connections that are open."""
         self.called: Callable[[Flow], None] | None = None
@@ -69,7 +82,9 @@ class Outbox:
     def _send(self, flow: Flow, message: Message, data: bytes, method: str, what: int | str) -> bool:
         if not self.reaches(flow):
             return False
-        self.counters["out", bounded(method), what] += 1
+        self.counters["out", method if method in METHODS else _OTHER, what, flow.transport] += 1
+        if self.recorder is not None:
+            self.recorder.note(OUT, flow, message.headers.first.get("Call-ID", ""), data)
         if self.trace is not None:
             self.trace("out", flow, message)
         self.transmissions.append(Transmission(flow, data))
@@ -79,18 +94,30 @@ class Outbox:
         """Send again what was sent; False where the flow is gone, or was then."""
         if not data or not self.reaches(flow):
             return False
-        self.retransmissions["out", method] += 1
+        self.retransmissions["out", method if method in METHODS else _OTHER, flow.transport] += 1
+        if self.recorder is not None:
+            self.recorder.note_again(flow, data)
         self.transmissions.append(Transmission(flow, data))
         return True
 
     def received(self, flow: Flow, message: Request | Response) -> None:
         """Count a message that came in, and trace it. Raises RemoteSipError for a response without a usable CSeq."""
+        if self.recorder is not None:
+            self.recorder.note(IN, flow, message.headers.first["Call-ID"], message.octets)
         if isinstance(message, Request):
-            self.counters["in", bounded(message.method), "request"] += 1
+            method = message.method
+            self.counters["in", method if method in METHODS else _OTHER, "request", flow.transport] += 1
         else:
-            self.counters["in", bounded(message.cseq.method), message.status] += 1
+            method = message.cseq.method
+            self.counters["in", method if method in METHODS else _OTHER, message.status, flow.transport] += 1
         if self.trace is not None:
             self.trace("in", flow, message)
+
+    def note_unread(self, message: Message, flow: Flow, *, known: bool) -> None:
+        """Keep a message that came in and is not served: it is malformed, or its sender is not heard."""
+        if self.recorder is not None:
+            self.recorder.known = known
+            self.recorder.note(IN, flow, message.headers.first.get("Call-ID", ""), message.octets)
 
 
 def bounded(method: str) -> str:

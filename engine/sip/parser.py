@@ -73,6 +73,7 @@ def parse_datagram(data: bytes) -> Request | Response | KeepAlive:
             raise _error(f"body has {len(body)} octets, Content-Length says {length}", message)
         body = body[:length]
     message.body = body
+    message.octets = data
     return message
 
 
@@ -139,6 +140,7 @@ class StreamFramer:
             message = item.message if isinstance(item, ParseError) else item
             if message is not None:
                 message.body = bytes(buffer[:length])
+                message.octets += message.body
             del buffer[:length]
             self._awaited = None
             items.append(item)
@@ -162,6 +164,7 @@ class StreamFramer:
 
     def _frame(self, head: bytes) -> tuple[Request | Response | ParseError, int]:
         message, length, error = _read_head(head)
+        message.octets = head + _END_OF_HEAD
         if length is None:
             # RFC 3261 20.14: on a stream the field must be there.
             raise error or _error("no Content-Length on a stream", message)

@@ -7,12 +7,14 @@ from typing import Final
 from engine.sip import instant_message
 from engine.sip.admission import Admission
 from engine.sip.bodies import check_answerable, check_body
+from engine.sip.drops import MALFORMED, UNANSWERABLE
 from engine.sip.errors import RemoteSipError
 from engine.sip.flow import Flow
 from engine.sip.identity import ACCEPT, ALLOW_ALL, Reliable
 from engine.sip.invite_in import IncomingSession
 from engine.sip.message import Request, Response
 from engine.sip.names import refuse
+from engine.sip.recorder import Kind
 from engine.sip.refusal import Refusal, Silence, check_required, method_not_allowed
 from engine.sip.registrar import Registrar
 from engine.sip.replaces import replaced_by_invite
@@ -39,7 +41,7 @@ class Reception:
                 outbox.received(flow, message)
                 self._stack.transactions.receive_response(message, now)
             except RemoteSipError:
-                self._stack.transactions.dropped += 1
+                self._stack.transactions.drops[MALFORMED] += 1
             return
         outbox.received(flow, message)
         try:
@@ -56,7 +58,7 @@ class Reception:
         try:
             self._stack.reply(request, flow, error.status_hint, headers=headers)
         except RemoteSipError:
-            self._stack.transactions.dropped += 1
+            self._stack.transactions.drops[UNANSWERABLE] += 1
 
     def _request(self, request: Request, flow: Flow, now: float) -> None:
         stack = self._stack
@@ -113,6 +115,8 @@ class Reception:
         _check_addresses(request)
         replaces = replaced_by_invite(self._stack, request) if "Replaces" in request.headers.first else None
         session = IncomingSession(self._stack, request, flow, self._stack.admit_session(now), replaces)
+        if (recorder := self._stack.outbox.recorder) is not None:
+            recorder.keep(request.call_id, Kind.CALL)
         called = self._admission.called(request, peer)
         session.begin(peer, flow, called, self._admission.carried(request, peer), now)
 

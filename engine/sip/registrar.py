@@ -13,6 +13,7 @@ from engine.sip.homes import Homes
 from engine.sip.limits import MAX_KEPT_TEXT, MAX_LOST_PHONES
 from engine.sip.message import Request, Response
 from engine.sip.names import refuse
+from engine.sip.recorder import Kind
 from engine.sip.stack import Stack, Target
 from engine.sip.timers import Timer
 
@@ -71,6 +72,8 @@ class Registrar:
         full = self._count >= config.limits.bindings
         changes = read_changes(request, flow, known, config, full=full)
         transaction = self._stack.admit(request, flow, None)
+        if (recorder := self._stack.outbox.recorder) is not None:
+            recorder.keep(request.call_id, Kind.REGISTRATION, user)
         if changes.star:
             self.remove_bindings(user)
         for change in changes.each:

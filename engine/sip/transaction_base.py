@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from engine.sip.drops import UNEXPECTED
 from engine.sip.errors import LocalSipError
 from engine.sip.flow import Flow
 from engine.sip.fsm import Input, State
@@ -83,7 +84,7 @@ class Transaction:
         """Feed an input to the machine; drops what its state does not name."""
         transition = self._machine.get((self.state, what))
         if transition is None:
-            self._layer.dropped += 1
+            self._layer.drops[UNEXPECTED] += 1
             return
         self.state = state = transition[0]
         if state is State.TERMINATED:

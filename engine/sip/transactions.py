@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 
 from engine.sip.attempts import Attempts, Retries
+from engine.sip.drops import UNMATCHED
 from engine.sip.eldest import Eldest
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.flow import NOWHERE, Flow, Transport
@@ -35,7 +37,7 @@ class Transactions:
         "_limit",
         "_merged",
         "clients",
-        "dropped",
+        "drops",
         "heap",
         "outbox",
         "retries",
@@ -59,8 +61,8 @@ class Transactions:
         self._limit = limit
         self._eldest_client = Eldest(self.clients, lambda each: each.lingers)
         self._eldest_server = Eldest(self.servers, lambda each: each.lingers)
-        self.dropped = 0
-        """Inputs that a state does not name, and responses that no request of ours asked for."""
+        self.drops: Counter[str] = Counter()
+        """What nothing came of, by reason (`engine.sip.drops`)."""
         self.unacknowledged = 0
         """Refusals of ours that no ACK came for."""
         self.untried: list[tuple[ServerTransaction, float]] = []
@@ -76,6 +78,11 @@ class Transactions:
             if transaction.silent:
                 with suppress(LocalSipError, RemoteSipError):
                     transaction.respond(Response.build(transaction.request, 100), now)
+
+    @property
+    def dropped(self) -> int:
+        """How much nothing came of."""
+        return self.drops.total()
 
     def require_room(self) -> None:
         """Raises LocalSipError where so many requests of ours are under way that no new call or ping may begin.
@@ -152,7 +159,7 @@ class Transactions:
                 return False
             transaction.handle(Input.ACK, now, request)
         else:
-            self.outbox.retransmissions["in", bounded(request.method)] += 1
+            self.outbox.retransmissions["in", bounded(request.method), transaction.flow.transport] += 1
             transaction.handle(Input.REQUEST, now)
         return True
 
@@ -168,7 +175,7 @@ class Transactions:
         transaction = self.clients.get((branch, response.cseq.method))
         if transaction is None or sent.text != transaction.sent_by or not _single(response):
             # RFC 3261 8.1.3.3, 18.1.2: sent-by must be what we wrote, and no second Via may be under it.
-            self.dropped += 1
+            self.drops[UNMATCHED] += 1
             return
         response.to_tag  # noqa: B018  # raises before the state changes; without it no dialog can be told from another
         transaction.receive(response, now)

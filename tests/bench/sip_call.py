@@ -1,11 +1,12 @@
 """CPU of the SIP stack per call: one endpoint that takes a trunk's INVITE and places another, as the engine does.
 
-    python tests/bench/sip_call.py [calls] [--profile | --cold]
+    python tests/bench/sip_call.py [calls] [--profile | --cold] [--trace]
 
 The engine's side has 14 messages on two dialogs. Only it is timed: the messages of the trunk and of the phone are made
 by two other endpoints outside of the measured time. Prints microseconds of CPU per call, the best and the median of
 five runs, and how many Python functions a call runs through, which no other load on the machine can change. With
-`--cold` the process sleeps before each message, as it does in life: the processor's caches then hold nothing of it."""
+`--cold` the process sleeps before each message, as it does in life: the processor's caches then hold nothing of it.
+With `--trace` the messages of each call are kept, as the engine does unless told otherwise."""
 
 from __future__ import annotations
 
@@ -14,12 +15,13 @@ import pstats
 import sys
 from itertools import count
 from statistics import median
-from time import process_time_ns, sleep
+from time import process_time_ns, sleep, time
 from types import FrameType
 
 from engine.sip.endpoint import Endpoint, EndpointConfig, Limits, Target
 from engine.sip.events import InviteAccepted, InviteReceived, ProgressReceived, SessionEnded, SessionId
 from engine.sip.flow import Address, Flow, Transport
+from engine.sip.recorder import Recorder, RecorderLimits
 from engine.sip.uri import SipUri
 
 SDP = (
@@ -159,6 +161,8 @@ def main() -> None:
     arguments = [each for each in sys.argv[1:] if not each.startswith("-")]
     calls = int(arguments[0]) if arguments else 2000
     bench = Bench()
+    if "--trace" in sys.argv:
+        bench.engine.recorder = Recorder(RecorderLimits(), time)
     bench.run(200)
     if "--profile" in sys.argv:
         bench.profile = cProfile.Profile()

@@ -99,14 +99,14 @@ def test_it_samples_store_media_and_sip() -> None:
     assert rig.value("store_pending_events") == 7
     assert rig.value("store_degraded") == 1
     assert rig.value("media_legs") == STATS.legs
-    assert rig.value('sip_messages_total{code="request",direction="in",method="REGISTER"}') == 2
+    assert rig.value('sip_messages_total{code="request",direction="in",method="REGISTER",transport="UDP"}') == 2
     rig.centre.wire.lose(lambda sent: sent.source == rig.centre.alice.address)
     rig.centre.call()
     rig.centre.wire.run(1.0)
     rig.writer.degraded = False
     rig.reactor.advance(1.0)
     assert rig.value("store_degraded") == 0
-    assert rig.value("sip_retransmissions_total") == 1
+    assert rig.value('sip_retransmissions_total{direction="out",method="INVITE",transport="UDP"}') == 1
 
 
 def test_the_store_hears_every_second_that_calls_live_and_nothing_without_calls() -> None:

@@ -14,6 +14,7 @@ from engine.ids import AgentName, LegId
 from engine.sip.auth import answer_challenge
 from engine.sip.event_state import Package
 from engine.sip.events import MessageReceived, SessionEnded
+from engine.sip.flow import Transport
 from engine.sip.message import Request, Response
 from engine.sip.parser import parse_datagram
 from tests.support.sip_legs import LEG, MEDIA, answer_of, placed, up_incoming
@@ -243,4 +244,4 @@ def test_whom_nothing_can_be_sent_to(user: str, status: int) -> None:
     pair = desk.pair
     desk.ask("MESSAGE", user, PLAIN, b"hi")
     assert pair.last(TextRelayed) == TextRelayed(sender="bert", to=AgentName(user), size=2)
-    assert pair.engine.counters["out", "MESSAGE", status] == 1
+    assert pair.engine.counters["out", "MESSAGE", status, Transport.UDP] == 1

@@ -7,6 +7,7 @@ import pytest
 from engine.media.commands import PlaneStats
 from engine.metrics.gauges import EngineGauges
 from engine.metrics.metrics import MetricSet
+from engine.sip.flow import Transport
 
 STATS = PlaneStats(
     legs=4,
@@ -69,22 +70,33 @@ def test_the_same_media_process_found_again_counts_nothing_twice(rig: Rig) -> No
 
 
 def test_sip_totals_become_counters(rig: Rig) -> None:
-    rig.gauges.sip({("in", "INVITE", "request"): 3, ("out", "INVITE", 200): 2}, 1)
-    rig.gauges.sip({("in", "INVITE", "request"): 5, ("out", "INVITE", 200): 2}, 4)
-    assert rig.value("sip_messages_total", direction="in", method="INVITE", code="request") == 5
-    assert rig.value("sip_messages_total", direction="out", method="INVITE", code="200") == 2
-    assert rig.value("sip_retransmissions_total") == 4
+    udp, tls = Transport.UDP, Transport.TLS
+    invites, answers = ("in", "INVITE", "request", udp), ("out", "INVITE", 200, tls)
+    rig.gauges.sip({invites: 3, answers: 2}, {("out", "INVITE", udp): 1}, {"unmatched": 1})
+    rig.gauges.sip({invites: 5, answers: 2}, {("out", "INVITE", udp): 4, ("in", "HACK", tls): 1}, {"unmatched": 3})
+    assert rig.value("sip_messages_total", direction="in", method="INVITE", code="request", transport="UDP") == 5
+    assert rig.value("sip_messages_total", direction="out", method="INVITE", code="200", transport="TLS") == 2
+    assert rig.value("sip_retransmissions_total", direction="out", method="INVITE", transport="UDP") == 4
+    assert rig.value("sip_retransmissions_total", direction="in", method="other", transport="TLS") == 1
+    assert rig.value("sip_dropped_total", reason="unmatched") == 3
+
+
+def test_what_the_stack_holds(rig: Rig) -> None:
+    rig.gauges.sip_live(transactions=4, dialogs=3, bindings=2, connections=1)
+    assert [rig.value(f"sip_{what}") for what in ("transactions", "dialogs", "bindings", "connections")] == [4, 3, 2, 1]
 
 
 def test_a_stranger_cannot_make_series(rig: Rig) -> None:
-    junk = {("in", f"HACK{n}", "request"): 1 for n in range(50)}
-    codes = {("in", "INVITE", 400 + n): 1 for n in range(100)}
-    odd = {("in", "INVITE", 7): 1, ("in", "INVITE", 1000): 1, ("in", "INVITE", "what"): 1}
-    rig.gauges.sip({**junk, **codes, **odd}, 0)
-    assert rig.value("sip_messages_total", direction="in", method="other", code="request") == 50
-    assert rig.value("sip_messages_total", direction="in", method="INVITE", code="486") == 1
-    assert (rig.value("sip_messages_total", direction="in", method="INVITE", code="4xx") or 0) > 50
-    assert rig.value("sip_messages_total", direction="in", method="INVITE", code="other") == 3
+    udp = Transport.UDP
+    junk = {("in", f"HACK{n}", "request", udp): 1 for n in range(50)}
+    codes = {("in", "INVITE", 400 + n, udp): 1 for n in range(100)}
+    odd = {("in", "INVITE", 7, udp): 1, ("in", "INVITE", 1000, udp): 1, ("in", "INVITE", "what", udp): 1}
+    rig.gauges.sip({**junk, **codes, **odd}, {}, {})
+    of = {"direction": "in", "transport": "UDP"}
+    assert rig.value("sip_messages_total", method="other", code="request", **of) == 50
+    assert rig.value("sip_messages_total", method="INVITE", code="486", **of) == 1
+    assert (rig.value("sip_messages_total", method="INVITE", code="4xx", **of) or 0) > 50
+    assert rig.value("sip_messages_total", method="INVITE", code="other", **of) == 3
 
 
 def test_the_store(rig: Rig) -> None:

@@ -121,7 +121,7 @@ def test_strangers_may_ask_whether_we_are_there_and_nothing_else() -> None:
     assert refused.allow == options.allow
     assert b"192.0.2.9" not in options.to_bytes().replace(b"To: <sip:100@192.0.2.9>", b"")
     assert station.endpoint.live() == NOTHING
-    assert ("in", "other", "request") in station.endpoint.counters
+    assert ("in", "other", "request", Transport.UDP) in station.endpoint.counters
     assert not any("X-ODD" in key for key in station.endpoint.counters)
 
 
@@ -298,9 +298,9 @@ def test_messages_are_counted_and_traced() -> None:
     phone.register(wire.now)
     wire.run(1)
     assert engine.endpoint.counters == {
-        ("in", "REGISTER", "request"): 2,
-        ("out", "REGISTER", 401): 1,
-        ("out", "REGISTER", 200): 1,
+        ("in", "REGISTER", "request", Transport.UDP): 2,
+        ("out", "REGISTER", 401, Transport.UDP): 1,
+        ("out", "REGISTER", 200, Transport.UDP): 1,
     }
     assert [way for way, _ in seen] == ["in", "out", "in", "out"]
     assert seen[-1] == ("out", "SIP/2.0 200 OK")

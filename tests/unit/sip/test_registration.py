@@ -94,9 +94,9 @@ def test_a_registrar_that_challenges_is_answered_and_the_calls_come_in_with_the_
     assert len(station.told(InviteReceived)) == 1
     # A refresh takes the nonce again and needs no second round; nothing of it is told.
     station.events.clear()
-    sent = station.endpoint.counters["out", "REGISTER", "request"]
+    sent = station.endpoint.counters["out", "REGISTER", "request", Transport.UDP]
     wire.run(280)
-    assert station.endpoint.counters["out", "REGISTER", "request"] - sent == 1
+    assert station.endpoint.counters["out", "REGISTER", "request", Transport.UDP] - sent == 1
     assert station.told() == []
     station.endpoint.unregister_at("line", now=wire.now)
     wire.run(1)

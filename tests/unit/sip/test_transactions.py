@@ -15,6 +15,7 @@ from engine.sip.events import (
     SessionEnded,
     SipEvent,
 )
+from engine.sip.flow import Transport
 from engine.sip.message import Request
 from engine.sip.uri import SipUri
 from tests.support.sip_phone import SDP, SDP_ANSWER, make_station, target
@@ -43,8 +44,8 @@ def test_invite_is_repeated_by_timer_a_until_timer_b() -> None:
         (began + 32, InviteFailed(session=session, status=408, reason="Request Timeout", timed_out=True))
     ]
     assert station.endpoint.live() == NOTHING
-    assert station.endpoint.retransmissions == {("out", "INVITE"): 6}
-    assert station.endpoint.counters == {("out", "INVITE", "request"): 1}
+    assert station.endpoint.retransmissions == {("out", "INVITE", Transport.UDP): 6}
+    assert station.endpoint.counters == {("out", "INVITE", "request", Transport.UDP): 1}
 
 
 def test_a_provisional_response_ends_the_repeating_and_the_wait() -> None:
@@ -112,7 +113,7 @@ def test_ack_of_a_refusal_is_of_the_invite_and_goes_again_with_each_copy() -> No
     wire.run()
     acks = raw.requests("ACK")
     assert len(acks) == 3
-    assert station.endpoint.retransmissions["out", "ACK"] == 2
+    assert station.endpoint.retransmissions["out", "ACK", Transport.UDP] == 2
     for ack in acks:
         assert ack.via == invite.via
         assert ack.request_uri == invite.request_uri
@@ -233,7 +234,7 @@ def test_a_repeated_invite_gets_the_last_response_and_is_no_second_call() -> Non
     wire.run(0.1)
     assert raw.statuses() == [100, 100, 180, 180, 486, 486]
     assert len(station.told()) == 1
-    assert station.endpoint.retransmissions["in", "INVITE"] == 3
+    assert station.endpoint.retransmissions["in", "INVITE", Transport.UDP] == 3
 
 
 def test_a_repeated_bye_gets_the_same_answer_after_the_call_is_gone() -> None:
