@@ -5,23 +5,33 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from softphone.sip.settings import Server, SipSettings, Transport
 
-DEFAULT_PORT: Final = 5060
 PASSWORD_VARIABLE: Final = "HEARTHLINE_SIP_PASSWORD"
 DEFAULT_EXPIRES_S: Final = 60
 """A phone whose network has died is unreachable to the server for at most this long before the server knows."""
 _SERVER: Final = re.compile(
-    r"(?:sip:)?(?P<host>[A-Za-z0-9.-]+)(?::(?P<port>\d{1,5}))?(?:;transport=(?P<transport>udp|tcp))?"
+    r"(?:(?P<scheme>sips?):)?(?P<host>[A-Za-z0-9.-]+)(?::(?P<port>\d{1,5}))?(?:;transport=(?P<transport>udp|tcp|tls))?"
 )
 _NAME: Final = re.compile(r"[A-Za-z0-9\-_.!~*'()&=+$,;?/%]+")
 """RFC 3261, section 25.1: user."""
+
+
+class ServerGiven(NamedTuple):
+    """What --server says."""
+
+    host: str
+    port: int | None
+    transport: Transport | None
+    secure: bool
+    """sips: no other transport than TLS will do."""
 
 
 class AudioKind(StrEnum):
@@ -77,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--headless", action="store_true", help="required: the window is not built yet")
     sip = parser.add_argument_group("account")
-    sip.add_argument("--server", type=_server, metavar="sip:HOST[:PORT]", help="where the engine listens")
+    sip.add_argument("--server", type=_server, metavar="sip:HOST[:PORT]", help="where the engine listens; sips: by TLS")
     sip.add_argument("--user", type=_user, help="name of the agent's phone at the server")
     sip.add_argument("--password-file", type=Path, metavar="FILE", help=f"its first line; or set {PASSWORD_VARIABLE}")
     sip.add_argument("--domain", type=_user, help="right side of the phone's address (the server's host)")
@@ -91,6 +101,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     wire = parser.add_argument_group("network")
     wire.add_argument("--transport", choices=[*Transport], default=None, help="of SIP (udp)")
+    wire.add_argument(
+        "--tls-ca", type=Path, metavar="FILE", help="certificates (PEM) that may vouch for the server (the system's)"
+    )
     wire.add_argument("--bind", default=None, metavar="ADDRESS", help="local IPv4 address of SIP and RTP (all)")
     wire.add_argument("--local-port", type=_whole(0, 65535), default=0, metavar="PORT", help="of SIP (any)")
     wire.add_argument(
@@ -147,7 +160,9 @@ def _audio(parser: argparse.ArgumentParser, found: argparse.Namespace) -> AudioO
 
 
 def _sip(parser: argparse.ArgumentParser, found: argparse.Namespace, environment: Mapping[str, str]) -> SipSettings:
-    server, transport = found.server or (None, None)
+    given: ServerGiven | None = found.server
+    transport = _transport(parser, given, found.transport)
+    server = None if given is None else Server(host=given.host, port=given.port or transport.default_port)
     register = not found.no_register
     if register and (server is None or found.user is None):
         parser.error("--server and --user are needed to register; without a server add --no-register")
@@ -162,7 +177,8 @@ def _sip(parser: argparse.ArgumentParser, found: argparse.Namespace, environment
         server=server,
         register=register,
         password=_password(parser, found.password_file, environment) if register else None,
-        transport=Transport(found.transport or transport or Transport.UDP),
+        transport=transport,
+        trust=_trust(parser, transport, found.tls_ca),
         bind=bind,
         local_port=found.local_port,
         rtp_port=found.rtp_port,
@@ -170,6 +186,39 @@ def _sip(parser: argparse.ArgumentParser, found: argparse.Namespace, environment
         rate=found.rate,
         log_level=found.log_level,
     )
+
+
+def _transport(parser: argparse.ArgumentParser, server: ServerGiven | None, asked: str | None) -> Transport:
+    """What --transport says, else what --server says, else UDP."""
+    if asked:
+        transport = Transport(asked)
+    elif server is not None:
+        transport = server.transport or (Transport.TLS if server.secure else Transport.UDP)
+    else:
+        transport = Transport.UDP
+    if server is not None and server.secure and transport is not Transport.TLS:
+        parser.error(f"sips:{server.host} is reached by TLS only, not by {transport}")
+    return transport
+
+
+def _trust(parser: argparse.ArgumentParser, transport: Transport, file: Path | None) -> str:
+    """The file of those who may vouch for the server; empty where nobody has to."""
+    if transport is not Transport.TLS:
+        if file is not None:
+            parser.error(f"--tls-ca {file}: the server is reached by {transport}; add --transport tls")
+        return ""
+    trusted = file or Path(ssl.get_default_verify_paths().cafile or "")
+    try:
+        ssl.create_default_context(cafile=str(trusted))
+    except ssl.SSLError:
+        parser.error(f"--tls-ca {trusted}: holds no certificate in PEM form")
+    except OSError as error:
+        parser.error(
+            f"--tls-ca {trusted}: {error.strerror}"
+            if file
+            else "this system names no certificates to trust: give --tls-ca FILE"
+        )
+    return str(trusted)
 
 
 def _password(parser: argparse.ArgumentParser, file: Path | None, environment: Mapping[str, str]) -> str:
@@ -187,14 +236,15 @@ def _password(parser: argparse.ArgumentParser, file: Path | None, environment: M
     return lines[0]
 
 
-def _server(text: str) -> tuple[Server, str | None]:
+def _server(text: str) -> ServerGiven:
     match = _SERVER.fullmatch(text)
-    port = int(match["port"] or DEFAULT_PORT) if match else 0
-    if match is None or not 0 < port < 65536:
+    port = int(match["port"]) if match and match["port"] else None
+    if match is None or (port is not None and not 0 < port < 65536):
         raise argparse.ArgumentTypeError(
             f"{text!r}: expected sip:HOST[:PORT] with a name or an IPv4 address (the SIP stack has no IPv6)"
         )
-    return Server(host=match["host"], port=port), match["transport"]
+    transport = Transport(match["transport"]) if match["transport"] else None
+    return ServerGiven(host=match["host"], port=port, transport=transport, secure=match["scheme"] == "sips")
 
 
 def _user(text: str) -> str:

@@ -40,6 +40,11 @@ _MEDIA_STATES: Final = {
     pj.PJSUA_CALL_MEDIA_LOCAL_HOLD: MediaState.LOCAL_HOLD,
     pj.PJSUA_CALL_MEDIA_REMOTE_HOLD: MediaState.REMOTE_HOLD,
 }
+_TRANSPORTS: Final = {
+    Transport.UDP: pj.PJSIP_TRANSPORT_UDP,
+    Transport.TCP: pj.PJSIP_TRANSPORT_TCP,
+    Transport.TLS: pj.PJSIP_TRANSPORT_TLS,
+}
 _NAME_ADDR: Final = re.compile(r'^\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^<"]*?))\s*<(?P<uri>[^>]*)>')
 
 Report = Callable[[BackendEvent], None]
@@ -70,15 +75,28 @@ def _translated(what: str) -> Iterator[None]:
         raise BackendError(f"{what}: {_explained(error)}") from None
 
 
+def _certificate_fault(info: Any) -> str:
+    """What is wrong with the server's certificate; empty where nothing is known to be."""
+    if info.isEmpty() or not info.verifyStatus:
+        return ""
+    return f"the server's certificate is not believed: {'; '.join(info.verifyMsgs)}"
+
+
 class _Endpoint(pj.Endpoint):  # type: ignore[misc]  # the binding has no types
     def __init__(self, report: Report) -> None:
         super().__init__()
         self.report = report
+        self.refusal = ""
+        """Why the last TLS connection came to nothing; empty once one stood."""
 
     @_guarded
     def onTransportState(self, prm: Any) -> None:
+        if prm.state == pj.PJSIP_TP_STATE_CONNECTED:
+            self.refusal = ""
         if prm.state == pj.PJSIP_TP_STATE_DISCONNECTED and not prm.type.startswith("UDP"):
-            self.report(events.ConnectionLost(reason=f"{prm.type} connection lost"))
+            if prm.type.startswith("TLS"):
+                self.refusal = _certificate_fault(prm.tlsInfo) or self.refusal
+            self.report(events.ConnectionLost(reason=self.refusal or f"{prm.type} connection lost"))
 
 
 class _Port(pj.AudioMediaPort):  # type: ignore[misc]  # the binding has no types
@@ -181,17 +199,19 @@ class _Call(pj.Call):  # type: ignore[misc]  # the binding has no types
 
 
 class _Account(pj.Account):  # type: ignore[misc]  # the binding has no types
-    def __init__(self, report: Report, accept: Callable[[int, bool], None]) -> None:
+    def __init__(self, report: Report, accept: Callable[[int, bool], None], refusal: Callable[[], str]) -> None:
+        """`refusal` says why the last TLS connection came to nothing."""
         super().__init__()
         self.report = report
         self._accept = accept
+        self._refusal = refusal
         self._server_hosts: set[str] = set()
 
     @_guarded
     def onRegState(self, prm: Any) -> None:
         code = int(prm.code)
         if prm.status != 0 or code // 100 != 2:
-            self.report(events.RegistrationFailed(code=code, reason=prm.reason))
+            self.report(events.RegistrationFailed(code=code, reason=self._refusal() or prm.reason))
         elif self.getInfo().regIsActive:
             self._server_hosts.add(_host(prm.rdata.srcAddress))
             self.report(events.Registered(expires=int(prm.expiration)))
@@ -231,15 +251,20 @@ class PjsuaBackend:
         transport = pj.TransportConfig()
         transport.port = self._settings.local_port
         transport.boundAddress = self._settings.bind
-        udp = self._settings.transport is Transport.UDP
-        kind = pj.PJSIP_TRANSPORT_UDP if udp else pj.PJSIP_TRANSPORT_TCP
+        if self._settings.transport is Transport.TLS:
+            # The chain must lead to one of these, and the certificate be that of the host that was named.
+            transport.tlsConfig.CaListFile = self._settings.trust
+            transport.tlsConfig.verifyServer = True
+            transport.tlsConfig.proto = pj.PJ_SSL_SOCK_PROTO_TLS1_2 | pj.PJ_SSL_SOCK_PROTO_TLS1_3
+        kind = _TRANSPORTS[self._settings.transport]
         self._transport = self._endpoint.transportCreate(kind, transport)
         self._endpoint.libStart()
         self._endpoint.audDevManager().setNullDev()
         for codec in self._endpoint.codecEnum2():
             self._endpoint.codecSetPriority(codec.codecId, CODECS.get(codec.codecId, 0))
         self._port = _Port(bridge, self._events.append)
-        account = _Account(self._events.append, self._accept)
+        endpoint = self._endpoint
+        account = _Account(self._events.append, self._accept, lambda: endpoint.refusal)
         account.create(self._account_config())
         self._account = account
 

@@ -11,6 +11,12 @@ class Transport(StrEnum):
 
     UDP = "udp"
     TCP = "tcp"
+    TLS = "tls"
+
+    @property
+    def default_port(self) -> int:
+        """Where a server listens that names no port (RFC 3261 18.2)."""
+        return 5061 if self is Transport.TLS else 5060
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +42,8 @@ class SipSettings:
     register: bool
     password: str | None = field(repr=False)
     transport: Transport
+    trust: str = ""
+    """Path of the certificates that may vouch for the server, over TLS."""
     bind: str
     """Local address of SIP and RTP; empty: all of them."""
     local_port: int
@@ -56,7 +64,7 @@ class SipSettings:
 
     @property
     def _transport_parameter(self) -> str:
-        return ";transport=tcp" if self.transport is Transport.TCP else ""
+        return "" if self.transport is Transport.UDP else f";transport={self.transport}"
 
     @property
     def registrar(self) -> str:

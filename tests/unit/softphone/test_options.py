@@ -7,6 +7,7 @@ import pytest
 
 from softphone.options import PASSWORD_VARIABLE, AudioKind, Options, parse_options
 from softphone.sip.settings import Server, Transport
+from tests.support.certificates import Authority
 
 SECRET = {PASSWORD_VARIABLE: "s3cret"}
 ACCOUNT = ["--headless", "--server", "sip:127.0.0.1:5080", "--user", "ann"]
@@ -39,11 +40,40 @@ def test_the_defaults() -> None:
         ("sip:pbx.example.org", Server(host="pbx.example.org", port=5060), Transport.UDP),
         ("pbx:5081", Server(host="pbx", port=5081), Transport.UDP),
         ("sip:pbx;transport=tcp", Server(host="pbx", port=5060), Transport.TCP),
+        ("sip:pbx;transport=tls", Server(host="pbx", port=5061), Transport.TLS),
+        ("sips:pbx", Server(host="pbx", port=5061), Transport.TLS),
+        ("sips:pbx:5080", Server(host="pbx", port=5080), Transport.TLS),
     ],
 )
 def test_ways_to_name_a_server(text: str, server: Server, transport: Transport) -> None:
     sip = parsed("--headless", "--server", text, "--user", "ann").sip
     assert (sip.server, sip.transport) == (server, transport)
+
+
+def test_who_vouches_for_the_server(tmp_path: Path) -> None:
+    file = Authority(tmp_path).file
+    assert parsed(*ACCOUNT, "--transport", "tls", "--tls-ca", str(file)).sip.trust == str(file)
+    assert parsed(*ACCOUNT).sip.trust == ""
+
+
+def test_by_tls_the_system_vouches_for_the_server(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = str(Authority(tmp_path).file)
+    monkeypatch.setenv("SSL_CERT_FILE", file)
+    sip = parsed(*ACCOUNT, "--transport", "tls").sip
+    assert (sip.trust, sip.registrar) == (file, "sip:127.0.0.1:5080;transport=tls")
+    assert parsed("--headless", "--server", "pbx", "--user", "ann", "--transport", "tls").sip.server == Server(
+        host="pbx", port=5061
+    )
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none"))
+    assert "give --tls-ca FILE" in refused(capsys, *ACCOUNT, "--transport", "tls")
+
+
+def test_certificates_that_are_none_are_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "ca").write_text("hello")
+    said = refused(capsys, *ACCOUNT, "--transport", "tls", "--tls-ca", str(tmp_path / "ca"))
+    assert "holds no certificate in PEM form" in said
 
 
 def test_the_transport_option_wins() -> None:
@@ -103,6 +133,10 @@ def test_a_phone_of_this_machines_server_stays_on_this_machine(arguments: list[s
         (["--headless", "--user", "ann", "--server", "pbx:0"], "expected sip:HOST"),
         (["--headless", "--user", "ann", "--server", "pbx:70000"], "expected sip:HOST"),
         ([*ACCOUNT, "--user", "a b"], "'a b': not allowed in a SIP address"),
+        ([*ACCOUNT, "--tls-ca", "ca.pem"], "--tls-ca ca.pem: the server is reached by udp; add --transport tls"),
+        ([*ACCOUNT, "--transport", "tls", "--tls-ca", "/nowhere/ca"], "--tls-ca /nowhere/ca: No such file"),
+        ([*ACCOUNT, "--server", "sips:pbx", "--transport", "tcp"], "sips:pbx is reached by TLS only, not by tcp"),
+        ([*ACCOUNT, "--server", "sips:pbx;transport=udp"], "sips:pbx is reached by TLS only, not by udp"),
         ([*ACCOUNT, "--rate", "8000"], "--rate: invalid choice: 8000 .*16000, 48000"),
         ([*ACCOUNT, "--local-port", "99999"], "'99999': expected a whole number from 0 to 65535"),
         ([*ACCOUNT, "--local-port", "x"], "'x': expected a whole number from 0 to 65535"),

@@ -32,6 +32,7 @@ def test_identity_and_registrar() -> None:
     assert settings().identity == "sip:ann@pbx"
     assert settings().registrar == "sip:pbx:5080"
     assert settings(transport=Transport.TCP).registrar == "sip:pbx:5080;transport=tcp"
+    assert settings(transport=Transport.TLS).registrar == "sip:pbx:5080;transport=tls"
     assert settings(register=False).registrar == ""
 
 
