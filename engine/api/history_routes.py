@@ -52,7 +52,7 @@ def history_router(centre: Centre) -> APIRouter:
 
     @router.get("/events", response_model=PageOf[EventRow])
     async def list_events(
-        after: Annotated[int, Query(ge=0, description="Records after this `seq`.")] = 0,
+        after: Annotated[int, Query(ge=0, lt=2**63, description="Records after this `seq`.")] = 0,
         limit: Limit = 100,
         type: Annotated[str | None, Query(description="Only this type, such as CallEnded.")] = None,
         call: str | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from engine.api.views import AgentView
 from engine.calls.directory import AgentStatus, StrategyName
@@ -17,6 +17,15 @@ class Body(BaseModel):
     """Base of request bodies."""
 
     model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
+
+    @field_validator("*")
+    @classmethod
+    def _is_text(cls, value: object) -> object:
+        """JSON can write half of a surrogate pair, which no database, log or file takes."""
+        for each in value if isinstance(value, list) else (value,):
+            if isinstance(each, str) and any("\ud800" <= character <= "\udfff" for character in each):
+                raise ValueError("half of a surrogate pair is no character")
+        return value
 
     def given(self) -> dict[str, object]:
         """The settings that were sent, but not the name of the thing."""

@@ -24,6 +24,7 @@ from engine.app import (
 )
 from engine.app.cli_common import ConfigOption
 from engine.app.config import load_config
+from engine.app.config_sip import TlsConfig
 from engine.errors import EngineError
 
 app = typer.Typer(
@@ -67,7 +68,8 @@ def media(config: ConfigOption = None) -> None:
 
 @app.command("check-config")
 def check_config(file: Annotated[Path, typer.Argument(help="The configuration file.")]) -> None:
-    """Check a configuration file, and the dialplan, music and prices that it names, without starting anything."""
+    """Check a configuration file, and the dialplan, music, prices and certificates that it names, without starting
+    anything."""
     from engine.app.dialplan_file import configured_dialplan  # noqa: PLC0415 - brings calls and dialplan
     from engine.app.sounds import hold_music  # noqa: PLC0415
     from engine.app.toll import price_list  # noqa: PLC0415
@@ -77,7 +79,20 @@ def check_config(file: Annotated[Path, typer.Argument(help="The configuration fi
     configured_dialplan(loaded)
     hold_music(loaded)
     price_list(loaded, Numbering())
+    _check_certificates(loaded.sip.tls)
     print(f"{file}: good. SIP {', '.join(map(str, loaded.sip.listeners))}, API {loaded.api.host}:{loaded.api.port}.")
+
+
+def _check_certificates(tls: TlsConfig) -> None:
+    """Raises ConfigError for a file that TLS could not use. The state directory's own are made at the first start."""
+    if not (tls.certificates or tls.client_ca or tls.trust):
+        return
+    from engine.net.tls_pair import load_authorities, load_pair  # noqa: PLC0415 - brings cryptography
+
+    for each in tls.certificates:
+        load_pair(Path(each.certificate), Path(each.key))
+    for file in filter(None, (tls.client_ca, tls.trust)):
+        load_authorities(Path(file))
 
 
 def run_command_line() -> int:

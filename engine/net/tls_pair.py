@@ -32,12 +32,17 @@ class Pair:
         return self.own.not_valid_after_utc.timestamp()
 
 
+def load_authorities(file: Path) -> list[x509.Certificate]:
+    """The certificates in a file, at least one. Raises ConfigError that names it and what is wrong with it."""
+    try:
+        return x509.load_pem_x509_certificates(_read(file))
+    except ValueError as error:
+        raise ConfigError(f"{file}: is no certificate in PEM form: {error}") from error
+
+
 def load_pair(certificate_file: Path, key_file: Path) -> Pair:
     """Read both. Raises ConfigError that names the file and what is wrong with it."""
-    try:
-        chain = x509.load_pem_x509_certificates(_read(certificate_file))
-    except ValueError as error:
-        raise ConfigError(f"{certificate_file}: is no certificate in PEM form: {error}") from error
+    chain = load_authorities(certificate_file)
     try:
         key = load_pem_private_key(_read(key_file), password=None)
     except TypeError as error:

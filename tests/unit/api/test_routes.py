@@ -46,6 +46,23 @@ def test_what_is_not_there_is_said_so(rig: Rig, path: str) -> None:
     assert rig.error("GET", f"/api/v1/{path}")[:2] == (404, "not_found")
 
 
+def test_half_of_a_surrogate_pair_is_no_text(rig: Rig) -> None:
+    json = {"content-type": "application/json"}
+    for path, body in (
+        ("agents", rb'{"name": "\ud800"}'),
+        ("members", rb'{"queue": "\udfff", "agent": "anna"}'),
+        ("agents", rb'{"name": "bert", "destinations": ["\ud800"]}'),
+    ):
+        status, code, message = rig.error("POST", f"/api/v1/{path}", content=body, headers=json)
+        assert (status, code) == (400, "invalid_request")
+        assert "surrogate" in message
+
+
+def test_numbers_of_records_that_no_store_holds_are_refused(rig: Rig) -> None:
+    assert rig.error("GET", f"/api/v1/events?after={2**63}")[:2] == (400, "invalid_request")
+    assert rig.ask("GET", f"/api/v1/events?after={2**63 - 1}").status_code == 200
+
+
 def test_a_method_that_a_path_has_not_got(rig: Rig) -> None:
     assert rig.error("DELETE", "/api/v1/media")[:2] == (405, "method_not_allowed")
 

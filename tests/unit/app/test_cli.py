@@ -10,6 +10,7 @@ import pytest
 from engine.app import cli
 from engine.app.config import Config
 from engine.app.state import StateDir
+from tests.support.certificates import Authority
 from tests.support.command_line import CommandLine
 
 HEAVY = ("twisted", "fastapi", "uvicorn", "numpy", "sqlalchemy", "alembic", "cryptography")
@@ -89,6 +90,24 @@ def test_check_config_looks_at_the_dialplan_and_the_music_too(hearthline: Comman
     assert "none.toml" in hearthline.fails("check-config", str(config_file))
     config_file.write_text('[media]\nmusic = "none.wav"\n')
     assert hearthline.fails("check-config", str(config_file)).startswith("config_invalid: media.music: ")
+
+
+def test_check_config_looks_at_the_certificates_too(hearthline: CommandLine, config_file: Path, tmp_path: Path) -> None:
+    issued = Authority(tmp_path / "ca").issue("sip.example.com")
+    pair = f'[[sip.tls.certificates]]\ncertificate = "{issued.certificate}"\n'
+    good = f'[sip.tls]\ntrust = "{tmp_path / "ca" / "test-ca.pem"}"\n{pair}key = "{issued.key}"\n'
+    config_file.write_text(good)
+    assert "good" in hearthline("check-config", str(config_file))
+    for wrong, told in (
+        (f'{pair}key = "none.pem"\n', "none.pem: cannot be read"),
+        (f'{pair}key = "{issued.certificate}"\n', "is no private key"),
+        (good.replace("test-ca.pem", "none.pem"), "none.pem: cannot be read"),
+        (f'[sip.tls]\nclient_ca = "{issued.key}"\n', "is no certificate"),
+    ):
+        config_file.write_text(wrong)
+        said = hearthline.fails("check-config", str(config_file))
+        assert said.startswith("config_invalid: ")
+        assert told in said
 
 
 def test_run_hands_its_options_on_and_ends_with_the_engines_status(
