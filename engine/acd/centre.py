@@ -14,7 +14,7 @@ from engine.acd.queue import LiveQueue
 from engine.acd.snapshot import LiveCounts, Snapshot, live, snapshot
 from engine.calls.directory import AgentStatus, Change, Directory, Entity, Put
 from engine.calls.events import Party, Reachable, Unreachable
-from engine.calls.log import Journal
+from engine.calls.journal import Journal
 from engine.calls.ports import AgentStatusView, LeaveReason, OfferResult, QueueEffect
 from engine.errors import InvalidRequest, NotFound
 from engine.ids import AgentName, CallId, IdSource, OfferId, QueueName

@@ -19,7 +19,8 @@ from engine.acd.matcher import Match, next_match
 from engine.acd.offer import WITHDRAWN, Offer
 from engine.acd.queue import LiveQueue
 from engine.acd.ranking import Ranking
-from engine.calls.log import AgentStateChanged, CallerLeft, Journal, OfferEnded, OfferMade, OfferOutcome
+from engine.calls.journal import Journal
+from engine.calls.log import AgentStateChanged, CallerLeft, OfferEnded, OfferMade, OfferOutcome
 from engine.calls.ports import MakeOffer, QueueEffect, ReleaseCaller, WithdrawOffer, WithdrawReason
 from engine.ids import AgentName, CallId, IdSource, OfferId, QueueName
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from engine.calls.directory import AgentStatus, Directory
+from engine.calls.journal import Record
 from engine.calls.log import (
     AgentStatusChanged,
     CallEnded,
@@ -29,7 +30,6 @@ from engine.calls.log import (
     OfferEnded,
     OfferOutcome,
     QueueExit,
-    Record,
     TransferKind,
 )
 from engine.ids import AgentName, CallId, QueueName

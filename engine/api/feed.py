@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import ClassVar, Final
 
 from engine.api.ports import Page
-from engine.calls.log import Record
+from engine.calls.journal import Record
 from engine.errors import EngineError, Unavailable
 
 KEEP: Final = 8_192

@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Final, TextIO
 
+from engine.calls.journal import Record
 from engine.calls.log import (
     AgentReachable,
     AgentStatusChanged,
@@ -25,7 +26,6 @@ from engine.calls.log import (
     OfferEnded,
     OfferMade,
     OfferOutcome,
-    Record,
     TransferFailed,
     TransferStarted,
 )

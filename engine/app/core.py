@@ -22,7 +22,8 @@ from engine.app.orphans import Orphans
 from engine.app.peers import TrunkPeers
 from engine.calls.directory import Agent, Change, Directory, Drop, Member, Put, Queue, Trunk, TrunkGroup
 from engine.calls.events import Reachable, TextRelayed, TrunkDown, TrunkRegistration, TrunkUp, Unreachable
-from engine.calls.log import BanLifted, DirectoryChanged, Journal, Record, SourceBanned
+from engine.calls.journal import Journal, Record
+from engine.calls.log import BanLifted, DirectoryChanged, SourceBanned
 from engine.calls.manager import CallManager
 from engine.calls.sip_leg import SipLegs
 from engine.errors import NotFound

@@ -13,6 +13,7 @@ from dataclasses import fields
 from typing import Any, Final, TextIO, get_args
 
 from engine.app.config import LogConfig
+from engine.calls.journal import Record
 from engine.calls.log import (
     AgentStateChanged,
     CallAnswered,
@@ -31,7 +32,6 @@ from engine.calls.log import (
     OfferMade,
     OfferOutcome,
     OfferRinging,
-    Record,
     SourceBanned,
     TransferStarted,
 )

@@ -12,7 +12,7 @@ from typing import Final
 from engine.acd.queue_log import QueueLog
 from engine.app.logs import note
 from engine.calls.directory import Directory
-from engine.calls.log import Record
+from engine.calls.journal import Record
 
 _KEEP: Final = 10_000
 _APPEND: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC

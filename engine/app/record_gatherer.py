@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from engine.calls.log import Record
+from engine.calls.journal import Record
 
 GATHER_S: Final = 0.25
 """Together with the writer, which commits at once what it is handed, this is what `kill -9` may cost: the quarter of a

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from engine.calls.cdr import Cdr, CdrFold
-from engine.calls.log import Record
+from engine.calls.journal import Record
 from engine.store.writer import EventWriter
 
 Reader = Callable[[Sequence[Record]], None]

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from engine.app.logs import note
 from engine.calls.directory import Directory, Put
-from engine.calls.log import AgentStatusChanged, Record
+from engine.calls.journal import Record
+from engine.calls.log import AgentStatusChanged
 from engine.errors import EngineError
 from engine.store.directory_store import DirectoryStore
 

@@ -12,7 +12,8 @@ from engine.app.config import Config
 from engine.app.logs import note
 from engine.app.version import VERSION
 from engine.calls.directory import Directory
-from engine.calls.log import EngineStarted, Journal
+from engine.calls.journal import Journal
+from engine.calls.log import EngineStarted
 from engine.clock import Clock
 from engine.store import schema
 from engine.store.database import open_database

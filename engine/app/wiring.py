@@ -43,7 +43,7 @@ from engine.app.toll import midnight, spent_by, toll_rules
 from engine.app.version import VERSION
 from engine.calls.config import CallsConfig
 from engine.calls.directory import Directory
-from engine.calls.log import Journal
+from engine.calls.journal import Journal
 from engine.calls.manager import CallManager
 from engine.calls.routing import Router
 from engine.calls.sip_leg import SipLegs

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from engine.calls.causes import EndCause, Outcome, Reason
+from engine.calls.journal import Record
 from engine.calls.log import (
     CallAnswered,
     CallCarried,
@@ -23,7 +24,6 @@ from engine.calls.log import (
     EngineStopped,
     LegClosed,
     MediaLost,
-    Record,
 )
 from engine.calls.q850 import q850_of
 from engine.calls.trunk_records import CallRated, TrunkTried

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from engine.calls.directory import Change, Directory, Drop, Put, Trunk, TrunkGroup
 from engine.calls.events import TrunkDown, TrunkUp
-from engine.calls.log import Journal
+from engine.calls.journal import Journal
 from engine.calls.trunk_choice import TrunkChoice
 from engine.calls.trunk_circuit import TrunkCircuit
 from engine.calls.trunk_load import TrunkLoad

@@ -1,7 +1,7 @@
 """The event log: one typed, ordered record of all that happened. CDRs, queue_log lines, metrics and the feed are folds
 of it; nothing else is their source.
 
-`Journal` gives each entry its sequence number and times. A body's class name is its type on disk and in the feed;
+`journal.Journal` gives each entry its number and times. A body's class name is its type on disk and in the feed;
 fields may be added with a default (readers of old records fill it in), anything else raises `SCHEMA_VERSION`.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.calls.causes import EndCause
 from engine.calls.directory import AgentStatus
@@ -22,7 +22,6 @@ from engine.calls.trunk_records import (
     TrunkStateChanged,
     TrunkTried,
 )
-from engine.clock import Clock
 from engine.ids import AgentName, CallId, LegId, OfferId, QueueName
 
 SCHEMA_VERSION: Final = 1
@@ -406,44 +405,3 @@ LogBody = (
     | SourceBanned
     | BanLifted
 )
-
-
-class Record(NamedTuple):
-    """One entry of the log. A tuple, for a dozen are made for every call and a frozen dataclass takes three times as
-    long to make."""
-
-    seq: int
-    """Rises by one with every record, over restarts too."""
-    schema: int
-    call: CallId | None
-    wall: float
-    """Seconds since the epoch, UTC."""
-    mono: float
-    """The monotonic time of the input that caused it, seconds."""
-    body: LogBody
-
-
-class Journal:
-    """Numbers and collects records; whoever drives the core takes them away."""
-
-    def __init__(self, clock: Clock, *, next_seq: int = 1) -> None:
-        self._clock = clock
-        self._next_seq = next_seq
-        self._pending: list[Record] = []
-
-    @property
-    def last_seq(self) -> int:
-        """Number of the last record; 0 before the first of all."""
-        return self._next_seq - 1
-
-    def append(self, body: LogBody, *, now: float, call: CallId | None = None) -> Record:
-        """Note that this happened, at the monotonic time `now`."""
-        record = Record(self._next_seq, SCHEMA_VERSION, call, self._clock.wall(), now, body)
-        self._next_seq += 1
-        self._pending.append(record)
-        return record
-
-    def take(self) -> list[Record]:
-        """All records since the last take, in order."""
-        taken, self._pending = self._pending, []
-        return taken

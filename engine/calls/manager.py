@@ -30,6 +30,7 @@ from engine.calls.events import (
     TrunkUp,
     Updated,
 )
+from engine.calls.journal import Journal
 from engine.calls.lines import LineState
 from engine.calls.log import (
     CallCarried,
@@ -37,7 +38,6 @@ from engine.calls.log import (
     CallRouted,
     CallStarted,
     DigitReceived,
-    Journal,
     LegClosed,
     MediaLost,
     MediaStarted,

@@ -9,63 +9,44 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from engine.calls import events as neutral
 from engine.calls.causes import EndCause, Outcome, Reason
-from engine.calls.directory import Change, Directory, Drop, Put, Trunk
+from engine.calls.directory import Change, Directory
 from engine.calls.events import NOTHING_CARRIED, Carried, LegEvent, LocalMedia, Party, PresenceEvent
-from engine.calls.final_status import cancel_text, hangup_text, refusal_status, unwell
+from engine.calls.final_status import cancel_text, hangup_text, refusal_status
 from engine.calls.leg import LegAction, LegInput, LegState
-from engine.calls.leg_book import BookedLeg, LegBook
+from engine.calls.leg_book import LegBook
 from engine.calls.ports import AgentPhone, Destination, MailboxPort, NoMailboxes
 from engine.calls.q850 import reason_header
 from engine.calls.sip_carried import SipCarrying
 from engine.calls.sip_ends import came_to_nothing, given_up, over
+from engine.calls.sip_leg_record import SipLeg
 from engine.calls.sip_media import SipMedia
+from engine.calls.sip_placing import UNREACHABLE, SipPlacing
+from engine.calls.sip_presence import SipPresence
 from engine.calls.sip_registrations import SipRegistrations
-from engine.calls.sip_targets import ListenerFlow, SipTargets
+from engine.calls.sip_targets import ListenerFlow
 from engine.calls.sip_text import SipTexts
 from engine.calls.sip_transfer import SipTransfers
 from engine.calls.sip_watch import SipWatch
-from engine.calls.sip_words import Wanted, allowed, words
-from engine.calls.timers import Timers
-from engine.calls.trunk_watch import TrunkHealth, TrunkWatch
+from engine.calls.sip_words import Wanted
+from engine.calls.trunk_watch import TrunkHealth
 from engine.ids import AgentName, IdSource, LegId, TrunkName
 from engine.sip import events as sip
 from engine.sip.endpoint import Endpoint
 from engine.sip.errors import LocalSipError, RemoteSipError
-from engine.sip.events import PingId, SessionId, SipEvent
+from engine.sip.events import SessionId, SipEvent
 from engine.sip.flow import Flow
 from engine.sip.offer_answer import NotAcceptable
-from engine.sip.stack import Target
 
 _RINGING_STATUSES: Final = frozenset({180, 183})
 """183 with a network's own ringback is ringing to us: nobody is heard before the answer."""
 
-_UNREACHABLE: Final = EndCause(outcome=Outcome.UPSTREAM, reason=Reason.UNREACHABLE)
-
-PATIENCE_S: Final = 2.5
-"""How long a phone may be silent before the agent's next one is tried: three INVITEs (at 0, T1 and 3*T1) and a second
-for the answer. A phone sends 100 or 180 at once."""
-
 _NOBODY_THERE: Final = frozenset({408, 430, 503})
 """No answer in time, the phone's connection is gone (RFC 5626 11.6, or found so by us): not a word of the person."""
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Leg(BookedLeg):
-    """One leg."""
-
-    incoming: bool
-    by_peer: Reason
-    """What it is called when this leg's peer hangs up."""
-    media: SipMedia
-    wanted: Wanted | None = None
-    """Of a leg that we placed."""
-    text: str = ""
-    """What the person is told about our ending it."""
 
 
 class SipLegs:
@@ -92,28 +73,26 @@ class SipLegs:
         self._ids = ids
         self._media_address = media_address
         self._carrying = SipCarrying(trusts=trusts, show_hidden=show_hidden)
-        self._book: LegBook[_Leg, SessionId] = LegBook()
+        self._book: LegBook[SipLeg, SessionId] = LegBook()
         self.transfers = SipTransfers(endpoint, self._book)
         """Implements `ports.TransferPort`."""
         self.watch = SipWatch(endpoint, self._book, directory, mailboxes or NoMailboxes())
         texts = SipTexts(endpoint, directory, self._book)
         self._numbers = 0
-        self._patience: Timers[LegId] = Timers()
-        self._watch = TrunkWatch(directory.trunks.values(), self._ask)
-        self._targets = SipTargets(endpoint, directory, listener_flow=listener_flow, is_down=self._watch.is_down)
-        self.registrations = SipRegistrations(endpoint, directory, self._targets, self._book.tell)
+        self._presence = SipPresence(endpoint, directory, self._book.tell, listener_flow=listener_flow)
+        targets = self._presence.targets
+        self._placing = SipPlacing(endpoint, directory, self._book, targets, self._carrying)
+        self.registrations = SipRegistrations(endpoint, directory, targets, self._book.tell)
         self._handlers: dict[type[Any], Callable[[Any, float], None]] = {
             sip.InviteReceived: self._invite_received,
-            sip.BindingAdded: self._binding_added,
-            sip.BindingRemoved: self._binding_removed,
-            sip.PingAnswered: self._ping_answered,
             sip.ReferReceived: self.transfers.refer_received,
             sip.DtmfReceived: self.transfers.key_received,
             sip.MessageReceived: texts.received,
             sip.MessageAnswered: texts.answered,
+            **self._presence.handlers,
             **self.registrations.handlers,
         }
-        self._leg_handlers: dict[type[Any], Callable[[_Leg, Any, float], None]] = {
+        self._leg_handlers: dict[type[Any], Callable[[SipLeg, Any, float], None]] = {
             sip.InviteCancelled: self._invite_cancelled,
             sip.AckReceived: self._ack_received,
             sip.ProgressReceived: self._progress_received,
@@ -141,29 +120,22 @@ class SipLegs:
 
     def next_deadline(self) -> float | None:
         """When a trunk must be asked next, or a phone has been silent for too long."""
-        parts = (self._watch, self._patience, self.registrations)
+        parts = (self._presence, self._placing, self.registrations)
         return min((at for part in parts if (at := part.next_deadline()) is not None), default=None)
 
     def handle_deadline(self, now: float) -> None:
-        self._book.tell(*self._watch.handle_deadline(now))
+        self._presence.handle_deadline(now)
         self.registrations.handle_deadline(now)
-        while (unheard := self._patience.pop_due(now)) is not None:
-            leg = self._book.find(unheard)
-            if leg is not None and leg.state is LegState.PLACING:
-                self._out_of_patience(leg, now)
+        self._placing.handle_deadline(now)
 
     def directory_changed(self, change: Change, now: float) -> None:
         """A trunk was put or dropped; other entities are read when they are needed."""
         self.registrations.directory_changed(change, now)
-        match change:
-            case Put(entity=Trunk() as trunk):
-                self._watch.put(trunk, now)
-            case Drop(entity=Trunk(name=name)):
-                self._watch.drop(name)
+        self._presence.directory_changed(change, now)
 
     def trunks(self) -> tuple[TrunkHealth, ...]:
         """Every trunk and what is known of it, for those who look."""
-        return self._watch.all()
+        return self._presence.trunks()
 
     def live(self) -> int:
         """Legs that are not over."""
@@ -188,8 +160,8 @@ class SipLegs:
         if isinstance(destination, AgentPhone):
             self._book.own(placed, destination.agent, caller)
         self._book.step(placed, LegInput.PLACE)
-        if not self._try_next(placed, now):
-            self._book.gone(placed, _UNREACHABLE)
+        if not self._placing.try_next(placed, now):
+            self._book.gone(placed, UNREACHABLE)
 
     def join(self, leg: LegId, other: LegId) -> None:
         if (one := self._book.find(leg)) is not None and (far := self._book.find(other)) is not None:
@@ -270,10 +242,10 @@ class SipLegs:
             offered = replace(offered, replaces=leg.id if replaced is None else replaced.id)
         self._book.tell(offered)
 
-    def _invite_cancelled(self, leg: _Leg, event: sip.InviteCancelled, now: float) -> None:
+    def _invite_cancelled(self, leg: SipLeg, event: sip.InviteCancelled, now: float) -> None:
         self._book.gone(leg, given_up(event))
 
-    def _ack_received(self, leg: _Leg, event: sip.AckReceived, now: float) -> None:
+    def _ack_received(self, leg: SipLeg, event: sip.AckReceived, now: float) -> None:
         leg.media.flow = event.flow
         if leg.media.offer is not None:
             # The ACK answers the offer that we made in the 2xx.
@@ -288,12 +260,12 @@ class SipLegs:
         elif leg.state is LegState.UP:
             self._updated(leg)
 
-    def _progress_received(self, leg: _Leg, event: sip.ProgressReceived, now: float) -> None:
+    def _progress_received(self, leg: SipLeg, event: sip.ProgressReceived, now: float) -> None:
         leg.early = leg.early or event.sdp is not None
         if event.status in _RINGING_STATUSES and self._book.step(leg, LegInput.FAR_RINGING) is not None:
             self._book.tell(neutral.Ringing(leg=leg.id))
 
-    def _invite_accepted(self, leg: _Leg, event: sip.InviteAccepted, now: float) -> None:
+    def _invite_accepted(self, leg: SipLeg, event: sip.InviteAccepted, now: float) -> None:
         leg.media.flow = event.flow
         try:
             leg.media.take_answer(event.sdp, event.dialog)
@@ -308,17 +280,17 @@ class SipLegs:
             case _:
                 pass
 
-    def _invite_failed(self, leg: _Leg, event: sip.InviteFailed, now: float) -> None:
+    def _invite_failed(self, leg: SipLeg, event: sip.InviteFailed, now: float) -> None:
         unheard = leg.state is LegState.PLACING and event.status in _NOBODY_THERE
         if event.status == 430 and leg.wanted is not None:
             self._endpoint.binding_failed(leg.wanted.tried[-1])
-        if not (unheard and self._try_next(leg, now)):
+        if not (unheard and self._placing.try_next(leg, now)):
             self._book.gone(leg, came_to_nothing(event))
 
-    def _session_ended(self, leg: _Leg, event: sip.SessionEnded, now: float) -> None:
+    def _session_ended(self, leg: SipLeg, event: sip.SessionEnded, now: float) -> None:
         self._book.gone(leg, over(event, by_peer=leg.by_peer, incoming=leg.incoming))
 
-    def _offer_received(self, leg: _Leg, event: sip.OfferReceived, now: float) -> None:
+    def _offer_received(self, leg: SipLeg, event: sip.OfferReceived, now: float) -> None:
         match self._book.step(leg, LegInput.CHANGED):
             case LegAction.TAKE_CHANGE:
                 self._take_change(leg, event, now)
@@ -330,67 +302,20 @@ class SipLegs:
             case _:
                 pass
 
-    # --- whom we call ---
-
-    def _try_next(self, leg: _Leg, now: float) -> bool:
-        """Call the destination's next phone that was not tried; False where there is none."""
-        wanted = leg.wanted
-        assert wanted is not None, "a leg that we placed has somebody to call"
-        left = [target for target in self._targets.of(wanted.destination) if target not in wanted.tried]
-        for others, target in zip(reversed(range(len(left))), left, strict=True):
-            wanted.tried.append(target)
-            try:
-                self._book.bind(leg, self._invite(leg, wanted, target, now))
-            except LocalSipError:
-                continue
-            if patience_s := PATIENCE_S if others else wanted.destination.patience_s:
-                self._patience.set(leg.id, now + patience_s)
-            return True
-        return False
-
-    def _invite(self, leg: _Leg, wanted: Wanted, target: Target, now: float) -> SessionId:
-        to, caller = wanted.destination, wanted.caller
-        said = words(self._directory, to, caller)
-        return self._endpoint.invite(
-            target,
-            carried=allowed(self._directory, to, self._carrying.towards(to, target, caller, wanted.carried)),
-            from_user=said.from_user,
-            from_display=said.from_display,
-            from_host=said.from_host,
-            to_user=said.to_user,
-            sdp=leg.media.first_offer(self._targets.likely_flow(target)),
-            headers=(*said.headers, *((("Referred-By", by),) if (by := wanted.carried.referred_by) else ())),
-            max_forwards=wanted.carried.hops - 1,
-            redirects=self._targets.redirects(to),
-            now=now,
-        )
-
-    def _out_of_patience(self, leg: _Leg, now: float) -> None:
-        """Nothing was heard of it: take the call back, however late it answers, and try the next, or let the call."""
-        silent = self._book.session(leg)
-        if self._endpoint.replied(silent):
-            return
-        others = self._try_next(leg, now)
-        if others or (leg.wanted is not None and leg.wanted.destination.patience_s):
-            with suppress(LocalSipError):
-                self._endpoint.cancel(silent, now=now)
-            if not others:
-                self._book.gone(leg, _UNREACHABLE)
-
     # --- what the table's actions do ---
 
-    def _confirmed(self, leg: _Leg) -> None:
+    def _confirmed(self, leg: SipLeg) -> None:
         if self._book.step(leg, LegInput.CONFIRMED) is not None:
             self._book.tell(neutral.Answered(leg=leg.id, media=leg.media.tell()))
 
-    def _unusable(self, leg: _Leg, now: float) -> None:
+    def _unusable(self, leg: SipLeg, now: float) -> None:
         """The dialog stands, but its media does not: hang up."""
         if self._book.step(leg, LegInput.UNUSABLE) is not None:
             outcome = Outcome.CLIENT if leg.incoming else Outcome.UPSTREAM
             leg.cause = leg.cause or EndCause(outcome=outcome, reason=Reason.NOT_ACCEPTABLE, sip_code=200)
             self._hang_up(leg, now)
 
-    def _take_change(self, leg: _Leg, event: sip.OfferReceived, now: float, *, early: bool = False) -> None:
+    def _take_change(self, leg: SipLeg, event: sip.OfferReceived, now: float, *, early: bool = False) -> None:
         """Answer it. Before the call is answered (`early`) nobody hears anything: it is kept for then."""
         change = leg.media.answer_early if early else leg.media.answer_change
         try:
@@ -404,12 +329,12 @@ class SipLegs:
         if event.sdp is not None and not early:
             self._updated(leg)
 
-    def _updated(self, leg: _Leg) -> None:
+    def _updated(self, leg: SipLeg) -> None:
         """Tell a change of media or of the way to the peer; a mere refresh of the session is none."""
         if leg.media.changed:
             self._book.tell(neutral.Updated(leg=leg.id, media=leg.media.tell()))
 
-    def _refuse_media(self, leg: _Leg, error: RemoteSipError, now: float) -> None:
+    def _refuse_media(self, leg: SipLeg, error: RemoteSipError, now: float) -> None:
         """The caller's offer cannot be answered."""
         headers = (("Warning", error.warning),) if isinstance(error, NotAcceptable) else ()
         with suppress(LocalSipError):
@@ -417,34 +342,12 @@ class SipLegs:
         reason = Reason.NOT_ACCEPTABLE if headers else Reason.PROTOCOL
         self._book.gone(leg, EndCause(outcome=Outcome.CLIENT, reason=reason, sip_code=error.status_hint))
 
-    def _hang_up(self, leg: _Leg, now: float) -> None:
+    def _hang_up(self, leg: SipLeg, now: float) -> None:
         assert leg.cause is not None, "whoever hangs up says why"
         with suppress(LocalSipError):
             self._endpoint.bye(self._book.session(leg), now=now, reason_header=hangup_text(leg.cause, leg.text))
 
-    # --- people and lines ---
-
-    def _ask(self, trunk: Trunk, now: float) -> PingId | None:
-        target = self._targets.trunk(trunk, None)
-        with suppress(LocalSipError):
-            return None if target is None else self._endpoint.ping(target, now=now)
-        return None
-
-    def _binding_added(self, event: sip.BindingAdded, now: float) -> None:
-        agent, device = AgentName(event.user), event.user_agent
-        told = neutral.Reachable(agent=agent, contact=event.contact, source=event.source, user_agent=device)
-        self._book.tell(told)
-
-    def _binding_removed(self, event: sip.BindingRemoved, now: float) -> None:
-        if event.left == 0 and event.why is not sip.BindingEnd.REPLACED:
-            why = neutral.UnreachableReason(event.why.value)
-            self._book.tell(neutral.Unreachable(agent=AgentName(event.user), reason=why))
-
-    def _ping_answered(self, event: sip.PingAnswered, now: float) -> None:
-        round_trip_s = None if event.status is None else event.round_trip_s
-        self._book.tell(*self._watch.answered(event.ping, round_trip_s, now, fault=unwell(event.status)))
-
-    def _new_leg(self, leg: LegId, *, incoming: bool, by_peer: Reason) -> _Leg:
+    def _new_leg(self, leg: LegId, *, incoming: bool, by_peer: Reason) -> SipLeg:
         self._numbers += 1
         media = SipMedia(number=self._numbers, address=self._media_address)
-        return self._book.add(_Leg(id=leg, incoming=incoming, by_peer=by_peer, media=media))
+        return self._book.add(SipLeg(id=leg, incoming=incoming, by_peer=by_peer, media=media))

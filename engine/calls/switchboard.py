@@ -15,8 +15,9 @@ from engine.calls.causes import EndCause
 from engine.calls.config import CallsConfig
 from engine.calls.directory import Directory
 from engine.calls.events import NOTHING_CARRIED, Carried, LocalMedia, Party, RemoteMedia
+from engine.calls.journal import Journal
 from engine.calls.lines import Lines
-from engine.calls.log import Journal, LogBody
+from engine.calls.log import LogBody
 from engine.calls.ports import (
     AgentStatusPort,
     Destination,

@@ -14,6 +14,7 @@ from typing import Any, Final
 from engine.acd.agent import AgentState
 from engine.calls.causes import Outcome
 from engine.calls.directory import AgentStatus, Directory
+from engine.calls.journal import Record
 from engine.calls.log import (
     AgentReachable,
     AgentStateChanged,
@@ -30,7 +31,6 @@ from engine.calls.log import (
     MediaLost,
     MediaStarted,
     OfferEnded,
-    Record,
 )
 from engine.calls.trunk_records import (
     CircuitState,

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
-from engine.calls.log import Record
+from engine.calls.journal import Record
 from engine.clock import Clock
 from engine.media.commands import Command, MediaEvent
 from engine.net.reactor import Reactor, Timer

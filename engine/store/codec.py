@@ -16,7 +16,8 @@ from types import NoneType
 from typing import Any, Final, TypedDict, get_args, get_type_hints
 
 from engine.calls.causes import EndCause, Outcome, Reason
-from engine.calls.log import LogBody, Record
+from engine.calls.journal import Record
+from engine.calls.log import LogBody
 from engine.ids import CallId
 from engine.store.errors import UnreadableRecord
 

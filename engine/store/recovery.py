@@ -21,6 +21,7 @@ from sqlalchemy import Engine, func, select
 
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.cdr import Cdr, CdrFold
+from engine.calls.journal import Journal, Record
 from engine.calls.log import (
     CallConnected,
     CallEnded,
@@ -28,9 +29,7 @@ from engine.calls.log import (
     CallerLeft,
     CallerQueued,
     EngineStarted,
-    Journal,
     QueueExit,
-    Record,
 )
 from engine.ids import AgentName, CallId, QueueName
 from engine.store.codec import decode

@@ -20,7 +20,7 @@ from math import inf
 from typing import Final, NamedTuple
 
 from engine.calls.cdr import Cdr
-from engine.calls.log import Record
+from engine.calls.journal import Record
 from engine.store.errors import brief, is_passing
 from engine.store.sink import Sink
 

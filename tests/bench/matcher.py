@@ -24,7 +24,7 @@ from statistics import median, quantiles
 from engine.acd.centre import Acd
 from engine.calls.directory import Agent, Directory, Entity, Member, Queue, StrategyName
 from engine.calls.events import Party, Reachable
-from engine.calls.log import Journal
+from engine.calls.journal import Journal
 from engine.calls.ports import MakeOffer
 from engine.ids import AgentName, CallId, QueueName
 

@@ -34,7 +34,7 @@ from engine.app.state import StateDir
 from engine.app.storage import open_storage
 from engine.app.wiring import build_books
 from engine.calls.directory import Agent, Member, Queue
-from engine.calls.log import Record
+from engine.calls.journal import Record
 from engine.ids import CallId
 from engine.net.clock import SystemClock
 from engine.store.database import open_database

@@ -11,6 +11,7 @@ import pytest
 from tests.support.asterisk import Asterisks
 from tests.support.engine import Engine
 from tests.support.live_centre import LiveCentre
+from tests.support.media_plane import Control, FarEnd, Plane, start_plane
 from tests.support.parts import require
 from tests.support.ports import PortPool
 from tests.support.procs import Processes
@@ -81,3 +82,28 @@ def hang_ups_count() -> Iterator[None]:
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)
+
+
+@pytest.fixture
+def plane(procs: Processes, ports: PortPool, tmp_path: Path) -> Iterator[Plane]:
+    block = ports.block(20, even=True)
+    plane = start_plane(procs, tmp_path, port_min=block[0], port_max=block[-2], rtp_timeout_s=1.0)
+    yield plane
+    plane.close()
+
+
+@pytest.fixture
+def control(plane: Plane) -> Iterator[Control]:
+    connection = plane.control()
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def ends(ports: PortPool) -> Iterator[list[FarEnd]]:
+    """Four far ends; the fourth lives at another address."""
+    made = [FarEnd(ports.block(2, even=True).start) for _ in range(3)]
+    made.append(FarEnd(ports.block(2, even=True).start, "127.0.0.9"))
+    yield made
+    for end in made:
+        end.close()

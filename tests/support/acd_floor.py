@@ -11,7 +11,8 @@ from engine.acd.centre import Acd
 from engine.acd.snapshot import AgentView, QueueView
 from engine.calls.directory import Agent, Change, Directory, Entity, Member, Queue
 from engine.calls.events import Party, Reachable, Unreachable, UnreachableReason
-from engine.calls.log import Journal, LogBody, Record
+from engine.calls.journal import Journal, Record
+from engine.calls.log import LogBody
 from engine.calls.ports import LeaveReason, MakeOffer, OfferResult, QueueEffect
 from engine.ids import AgentName, CallId, OfferId, QueueName
 

@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from engine.calls.config import CallsConfig, MediaTimeoutPolicy
 from engine.calls.directory import Agent, Directory, Entity, Put, Queue, Trunk
 from engine.calls.events import FromAgent, FromTrunk, Origin, Party
-from engine.calls.log import CallEnded, CallStarted, Journal, LogBody, Record
+from engine.calls.journal import Journal, Record
+from engine.calls.log import CallEnded, CallStarted, LogBody
 from engine.calls.manager import CallManager
 from engine.calls.routing import Route, ToQueue
 from engine.calls.toll_guard import TollGuard, TollRules
 from engine.ids import AgentName, CallId, LegId, QueueName, TrunkName
 from engine.media.commands import Codec
-from tests.support.call_fakes import FakeLegs, FakeMedia, FakeQueues, Numbers, SetClock
+from tests.support.call_fakes import FakeLegs, Numbers, SetClock
+from tests.support.fake_media import FakeMedia
+from tests.support.fake_queues import FakeQueues
 
 
 @dataclass

@@ -14,14 +14,16 @@ from engine.app.core import Core
 from engine.app.wiring import build_core
 from engine.calls.directory import Agent, Directory, Member, Queue, StrategyName, Trunk
 from engine.calls.events import Origin
-from engine.calls.log import CallEnded, CallStarted, Journal, LogBody, OfferEnded, OfferMade, Record
+from engine.calls.journal import Journal, Record
+from engine.calls.log import CallEnded, CallStarted, LogBody, OfferEnded, OfferMade
 from engine.calls.routing import NoRoute, Route, Router, ToQueue
 from engine.ids import AgentName, QueueName, TrunkName
 from engine.media.commands import Welcome
 from engine.sip.auth import ha1
 from engine.sip.events import InviteReceived, SessionId
 from engine.sip.flow import Address, Flow, Transmission, Transport
-from tests.support.call_fakes import FakeMedia, Numbers, SetClock
+from tests.support.call_fakes import Numbers, SetClock
+from tests.support.fake_media import FakeMedia
 from tests.support.sip_phone import SDP, SipPhone, make_station, target
 from tests.support.wire import EndpointStation, Wire
 

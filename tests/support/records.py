@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.cdr import Cdr, CdrFold
+from engine.calls.journal import Record
 from engine.calls.log import (
     SCHEMA_VERSION,
     CallAnswered,
@@ -20,7 +21,6 @@ from engine.calls.log import (
     OfferMade,
     OfferOutcome,
     OfferRinging,
-    Record,
 )
 from engine.ids import AgentName, CallId, LegId, OfferId, QueueName
 

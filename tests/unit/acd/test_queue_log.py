@@ -7,6 +7,7 @@ import pytest
 from engine.acd.queue_log import QueueLog
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.directory import Agent, AgentStatus, Directory, Drop, Queue, StrategyName
+from engine.calls.journal import Record
 from engine.calls.log import (
     AgentReachable,
     CallEnded,
@@ -18,7 +19,6 @@ from engine.calls.log import (
     EngineStarted,
     LogBody,
     QueueExit,
-    Record,
     TransferKind,
 )
 from engine.calls.ports import MakeOffer, OfferResult

@@ -12,7 +12,7 @@ import pytest
 from engine.api.application import create_app
 from engine.api.auth import TokenBook
 from engine.api.feed import FeedHub
-from engine.calls.log import Record
+from engine.calls.journal import Record
 from tests.support.fake_centre import FakeCentre
 
 T = TypeVar("T")

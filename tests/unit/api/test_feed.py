@@ -9,7 +9,8 @@ import pytest
 
 from engine.api.feed import BATCH, MAX_WATCHERS, FeedHub, TooSlow
 from engine.api.ports import Page
-from engine.calls.log import EngineStarted, Record
+from engine.calls.journal import Record
+from engine.calls.log import EngineStarted
 from engine.errors import Unavailable
 from tests.support.fake_centre import FakePage
 from tests.support.records import record

@@ -5,6 +5,7 @@ import io
 from engine.app.console import CallConsole
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.directory import AgentStatus
+from engine.calls.journal import Record
 from engine.calls.log import (
     AgentReachable,
     AgentStatusChanged,
@@ -23,7 +24,6 @@ from engine.calls.log import (
     OfferEnded,
     OfferMade,
     OfferOutcome,
-    Record,
 )
 from engine.ids import AgentName, CallId, LegId, OfferId, QueueName
 

@@ -13,7 +13,8 @@ import pytest
 
 from engine.app.config import LogConfig
 from engine.app.logs import RecordLogger, set_up_logs
-from engine.calls.log import AgentReachable, LogBody, Record, SourceBanned
+from engine.calls.journal import Record
+from engine.calls.log import AgentReachable, LogBody, SourceBanned
 from engine.ids import AgentName
 from engine.log_format import LogFormat
 

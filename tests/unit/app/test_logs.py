@@ -10,6 +10,7 @@ import pytest
 from engine.app.config import LogConfig, LogLevel
 from engine.app.logs import RecordLogger, note, set_up_logs
 from engine.calls.causes import EndCause, Outcome, Reason
+from engine.calls.journal import Record
 from engine.calls.log import (
     CallAnswered,
     CallEnded,
@@ -19,7 +20,6 @@ from engine.calls.log import (
     MediaLost,
     OfferEnded,
     OfferOutcome,
-    Record,
 )
 from engine.ids import AgentName, CallId, LegId, OfferId, QueueName
 from engine.log_format import LogFormat, formatter, pairs

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.app.record_gatherer import GATHER_ROWS, GATHER_S, RecordGatherer
-from engine.calls.log import Record
+from engine.calls.journal import Record
 from tests.support.records import queue_call
 
 

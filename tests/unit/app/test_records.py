@@ -8,7 +8,8 @@ from engine.app.queue_log_file import QueueLogFile
 from engine.app.records import RecordKeeper
 from engine.calls.cdr import Cdr
 from engine.calls.directory import Directory
-from engine.calls.log import EngineStarted, Record
+from engine.calls.journal import Record
+from engine.calls.log import EngineStarted
 from engine.metrics.metrics import MetricSet
 from engine.metrics.observers import MetricsObserver
 from engine.store.recovery import RESTART_CAUSE

@@ -14,7 +14,8 @@ import pytest
 
 from engine.app.config import Config
 from engine.app.service import Service
-from engine.calls.log import EngineStopped, Record
+from engine.calls.journal import Record
+from engine.calls.log import EngineStopped
 from tests.support.records import queue_call
 
 

@@ -6,7 +6,8 @@ from sqlalchemy import Engine
 from engine.acd.centre import Acd
 from engine.app.status_keeper import StatusKeeper
 from engine.calls.directory import Agent, AgentStatus, Directory
-from engine.calls.log import AgentStatusChanged, Journal
+from engine.calls.journal import Journal
+from engine.calls.log import AgentStatusChanged
 from engine.ids import AgentName
 from engine.store.directory_store import DirectoryStore
 from tests.support.at_once import AtOnce

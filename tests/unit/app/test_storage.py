@@ -11,7 +11,8 @@ from engine.app.storage import Storage, open_storage
 from engine.app.version import VERSION
 from engine.calls.cdr import Cdr
 from engine.calls.directory import Queue
-from engine.calls.log import EngineStopped, Record
+from engine.calls.journal import Record
+from engine.calls.log import EngineStopped
 from engine.ids import QueueName
 from engine.store.directory_store import DirectoryStore
 from engine.store.errors import SchemaMismatch

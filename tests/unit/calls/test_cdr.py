@@ -5,7 +5,8 @@ import pytest
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.cdr import Cdr, CdrFold
 from engine.calls.events import NOTHING_CARRIED, Carried, FromTrunk, Party
-from engine.calls.log import EngineStarted, EngineStopped, LegClosed, Record
+from engine.calls.journal import Record
+from engine.calls.log import EngineStarted, EngineStopped, LegClosed
 from engine.calls.routing import NoRoute, ToAgent, ToEcho
 from engine.ids import AgentName, TrunkName
 from engine.media.commands import LegFailed

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from engine.calls.directory import Directory, Drop, Put, Trunk, TrunkGroup
 from engine.calls.events import TrunkDown, TrunkUp
+from engine.calls.journal import Journal
 from engine.calls.lines import Lines
-from engine.calls.log import Journal
 from engine.calls.trunk_circuit import FIRST_REST_S
 from engine.calls.trunk_records import CircuitState, TrunkCircuitChanged, TrunkFailure
 from engine.ids import GroupName, TrunkName

@@ -7,15 +7,7 @@ from engine.calls.config import MediaTimeoutPolicy
 from engine.calls.directory import Agent, Drop, Trunk
 from engine.calls.events import TrunkDown, TrunkRegistration, TrunkUp
 from engine.calls.leg import LegState
-from engine.calls.log import (
-    CallEnded,
-    CallRouted,
-    CallStarted,
-    DigitReceived,
-    LegClosed,
-    MediaLost,
-    MediaStarted,
-)
+from engine.calls.log import CallEnded, CallRouted, CallStarted, DigitReceived, LegClosed, MediaLost, MediaStarted
 from engine.calls.routing import ToAgent, ToEcho, ToQueue
 from engine.calls.trunk_records import TrunkRegistrationChanged, TrunkStateChanged
 from engine.errors import NotFound

@@ -7,7 +7,7 @@ import pytest
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.events import Answered, Ended, Ringing
 from engine.calls.ports import AgentPhone
-from engine.calls.sip_leg import PATIENCE_S
+from engine.calls.sip_placing import PATIENCE_S
 from engine.ids import AgentName
 from engine.sip.events import InviteCancelled, InviteReceived, SessionEnded, SessionId
 from engine.sip.flow import Address

@@ -65,7 +65,7 @@ def test_a_line_sends_a_call_elsewhere_where_it_may(may: bool) -> None:
 def test_a_phone_sends_calls_nowhere() -> None:
     pair = SipPair()
     pair.directory.apply(Put(entity=Agent(name=AgentName("anna"))))
-    assert pair.legs._targets.redirects(PBX) == 0
+    assert pair.legs._presence.targets.redirects(PBX) == 0
 
 
 def version_of(sdp: bytes | None) -> int:

@@ -153,7 +153,7 @@ def test_what_an_answer_to_options_says_of_the_line(status: int, alive: bool) ->
     pair.lose = lambda data: data.startswith(b"OPTIONS")
     for _ in range(1 if alive else 2):
         pair.wait(1.2)
-        (ping,) = pair.legs._watch._asked
+        (ping,) = pair.legs._presence._watch._asked
         pair.legs.handle(PingAnswered(ping=PingId(cast(int, ping)), status=status, round_trip_s=0.1), pair.now)
         pair.run()
     assert [type(event) for event in pair.told] == ([TrunkUp] if alive else [TrunkDown])

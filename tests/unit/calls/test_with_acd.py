@@ -14,12 +14,14 @@ from engine.calls.config import CallsConfig
 from engine.calls.directory import Agent as DirectoryAgent
 from engine.calls.directory import Directory, Drop, Member, Put, Queue, StrategyName, Trunk
 from engine.calls.events import FromAgent, FromTrunk, Party, Reachable
-from engine.calls.log import AgentStatusChanged, CallEnded, CallerLeft, CallStarted, Journal, OfferEnded, Record
+from engine.calls.journal import Journal, Record
+from engine.calls.log import AgentStatusChanged, CallEnded, CallerLeft, CallStarted, OfferEnded
 from engine.calls.manager import CallManager
 from engine.calls.routing import Feature, Route, ToFeature, ToQueue
 from engine.ids import AgentName, LegId, QueueName, TrunkName
-from tests.support.call_fakes import FakeLegs, FakeMedia, Numbers, SetClock
+from tests.support.call_fakes import FakeLegs, Numbers, SetClock
 from tests.support.call_rig import FixedRouter
+from tests.support.fake_media import FakeMedia
 
 SALES = QueueName("sales")
 

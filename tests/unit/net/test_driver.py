@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pytest
 from twisted.internet.task import Clock as TwistedClock
 
-from engine.calls.log import EngineStarted, Record
+from engine.calls.journal import Record
+from engine.calls.log import EngineStarted
 from engine.media.commands import Command, ListLegs, MediaEvent, PlayFinished
 from engine.net.driver import Driver, Lookup
 from engine.sip.flow import Address, Flow, Transmission, Transport

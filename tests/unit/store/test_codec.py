@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.calls.causes import EndCause, Outcome, Reason
-from engine.calls.log import AgentStatusChanged, CallEnded, EngineStarted, LegClosed, LogBody, OfferMade, Record
+from engine.calls.journal import Record
+from engine.calls.log import AgentStatusChanged, CallEnded, EngineStarted, LegClosed, LogBody, OfferMade
 from engine.store.codec import decode, encode, feed_json
 from engine.store.errors import UnreadableRecord
 from tests.support.records import call_ended, leg_closed, queue_call, record

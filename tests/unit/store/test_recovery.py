@@ -8,15 +8,8 @@ from sqlalchemy import Engine
 from engine.acd.queue_log import QueueLog
 from engine.calls.causes import Outcome, Reason
 from engine.calls.directory import Directory
-from engine.calls.log import (
-    CallEnded,
-    CallerLeft,
-    CallerQueued,
-    EngineStarted,
-    Journal,
-    QueueExit,
-    Record,
-)
+from engine.calls.journal import Journal, Record
+from engine.calls.log import CallEnded, CallerLeft, CallerQueued, EngineStarted, QueueExit
 from engine.ids import QueueName
 from engine.store.reader import cdr, next_seq
 from engine.store.recovery import cut_off, recover

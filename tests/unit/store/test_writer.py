@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy.exc import DatabaseError, IntegrityError, InterfaceError, OperationalError
 
 from engine.calls.cdr import Cdr
-from engine.calls.log import EngineStarted, Record
+from engine.calls.journal import Record
+from engine.calls.log import EngineStarted
 from engine.store.writer import EventWriter, WriterHealth
 from tests.support.records import cdrs_of, queue_call, record
 

@@ -18,7 +18,8 @@ AT_MOST_LOST_S = 1.0
 
 CHILD = """
 import sys, time
-from engine.calls.log import CallRouted, Record
+from engine.calls.log import CallRouted
+from engine.calls.journal import Record
 from engine.store.database import open_database
 from engine.store.sink import SqlSink
 from engine.store.writer import EventWriter
