@@ -75,6 +75,8 @@ class PlainPhone:
         """Of our last INVITE, by Call-ID."""
         self.extra_media = ""
         """Further lines for our offers."""
+        self.extra_fields: list[Field] = []
+        """Further header fields of our INVITEs."""
         self._offer = b""
         self._sent: dict[tuple[str, str], bytes] = {}
         """Our last response by Call-ID and CSeq, for what is repeated."""
@@ -252,7 +254,7 @@ class PlainPhone:
     def _invite(self, talk: Talk, *proof: Field) -> None:
         branch = self._branches[talk.call_id] = token("z9hG4bK")
         fields = [("From", talk.local), ("To", talk.remote), ("Call-ID", talk.call_id)]
-        fields += [("CSeq", f"{talk.number} INVITE"), ("Contact", f"<{self.contact}>"), *proof]
+        fields += [("CSeq", f"{talk.number} INVITE"), ("Contact", f"<{self.contact}>"), *self.extra_fields, *proof]
         data = self._request("INVITE", talk.target, branch, [*fields, ("Content-Type", "application/sdp")], self._offer)
         self.send(data)
 
