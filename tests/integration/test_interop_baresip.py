@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.baresip import Baresip
+from tests.support.certificates import Authority
 from tests.support.live_centre import STRANGER_HOST, LiveCentre, running_centre
 from tests.support.parts import require
 from tests.support.plain_phone import PlainPhone
@@ -18,11 +19,31 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def shared(session_ports: PortPool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCentre]:
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="module")
+def tls_port(session_ports: PortPool) -> int:
+    return session_ports.one()
+
+
+@pytest.fixture(scope="module")
+def shared(
+    session_ports: PortPool, authority: Authority, tls_port: int, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LiveCentre]:
     require("baresip")
+    own = authority.issue("engine", addresses=["127.0.0.1"])
     # baresip 1.0 gives up when it sees SHA-256, also where MD5 is offered beside it.
     directory = tmp_path_factory.mktemp("baresip")
-    with running_centre(session_ports, directory, sip={"digest_algorithms": ["MD5"]}) as centre:
+    settings: dict[str, dict[str, object]] = {
+        "sip": {
+            "digest_algorithms": ["MD5"],
+            "listen": ["udp", "tcp", {"transport": "tls", "port": tls_port}],
+        },
+        "sip.tls": {"certificates": [{"certificate": str(own.certificate), "key": str(own.key)}]},
+    }
+    with running_centre(session_ports, directory, **settings) as centre:
         yield centre
 
 
@@ -33,15 +54,25 @@ def centre(shared: LiveCentre) -> Iterator[LiveCentre]:
     shared.at_rest()
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
 def test_baresip_is_an_agents_telephone(
-    centre: LiveCentre, procs: Processes, ports: PortPool, tmp_path: Path, transport: str
+    centre: LiveCentre,
+    authority: Authority,
+    tls_port: int,
+    procs: Processes,
+    ports: PortPool,
+    tmp_path: Path,
+    transport: str,
 ) -> None:
     name = f"bare-{transport}"
     centre.add_agent(name, "demo")
-    password, server = centre.secret_of(name), f"127.0.0.1:{centre.sip[1]}"
-    settings = {"password": password, "transport": transport, "account": ";answermode=auto"}
-    agent = Baresip(procs, ports, tmp_path / "agent", name, server, **settings)
+    agent = Baresip(
+        *(procs, ports, tmp_path / "agent", name, f"127.0.0.1:{tls_port if transport == 'tls' else centre.sip[1]}"),
+        password=centre.secret_of(name),
+        transport=transport,
+        account=";answermode=auto",
+        ca=authority.file,
+    )
     wait_until(lambda: bool(centre.engine.agent(name)["reachable"]), timeout=10, what="baresip to be registered")
 
     caller = centre.caller()

@@ -1,15 +1,18 @@
 """Kamailio in front of the engine: telephones register through it with Path, calls reach them by that path, and calls
-from them arrive with a route recorded; the sound goes between telephone and engine."""
+from them arrive with a route recorded; the sound goes between telephone and engine. Over TCP and TLS they register as
+RFC 5626 describes: Path and route name the flow that each came by, and calls go by that and no other."""
 
 from __future__ import annotations
 
 import os
+import re
+import ssl
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal
 
 import pytest
 
+from tests.support.certificates import Authority
 from tests.support.kamailio import Kamailio
 from tests.support.live_centre import LiveCentre, running_centre
 from tests.support.parts import require
@@ -32,22 +35,46 @@ def centre(session_ports: PortPool, tmp_path_factory: pytest.TempPathFactory) ->
         centre.at_rest()
 
 
-@pytest.fixture
-def edge(centre: LiveCentre, procs: Processes, ports: PortPool, tmp_path: Path) -> Iterator[Kamailio]:
-    kamailio = Kamailio(procs, ports, tmp_path / "kamailio", centre.sip, host=EDGE)
-    yield kamailio
-    kamailio.stop()
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("ca"))
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
-def test_a_telephone_behind_the_edge(centre: LiveCentre, edge: Kamailio, transport: Literal["udp", "tcp"]) -> None:
-    name = f"edge-{transport}"
+@pytest.fixture(scope="module")
+def edge(
+    centre: LiveCentre, authority: Authority, session_ports: PortPool, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Kamailio]:
+    directory = tmp_path_factory.mktemp("edge")
+    own = authority.issue("edge", addresses=[EDGE])
+    with Processes(directory / "procs") as processes:
+        kamailio = Kamailio(processes, session_ports.share(), directory / "k", centre.sip, host=EDGE, own=own)
+        yield kamailio
+        kamailio.stop()
+
+
+@pytest.mark.parametrize(("transport", "outbound"), [("udp", False), ("tcp", False), ("tcp", True), ("tls", True)])
+def test_a_telephone_behind_the_edge(
+    centre: LiveCentre, edge: Kamailio, authority: Authority, transport: Literal["udp", "tcp", "tls"], outbound: bool
+) -> None:
+    name = f"edge-{transport}-{outbound:d}"
     centre.add_agent(name, "demo")
-    secret = centre.secret_of(name)
-    phone = centre.phone(name, server=(edge.host, edge.port), password=secret, host=HOME, transport=transport)
+    trusting = ssl.create_default_context(cafile=str(authority.file)) if transport == "tls" else None
+    phone = centre.phone(
+        name,
+        server=(edge.host, edge.tls_port if transport == "tls" else edge.port),
+        password=centre.secret_of(name),
+        host=HOME,
+        transport=transport,
+        tls=trusting,
+        instance="urn:uuid:00000000-0000-1000-8000-000a95a0e128" if outbound else "",
+    )
+    if outbound:
+        phone.supported = "path, outbound"
     registered = phone.register()
     assert registered.status == 200, registered.start
     assert "lr" in registered["path"], "RFC 3327 5.3: the path is told"
+    assert (registered["require"] == "outbound") is outbound
+    assert (re.search(r"sip:[^@;>]+@[^>]*;ob[;>]", registered["path"]) is not None) is outbound, registered["path"]
     assert centre.engine.agent(name)["reachable"] is True
 
     # a caller out of the queue
@@ -69,3 +96,23 @@ def test_a_telephone_behind_the_edge(centre: LiveCentre, edge: Kamailio, transpo
     assert calling.hang_up().status == 200
     assert phone.register(expires=0).status == 200
     phone.vanish()
+
+
+def test_a_telephone_whose_flow_is_gone_is_not_called_again(centre: LiveCentre, edge: Kamailio) -> None:
+    centre.add_agent("gone", "demo")
+    phone = centre.phone(
+        "gone",
+        server=(edge.host, edge.port),
+        password=centre.secret_of("gone"),
+        host=HOME,
+        transport="tcp",
+        instance="urn:uuid:00000000-0000-1000-8000-000a95a0e129",
+    )
+    phone.supported = "path, outbound"
+    assert phone.register().status == 200
+    phone.vanish()
+    assert centre.engine.agent("gone")["reachable"] is True, "the edge alone can know"
+    talk = centre.caller().call("600")
+    talk.wait(200)
+    wait_until(lambda: not centre.engine.agent("gone")["reachable"], timeout=8, what="the binding to be forgotten")
+    assert talk.hang_up().status == 200

@@ -24,6 +24,7 @@ ringback_disabled yes
 audio_level no
 rtp_ports {rtp_first}-{rtp_last}
 net_interface {host}
+{ca}
 ctrl_tcp_listen 127.0.0.1:{control}
 module_path {modules}
 module g711.so
@@ -49,13 +50,16 @@ class Baresip:
         host: str = "127.0.0.1",
         transport: str = "udp",
         account: str = "",
+        ca: Path | None = None,
     ) -> None:
-        """`server` is host:port. With `password` it registers; without, it calls from its address alone."""
+        """`server` is host:port. With `password` it registers; without, it calls from its address alone. `ca` holds who
+        may vouch for the server by TLS."""
         directory.mkdir(parents=True)
         self._server = server
         control = ports.one()
         rtp = ports.block(8, even=True)
-        values = {"host": host, "port": ports.one(), "modules": MODULES}
+        values = {"host": host, "port": ports.block(2).start, "modules": MODULES}
+        values["ca"] = "" if ca is None else f"sip_cafile {ca}"
         config = _CONFIG.format(**values, control=control, rtp_first=rtp.start, rtp_last=rtp.stop - 1)
         (directory / "config").write_text(config, encoding="utf-8")
         registering = f";auth_pass={password};regint=60" if password else ";regint=0"

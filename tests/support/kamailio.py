@@ -1,11 +1,13 @@
 """Kamailio in front of the engine, as an edge proxy: telephones speak to it, it speaks to the engine, and what the
-engine sends to a telephone goes back through it by Path (RFC 3327) or by the route that it recorded (RFC 3261 16.6)."""
+engine sends to a telephone goes back through it by Path (RFC 3327) or by the route that it recorded (RFC 3261 16.6).
+For telephones that ask for it, both name the flow that they came by (RFC 5626 5)."""
 
 from __future__ import annotations
 
 import socket
 from pathlib import Path
 
+from tests.support.certificates import Issued
 from tests.support.ports import PortPool
 from tests.support.procs import Process, Processes, wait_until
 
@@ -19,7 +21,10 @@ tcp_children=1
 auto_aliases=no
 listen=udp:{host}:{port}
 listen=tcp:{host}:{port}
+{tls_listen}
 mpath="{modules}"
+# Before rr and path, which then ask it about flows.
+loadmodule "outbound.so"
 loadmodule "kex.so"
 loadmodule "tm.so"
 loadmodule "tmx.so"
@@ -30,7 +35,8 @@ loadmodule "maxfwd.so"
 loadmodule "textops.so"
 loadmodule "siputils.so"
 loadmodule "path.so"
-loadmodule "outbound.so"
+{tls_modules}
+modparam("outbound", "flow_token_secret", "of these tests alone")
 modparam("rr", "enable_double_rr", 1)
 modparam("path", "use_received", {received})
 modparam("tm", "fr_timer", 5000)
@@ -48,7 +54,8 @@ request_route {{
     if ($si == "{engine_host}" && $sp == {engine_port} && !has_totag()) {{
         loose_route();
         record_route();
-        t_relay();
+        t_on_failure("FLOW");
+        if (!t_relay_to("0x06")) send_reply("430", "Flow Failed");
         exit;
     }}
     # Within a dialog: where the Route says.
@@ -68,6 +75,18 @@ request_route {{
     $du = "sip:{engine}";
     t_relay();
 }}
+
+# The flow to the telephone is gone (RFC 5626 5.3.1).
+failure_route[FLOW] {{
+    if (t_branch_timeout() || !t_branch_replied()) send_reply("430", "Flow Failed");
+}}
+"""
+
+_TLS = """\
+loadmodule "tls.so"
+modparam("tls", "tls_method", "TLSv1.2+")
+modparam("tls", "certificate", "{certificate}")
+modparam("tls", "private_key", "{key}")
 """
 
 
@@ -75,11 +94,19 @@ class Kamailio:
     """One proxy before one engine. `address` (host:port) is where telephones register and call."""
 
     def __init__(
-        self, procs: Processes, ports: PortPool, directory: Path, engine: tuple[str, int], *, host: str
+        self,
+        procs: Processes,
+        ports: PortPool,
+        directory: Path,
+        engine: tuple[str, int],
+        *,
+        host: str,
+        own: Issued | None = None,
     ) -> None:
-        """`host` is the address that it stands at: the one that the engine sees."""
+        """`host` is the address that it stands at: the one that the engine sees. With a certificate of its `own` it
+        takes TLS at `tls_port`."""
         directory.mkdir(parents=True)
-        self.host, self.port = host, ports.one()
+        self.host, self.port, self.tls_port = host, ports.one(), ports.one()
         (modules,) = Path("/usr/lib").glob("*/kamailio/modules")
         text = _CONFIG.format(
             host=host,
@@ -89,6 +116,8 @@ class Kamailio:
             engine_host=engine[0],
             engine_port=engine[1],
             received=1,
+            tls_listen="" if own is None else f"enable_tls=yes\nlisten=tls:{host}:{self.tls_port}",
+            tls_modules="" if own is None else _TLS.format(certificate=own.certificate, key=own.key),
             path='if (!add_path_received()) { sl_send_reply("503", "No Path"); exit; }',
         )
         config = directory / "kamailio.cfg"

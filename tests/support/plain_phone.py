@@ -75,6 +75,8 @@ class PlainPhone:
         """Of our last INVITE, by Call-ID."""
         self.extra_media = ""
         """Further lines for our offers."""
+        self.supported = "path"
+        """What our REGISTERs say that we support."""
         self.extra_fields: list[Field] = []
         """Further header fields of our INVITEs."""
         self._offer = b""
@@ -138,7 +140,7 @@ class PlainPhone:
                 ("CSeq", f"{number} REGISTER"),
                 ("Contact", f"<{self.contact}>{self._instance}"),
                 ("Expires", str(expires)),
-                ("Supported", "path"),
+                ("Supported", self.supported),
                 # About as long as what phones send: a very short request is offered one algorithm only.
                 ("User-Agent", "Plain phone of the tests"),
                 ("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS"),
