@@ -35,6 +35,8 @@ _HEAD_BYTES: Final = 10
 """Time and serial number."""
 _MARK_BYTES: Final = 5
 _MAC_BYTES: Final = 12
+_NOT_BEGUN: Final = -2
+"""Before the first challenge; -1 is a millisecond before a clock that begins at 0."""
 _NONCE: Final = re.compile(rb"[A-Za-z0-9_-]{36}")
 """27 octets in base64url, which makes no padding: short, for a challenge must not be much larger than the request."""
 _NONCE_PARAM: Final = re.compile(rb'[ ,\t]nonce="([A-Za-z0-9_-]{36})"')
@@ -128,8 +130,9 @@ class DigestServer:
         self._ttl_ms = int(nonce_ttl_s * 1000)
         self._serial = 0
         self._counts: OrderedDict[str, _Counts] = OrderedDict()
-        self._forgotten_until = -1
-        """Nonces made up to here (ms) may have been used and forgotten, so that they count as stale."""
+        self._forgotten_until = _NOT_BEGUN
+        """Nonces made up to here (ms) may have been used and forgotten, so that they count as stale: those of an
+        earlier process too, where the secret is kept."""
         self._unknown_ha1 = {
             algorithm: hmac.digest(nonce_secret, algorithm.encode(), _HASHES[algorithm]).hex() for algorithm in _HASHES
         }
@@ -137,7 +140,10 @@ class DigestServer:
     def challenges(self, now: float, stale: bool = False, source: str = "") -> list[str]:
         """Values of WWW-Authenticate for a request from the source, one for each algorithm, the preferred one first
         (RFC 8760 2.4)."""
-        nonce = self._make_nonce(int(now * 1000), source)
+        now_ms = int(now * 1000)
+        if self._forgotten_until == _NOT_BEGUN:
+            self._forgotten_until = now_ms - 1
+        nonce = self._make_nonce(now_ms, source)
         tail = ", stale=true" if stale else ""
         realm = quote(self._realm)
         return [
@@ -240,6 +246,8 @@ class DigestServer:
         """Whether the count of a nonce of ours is new."""
         counts = self._counts.get(nonce)
         if counts is None:
+            if self._forgotten_until == _NOT_BEGUN:
+                self._forgotten_until = now_ms
             if made_ms <= self._forgotten_until:
                 return False
             counts = self._counts[nonce] = _Counts(made_ms)

@@ -147,8 +147,6 @@ class Carried:
         if self.history:
             found.append(("History-Info", ", ".join(map(str, self.history))))
         found += [("User-to-User", each) for each in self.user_to_user]
-        if self.user_to_user:
-            found.append(("Supported", "uui"))
         found += [("Identity", each) for each in self.identity]
         if self.date:
             found.append(("Date", self.date))

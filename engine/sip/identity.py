@@ -12,9 +12,9 @@ from engine.sip.limits import MAX_REMEMBERED_FLOWS
 ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, REFER, NOTIFY, SUBSCRIBE, INFO, MESSAGE"
 """Within a dialog."""
 ALLOW_ALL: Final = f"{ALLOW}, REGISTER"
-SUPPORTED: Final = frozenset({"100rel", "norefersub", "replaces", "tdialog", "timer"})
-"""Option tags that we understand (RFC 3262, 4488, 3891, 4538, 4028): what may stand in Require, and what we say in
-Supported. The one place of both."""
+SUPPORTED: Final = frozenset({"100rel", "norefersub", "replaces", "tdialog", "timer", "uui"})
+"""Option tags that we understand (RFC 3262, 4488, 3891, 4538, 4028, 7433): what may stand in Require, and what we say
+in Supported. The one place of both."""
 ACCEPT: Final = "application/sdp, multipart/mixed"
 """Bodies that we read."""
 

@@ -203,6 +203,6 @@ def _writable(name: str, value: str) -> tuple[str, str]:
     key = CANONICAL.get(name) or canonical(name)
     if key == "Content-Length":
         raise LocalSipError("Content-Length is written by to_bytes")
-    if "\n" in value or "\r" in value:
-        raise LocalSipError(f"line break in the value of {key}")
+    if "\n" in value or "\r" in value or "\0" in value:
+        raise LocalSipError(f"line break or NUL in the value of {key}")
     return key, value.strip(" \t")

@@ -169,7 +169,7 @@ class StreamFramer:
             # RFC 3261 20.14: on a stream the field must be there.
             raise error or _error("no Content-Length on a stream", message)
         if length > self._max_body:
-            raise error or _error(f"body of {length} octets is over the limit", message, 413)
+            raise error or _error(f"body of {length} octets is over the limit", message, 513)
         return error or message, length
 
     def _skip_line_ends(self, items: list[Framed]) -> bool:

@@ -89,6 +89,8 @@ class Reception:
         else:
             try:
                 dialog.take_sequence(request)
+                if "Require" in request.headers.first:
+                    check_required(request, self._stack.understood)
                 dialog.flow = flow
                 dialog.user.request_received(dialog, request, flow, now)
             except RemoteSipError as error:

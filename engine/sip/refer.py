@@ -77,7 +77,7 @@ class Referral:
     def accept(self, now: float) -> None:
         """Answer 202. Raises LocalSipError where it was answered."""
         transaction = self._take()
-        headers = [("Contact", self._stack.identity.of(transaction.flow).contact)]
+        headers = [("Contact", self._stack.identity.of(transaction.flow).contact_for(transaction.request.request_uri))]
         if not self._subscribed:
             headers.append(("Refer-Sub", "false"))
         transaction.respond(Response.build(transaction.request, 202, headers=headers), now)
@@ -132,7 +132,7 @@ class Referral:
         """Prolongs the subscription, or ends it with Expires 0 (RFC 6665 4.2.1)."""
         asked = request.expires
         left = EXPIRES_S if asked is None else min(asked, EXPIRES_S)
-        contact = self._stack.identity.of(flow).contact
+        contact = self._stack.identity.of(flow).contact_for(request.request_uri)
         headers = [("Expires", str(left)), ("Contact", contact)]
         self._stack.admit(request, flow, None).respond(Response.build(request, 200, headers=headers), now)
         self._stack.heap.cancel(self._timer)
@@ -206,7 +206,7 @@ class Referral:
         headers = [
             ("Event", f"refer;id={self.number}"),
             ("Subscription-State", state),
-            ("Contact", stack.identity.of(flow).contact),
+            ("Contact", stack.identity.of(flow).contact_for(dialog.remote_target)),
         ]
         body = f"SIP/2.0 {status} {reason}\r\n".encode()
         request = stack.dialogs.request(dialog, "NOTIFY", headers=headers, body=body, content_type=SIPFRAG)

@@ -41,7 +41,7 @@ class SentReferral:
         """Send it. Raises LocalSipError where it cannot be written."""
         stack = self._stack
         flow = stack.dialogs.flow_for(dialog)
-        headers.append(("Contact", stack.identity.of(flow).contact))
+        headers.append(("Contact", stack.identity.of(flow).contact_for(dialog.remote_target)))
         request = stack.dialogs.request(dialog, "REFER", headers=headers)
         self._number = dialog.local_sequence
         stack.transactions.client(request, flow, self).start(now)

@@ -7,12 +7,13 @@ from typing import Final
 
 from engine.sip.carried import ANONYMOUS, NOTHING, Carried
 from engine.sip.dialog import follow
+from engine.sip.errors import LocalSipError
 from engine.sip.grammar import quote
 from engine.sip.identity import ALLOW
 from engine.sip.message import Headers, Request
 from engine.sip.session_id import NIL
 from engine.sip.stack import Stack, Target
-from engine.sip.uri import SipUri, address_of, quote_user
+from engine.sip.uri import SipUri, address_of, is_host, quote_user
 
 MAX_FORWARDS: Final = 70
 """RFC 3261 8.1.1.6."""
@@ -148,6 +149,8 @@ def _fields(
         via = local.via + stack.ids.token()
         if target.account is None:
             host = local.address.host
+    if from_host and not is_host(from_host):
+        raise LocalSipError(f"{from_host[:80]!r} is neither a host name nor an address")
     # Who has an account is known there by an address of its domain (RFC 3261 8.1.1.3).
     caller = f"<{address_of('sip', from_user, from_host or host)}>;tag={tag}"
     called = address_of(uri.scheme, to_user or uri.user, uri.host) if uri.is_sip else str(uri)

@@ -147,7 +147,7 @@ class Subscription:
     # --- inner ---
 
     def _granted(self, request: Request, flow: Flow, expires: int) -> Response:
-        contact = self._stack.identity.of(flow).contact
+        contact = self._stack.identity.of(flow).contact_for(request.request_uri)
         headers = [("Expires", str(expires)), ("Contact", contact)]
         return Response.build(request, 200, None, self._dialog.local_tag, headers)
 
@@ -180,7 +180,7 @@ class Subscription:
         headers = [
             ("Event", self._event),
             ("Subscription-State", state),
-            ("Contact", stack.identity.of(flow).contact),
+            ("Contact", stack.identity.of(flow).contact_for(self._dialog.remote_target)),
         ]
         body, kind = self._documents(self._version), CONTENT_TYPES[self.package]
         self._version += 1

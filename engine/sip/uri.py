@@ -52,10 +52,10 @@ class SipUri:
         if self.scheme not in _SIP_SCHEMES:
             return self._opaque()
         parts = [self.scheme, ":"]
-        if self.user is not None:
+        if self.user:
             parts.append(_escape(self.user, _USER_SAFE))
             if self.password is not None:
-                parts += (":", quote(self.password, _PASSWORD_SAFE))
+                parts += (":", _escape(self.password, _PASSWORD_SAFE))
             parts.append("@")
         parts.append(f"[{self.host}]" if ":" in self.host else self.host)
         if self.port is not None:
@@ -63,7 +63,7 @@ class SipUri:
         if self.params:
             parts.append(_print_params(self.params))
         if self.headers:
-            pairs = (f"{quote(k, _HEADER_SAFE)}={quote(v, _HEADER_SAFE)}" for k, v in self.headers.items())
+            pairs = (f"{_escape(k, _HEADER_SAFE)}={_escape(v, _HEADER_SAFE)}" for k, v in self.headers.items())
             parts.append("?" + "&".join(pairs))
         return "".join(parts)
 
@@ -97,7 +97,7 @@ class SipUri:
 def address_of(scheme: str, user: str | None, host: str) -> str:
     """What `str()` makes of a `SipUri` that has nothing else. The host is taken as it is, IPv6 without brackets."""
     where = f"[{host}]" if ":" in host else host
-    return f"{scheme}:{where}" if user is None else f"{scheme}:{_escape(user, _USER_SAFE)}@{where}"
+    return f"{scheme}:{where}" if not user else f"{scheme}:{_escape(user, _USER_SAFE)}@{where}"
 
 
 def quote_user(user: str) -> str:
@@ -193,15 +193,21 @@ def _read_headers(text: str) -> dict[str, str]:
 
 
 def _print_params(params: Mapping[str, str | None]) -> str:
+    # A value that is empty cannot be written (RFC 3261 25.1: 1*paramchar).
     return "".join(
-        f";{quote(name, _PARAM_SAFE)}" if value is None else f";{quote(name, _PARAM_SAFE)}={quote(value, _PARAM_SAFE)}"
+        f";{_escape(name, _PARAM_SAFE)}={_escape(value, _PARAM_SAFE)}" if value else f";{_escape(name, _PARAM_SAFE)}"
         for name, value in params.items()
     )
 
 
 def _escape(text: str, safe: str) -> str:
     # Most are names and numbers.
-    return text if text.isalnum() and text.isascii() else quote(text, safe)
+    if text.isalnum() and text.isascii():
+        return text
+    try:
+        return quote(text, safe)
+    except UnicodeEncodeError as error:
+        raise LocalSipError(f"text for a URI cannot be written: {error.reason}") from None
 
 
 def _unescape(text: str) -> str:

@@ -105,7 +105,7 @@ def test_a_stream_without_a_known_length_is_broken(bad: bytes) -> None:
 def test_what_can_be_answered_before_closing_is_given() -> None:
     with pytest.raises(BrokenStream) as caught:
         StreamFramer(max_body=4).feed(options(b"too long"))
-    assert caught.value.status_hint == 413
+    assert caught.value.status_hint == 513
     assert caught.value.message is not None
 
 
