@@ -19,6 +19,7 @@ from engine.api.models import ErrorAnswer
 from engine.api.people_routes import agents_router, members_router, queues_router
 from engine.api.ports import Centre
 from engine.api.system_routes import system_router
+from engine.api.trace_routes import trace_router
 
 DESCRIPTION = """\
 Watch and run a Hearthline engine. Every request but health needs `Authorization: Bearer TOKEN`, which
@@ -53,6 +54,7 @@ def create_routes(centre: Centre, *, tokens: TokenBook, hub: FeedHub, version: s
         trunks_router(centre),
         groups_router(centre),
         guard_router(centre),
+        trace_router(centre),
         history_router(centre),
         feed_router(centre, tokens, hub),
     ):

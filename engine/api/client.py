@@ -78,6 +78,10 @@ class ApiClient:
         """The text at this path (queue-log, metrics)."""
         return self._ask("GET", path, None, query).decode()
 
+    def content(self, path: str) -> bytes:
+        """The bytes at this path (pcap)."""
+        return self._ask("GET", path, None, {})
+
     def _json(
         self, method: str, path: str, body: object, query: dict[str, str | int | float | None] | None = None
     ) -> Any:

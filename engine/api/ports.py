@@ -11,12 +11,15 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
 from engine.api.guard_views import GuardView
+from engine.api.trace_views import TracedCallView, TraceView
 from engine.api.trunk_views import GroupView
 from engine.api.views import AgentView, CallView, EngineView, MediaView, MemberView, QueueView, TrunkView
 from engine.calls.directory import AgentStatus
 
 Kind = Literal["agent", "queue", "member", "trunk", "group"]
 """As in `DirectoryChanged.kind`; a member's name is "QUEUE/AGENT"."""
+
+TraceOf = Literal["call", "agent", "strangers"]
 
 WriteMode = Literal["create", "replace", "update"]
 """create: AlreadyExists when it is there. update: NotFound when it is not, what is not given stays. replace: made or
@@ -69,6 +72,20 @@ class Centre(Protocol):
     def media(self) -> MediaView: ...
 
     def guard(self) -> GuardView: ...
+
+    def traced_calls(self) -> Sequence[TracedCallView]:
+        """The last calls whose SIP messages are kept. Raises Unavailable where none are, by configuration; so do the
+        following."""
+        ...
+
+    async def trace(self, of: TraceOf, name: str) -> TraceView:
+        """The SIP messages of a call (its name, the beginning of that, or a SIP Call-ID), of an agent's registrations,
+        or of strangers (no name). Raises NotFound; so do the following."""
+        ...
+
+    async def trace_text(self, of: TraceOf, name: str, full: bool) -> str: ...
+
+    async def trace_pcap(self, of: TraceOf, name: str) -> bytes: ...
 
     def metrics_text(self) -> bytes:
         """The page for Prometheus, text format 0.0.4."""

@@ -21,6 +21,7 @@ from engine.app import views
 from engine.app.certificate_watch import CertificateWatch
 from engine.app.core import Core
 from engine.app.queue_log_file import QueueLogFile
+from engine.app.trace_centre import TraceCentre
 from engine.app.version import VERSION
 from engine.calls.directory import AgentStatus, Change
 from engine.calls.trunk_watch import TrunkHealth
@@ -37,7 +38,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(slots=True, kw_only=True)
-class RunningCentre:
+class RunningCentre(TraceCentre):
     """See the module."""
 
     core: Core

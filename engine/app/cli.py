@@ -19,6 +19,7 @@ from engine.app import (
     cli_reload,
     cli_status,
     cli_token,
+    cli_trace,
     cli_trunk,
     cli_trunk_group,
 )
@@ -45,6 +46,7 @@ app.add_typer(cli_db.app, name="db")
 app.command("status")(cli_status.status)
 app.command("queue-log")(cli_status.queue_log)
 app.command("reload")(cli_reload.reload)
+app.command("trace")(cli_trace.trace)
 
 
 @app.command("run")

@@ -88,6 +88,13 @@ class ServiceConfig(Section):
     drain_s: float = Field(300.0, ge=0, le=86400, description="After SIGTERM live calls may go on for this long.")
 
 
+class TraceConfig(Section):
+    enabled: bool = Field(True, description="Keep the SIP messages of the last calls in memory for `hearthline trace`.")
+    calls: int = Field(1000, ge=1, le=100_000, description="Calls that are kept, the latest, with all their legs.")
+    messages: int = Field(100, ge=4, le=10_000, description="Messages of one leg or registration, the latest.")
+    megabytes: int = Field(16, ge=1, le=4096, description="Of all messages together; past it the oldest calls go.")
+
+
 class Config(Section):
     """The whole file."""
 
@@ -100,6 +107,7 @@ class Config(Section):
     dialplan: DialplanConfig = DialplanConfig()
     toll: TollConfig = TollConfig()
     log: LogConfig = LogConfig()
+    trace: TraceConfig = TraceConfig()
 
     @property
     def state_dir(self) -> Path:

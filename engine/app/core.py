@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from engine.acd.centre import Acd
+from engine.app.call_traces import CallTraces
 from engine.app.lookups import Lookup, LookupKey, Lookups
 from engine.app.media_outbox import MediaOutbox
 from engine.app.orphans import Orphans
@@ -54,6 +55,8 @@ class Core:
     lookups: Lookups
     plane: PlaneStats | None = None
     """What the media process said of itself last; None while there is none."""
+    traces: CallTraces | None = None
+    """The SIP messages of the last calls; None where they are not kept."""
 
     # --- inputs from the network ---
 

@@ -18,6 +18,7 @@ from engine.api.auth import TokenBook
 from engine.api.feed import FeedHub
 from engine.api.server import ApiServer, bind
 from engine.app.binding_keeper import BindingKeeper
+from engine.app.call_traces import trace_calls
 from engine.app.centre import RunningCentre
 from engine.app.certificate_watch import CertificateWatch
 from engine.app.config import Config
@@ -154,6 +155,7 @@ def build_engine(config: Config, state: StateDir, reactor: Reactor) -> Engine:
         media_address=addresses.host_for,
         listener_flow=transports.flow_to,
         toll=build_toll(config, storage, clock),
+        wall=clock.wall,
         now=clock.monotonic(),
     )
     books = build_books(state, storage, core, clock, reactor)
@@ -241,6 +243,8 @@ def build_books(state: StateDir, storage: Storage, core: Core, clock: Clock, rea
         refuse=core.calls.store_full,
         on_defect=defects.met,
     )
+    if core.traces is not None:
+        keeper.add_reader(core.traces.observe)
     storage.writer.beside(queue_log.write)
     storage.writer.when_room(partial(reactor.callFromThread, keeper.room))
     return Books(keeper=keeper, metrics=metrics, defects=defects, queue_log=queue_log, hub=hub, thread=thread)
@@ -336,10 +340,12 @@ def build_core(
     media_address: Callable[[Flow], str],
     listener_flow: ListenerFlow,
     toll: TollGuard | None = None,
+    wall: Callable[[], float] | None = None,
     now: float,
 ) -> Core:
     """The pure core. The three callables say what the network layer knows: our address as a peer on a flow sees it,
-    for signalling and for media, and the flow from our listener to a trunk."""
+    for signalling and for media, and the flow from our listener to a trunk. Without `wall`, seconds since the epoch, no
+    messages are kept."""
     peers = TrunkPeers(directory)
     credentials = AgentCredentials(directory, config.sip.realm)
     sip = endpoint_config(config, sip_address, nonce_secret)
@@ -380,6 +386,7 @@ def build_core(
         orphans=Orphans(),
         peers=peers,
         lookups=lookups,
+        traces=None if wall is None else trace_calls(config.trace, endpoint, legs, calls, ours=sip_address, wall=wall),
     )
 
 

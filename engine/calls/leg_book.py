@@ -5,7 +5,7 @@ Any implementation of `LegPort` needs this and none of it knows a protocol; `Sip
 
 from __future__ import annotations
 
-from collections.abc import Container, Hashable
+from collections.abc import Callable, Container, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -47,6 +47,8 @@ class LegBook(Generic[L, S]):
         """Agents the course of whose legs somebody watches."""
         self.touched: dict[AgentName, None] = {}
         """Those of them with whose legs something happened, until somebody takes note."""
+        self.bound: Callable[[LegId, S], None] | None = None
+        """Told by which session the protocol knows a leg."""
 
     def __len__(self) -> int:
         return len(self._legs)
@@ -72,6 +74,8 @@ class LegBook(Generic[L, S]):
             del self._by_session[before]
         self._by_session[session] = leg
         self._sessions[leg.id] = session
+        if self.bound is not None:
+            self.bound(leg.id, session)
 
     def find(self, leg: LegId) -> L | None:
         """The leg of this id; None once it is over."""

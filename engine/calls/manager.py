@@ -109,6 +109,11 @@ class CallManager:
         """Sizes of the tables; all zero when no call is left, nor any leg of one."""
         return self._board.live()
 
+    def call_of(self, leg: LegId) -> CallId | None:
+        """The live call that a leg is of."""
+        found = self._board.owners.get(leg)
+        return None if found is None else found[0].id
+
     def snapshot(self) -> tuple[LiveCall, ...]:
         """All live calls, oldest first."""
         return tuple(live_call(call) for call in self._board.calls.values())

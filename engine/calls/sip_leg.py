@@ -141,6 +141,10 @@ class SipLegs:
         """Legs that are not over."""
         return len(self._book)
 
+    def tell_bound(self, told: Callable[[LegId, SessionId], None]) -> None:
+        """Have somebody told of each session that a leg gets."""
+        self._book.bound = told
+
     # --- LegPort ---
 
     def place(

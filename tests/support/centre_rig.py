@@ -80,7 +80,10 @@ class CoreStation:
             busy = bool(commands or self.plane.events)
             while self.plane.events:
                 self.core.media_event(self.plane.events.popleft(), now)
-        self.records += self.core.take_records()
+        taken = self.core.take_records()
+        self.records += taken
+        if self.core.traces is not None:
+            self.core.traces.observe(taken)
         assert not self.core.endpoint.defects, self.core.endpoint.defects
         return self.core.take_transmissions()
 
@@ -104,6 +107,7 @@ class CentreRig:
         seed: int = 1,
         loss: float = 0.0,
         router: Router | None = None,
+        trace: dict[str, object] | None = None,
     ) -> None:
         self.clock = SetClock()
         self.spares = 3
@@ -114,7 +118,7 @@ class CentreRig:
         trunk = Trunk(name=TrunkName("pbx"), host=TRUNK_HOST, ping_s=0)
         directory = Directory.of([*agents, queue, *members, trunk])
         core = build_core(
-            Config.model_validate({"sip": {"realm": REALM}}),
+            Config.model_validate({"sip": {"realm": REALM}, "trace": trace or {}}),
             directory=directory,
             journal=Journal(self.clock),
             router=router or OneQueue(),
@@ -123,6 +127,7 @@ class CentreRig:
             sip_address=lambda flow: ENGINE,
             media_address=lambda flow: ENGINE.host,
             listener_flow=lambda transport, remote, name="": Flow(transport, ENGINE, remote),
+            wall=self.clock.wall,
             now=self.clock.now,
         )
         self.centre = CoreStation(core, self.clock, FakeMedia())

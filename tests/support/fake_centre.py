@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TypeVar
 
 from engine.api.guard_views import BanView, GuardView
-from engine.api.ports import Kind, WriteMode
+from engine.api.ports import Kind, TraceOf, WriteMode
+from engine.api.trace_views import SipMessageView, TracedCallView, TraceView
 from engine.api.trunk_views import GroupView
 from engine.api.views import (
     AgentView,
@@ -110,6 +111,26 @@ GUARD = GuardView(
     dropped={"unknown": 7},
     bans=(BanView(address="192.0.2.66", user="", reason="flood", times=2, left_s=60.0),),
 )
+TRACED = TracedCallView(
+    call="c1", at=1_790_000_000.0, origin="trunk:pbx", caller="+4930123", called="4000", ended="", call_ids=("a", "b")
+)
+TRACE = TraceView(
+    cut=False,
+    messages=(
+        SipMessageView(
+            at=1_790_000_000.0,
+            way="in",
+            transport="UDP",
+            local="192.0.2.1:5060",
+            remote="192.0.2.10:5060",
+            call_id="a",
+            title="INVITE 1",
+            sdp="",
+            again=False,
+            text="INVITE",
+        ),
+    ),
+)
 ENGINE = EngineView(
     version="1.2.3",
     started=1_790_000_000.0,
@@ -156,6 +177,25 @@ class FakeCentre:
 
     def guard(self) -> GuardView:
         return GUARD
+
+    def traced_calls(self) -> list[TracedCallView]:
+        return [TRACED]
+
+    async def trace(self, of: TraceOf, name: str) -> TraceView:
+        self._traced(of, name)
+        return TRACE
+
+    async def trace_text(self, of: TraceOf, name: str, full: bool) -> str:
+        self._traced(of, name)
+        return f"ladder of {of} {name}{' in full' if full else ''}\n"
+
+    async def trace_pcap(self, of: TraceOf, name: str) -> bytes:
+        self._traced(of, name)
+        return b"\xd4\xc3\xb2\xa1"
+
+    def _traced(self, of: TraceOf, name: str) -> None:
+        if (of, name) not in {("call", "c1"), ("call", "a/b@192.0.2.1"), ("agent", "anna"), ("strangers", "")}:
+            raise NotFound(f"no {of} {name!r}")
 
     def metrics_text(self) -> bytes:
         return b"# TYPE hearthline_calls_active gauge\nhearthline_calls_active 1.0\n"

@@ -302,3 +302,22 @@ def test_the_guard_is_shown_and_bans_are_lifted(rig: Rig) -> None:
         "not_found",
     )
     assert rig.error("POST", "/api/v1/guard/unban", json={"address": 7})[0] == 400
+
+
+@pytest.mark.parametrize("path", ["calls/c1", "calls/a%2Fb%40192.0.2.1", "agents/anna", "strangers"])
+def test_traces_are_json_text_and_pcap(rig: Rig, path: str) -> None:
+    assert rig.get(f"/api/v1/{path}/trace")["messages"][0]["title"] == "INVITE 1"
+    text = rig.ask("GET", f"/api/v1/{path}/trace.txt")
+    assert text.headers["content-type"] == "text/plain; charset=utf-8"
+    assert text.text.startswith("ladder of ")
+    assert "in full" not in text.text
+    assert rig.ask("GET", f"/api/v1/{path}/trace.txt?full=true").text.endswith("in full\n")
+    file = rig.ask("GET", f"/api/v1/{path}/trace.pcap")
+    assert (file.headers["content-type"], file.content) == ("application/vnd.tcpdump.pcap", b"\xd4\xc3\xb2\xa1")
+
+
+def test_traced_calls_are_listed_and_what_is_not_kept_is_not_found(rig: Rig) -> None:
+    (call,) = rig.get("/api/v1/traces")["items"]
+    assert (call["call"], call["call_ids"], call["ended"]) == ("c1", ["a", "b"], "")
+    for form in ("trace", "trace.txt", "trace.pcap"):
+        assert rig.error("GET", f"/api/v1/calls/c9/{form}")[:2] == (404, "not_found")

@@ -152,7 +152,17 @@ def test_explain_tells_what_would_happen_to_a_number(hearthline: CommandLine) ->
     assert hearthline("dialplan", "explain", "agents", "600").splitlines()[-1].split() == ["result:", "queue", '"demo"']
 
 
-@pytest.mark.parametrize("words", [("status",), ("queue-log",), ("guard", "list"), ("guard", "unban", "192.0.2.1")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("status",),
+        ("queue-log",),
+        ("guard", "list"),
+        ("trace", "c1"),
+        ("trace", "--list"),
+        ("guard", "unban", "192.0.2.1"),
+    ],
+)
 def test_without_an_engine_there_is_nothing_to_show(hearthline: CommandLine, words: tuple[str, ...]) -> None:
     assert "no engine is running at http://127.0.0.1:9" in hearthline.fails(*words)
 
