@@ -13,7 +13,8 @@ from itertools import chain
 from typing import Final
 
 from engine.app.config import TraceConfig
-from engine.calls.log import CallEnded, CallStarted, Record
+from engine.calls.journal import Record
+from engine.calls.log import CallEnded, CallStarted
 from engine.calls.manager import CallManager
 from engine.calls.sip_leg import SipLegs
 from engine.errors import InvalidRequest, NotFound
