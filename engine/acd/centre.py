@@ -73,10 +73,12 @@ class Acd:
         self._floor.settle(now)
         return True
 
-    def offer_failed(self, offer: OfferId, result: OfferResult, now: float) -> None:
-        """The agent's leg ended without an answer."""
+    def offer_failed(
+        self, offer: OfferId, result: OfferResult, now: float, *, retry_after_s: int | None = None
+    ) -> None:
+        """The agent's leg ended without an answer; his phone may have said for how long it is not to be asked again."""
         if offer in self._floor.offers:
-            desk.failed(self._floor, offer, result, now)
+            desk.failed(self._floor, offer, result, now, retry_after_s or 0)
             self._floor.settle(now)
 
     # --- the agents' calls (QueuePort) ---

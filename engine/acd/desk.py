@@ -121,11 +121,12 @@ def answered(floor: Floor, offer_id: OfferId, now: float) -> None:
     floor.advance_caller(caller, CallerInput.ANSWER, now)
 
 
-def failed(floor: Floor, offer_id: OfferId, result: OfferResult, now: float) -> None:
-    """The phone refused, or could not be rung: others are tried at once, this one rests."""
+def failed(floor: Floor, offer_id: OfferId, result: OfferResult, now: float, retry_after_s: float = 0) -> None:
+    """The phone refused, or could not be rung: others are tried at once, this one rests, at least for as long as it
+    wished."""
     offer = floor.offers[offer_id]
     floor.close(offer, FAILED[result], now)
-    floor.rest(floor.agents[offer.agent], floor.queues[offer.queue], now)
+    floor.rest(floor.agents[offer.agent], floor.queues[offer.queue], now, retry_after_s)
     floor.untaken(offer, now)
 
 

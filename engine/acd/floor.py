@@ -43,6 +43,8 @@ Deadline = tuple[DeadlineKind, str, str]
 MIN_REST_S: Final = 0.5
 """The least time that a member rests after an offer that came to nothing, whatever `retry_s` says: a phone that refuses
 at once would otherwise be called again as fast as the machine can."""
+MAX_WISHED_REST_S: Final = 300.0
+"""The longest Retry-After of a phone that is heeded: longer, and its user is to take a break."""
 
 
 class Floor:
@@ -102,14 +104,13 @@ class Floor:
             else:
                 queue.idle.discard(name)
 
-    def rest(self, agent: LiveAgent, queue: LiveQueue, now: float) -> None:
-        """Do not ask this member again for a while, in this queue."""
+    def rest(self, agent: LiveAgent, queue: LiveQueue, now: float, wished_s: float = 0) -> None:
+        """Do not ask this member again for a while, in this queue: for as long as he `wished`, within reason."""
         member = queue.members[agent.config.name]
         member.resting = True
         queue.idle.discard(agent.config.name)
-        self.deadlines.put(
-            (DeadlineKind.REST, agent.config.name, queue.config.name), now + max(queue.config.retry_s, MIN_REST_S)
-        )
+        rest_s = max(queue.config.retry_s, MIN_REST_S, min(wished_s, MAX_WISHED_REST_S))
+        self.deadlines.put((DeadlineKind.REST, agent.config.name, queue.config.name), now + rest_s)
 
     def end_rest(self, agent: LiveAgent, queue: LiveQueue) -> None:
         """The member may be asked again. The caller ranks the agent."""

@@ -88,6 +88,8 @@ class EndCause:
     """The final status that was sent or received, or 200 for a normal BYE; None where none was exchanged."""
     q850: int | None = None
     """The telephone network's own cause (ITU-T Q.850), where the peer told one; it is told to the other side."""
+    retry_after_s: int | None = None
+    """The peer refused, and does not want to be asked again for so long."""
 
     def __str__(self) -> str:
         code = "" if self.sip_code is None else f"/{self.sip_code}"

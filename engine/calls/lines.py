@@ -127,10 +127,15 @@ class Lines:
         if line is not None and line.circuit.well(now):
             self._tell(trunk, line.circuit, now)
 
-    def failed(self, trunk: Trunk, now: float) -> None:
-        """The trunk could not set up a call."""
+    def failed(self, trunk: Trunk, now: float, retry_after_s: float = 0) -> None:
+        """The trunk could not set up a call; where it said so, it gets no other for `retry_after_s`."""
         line = self._lines.get(trunk.name)
-        if line is not None and line.circuit.failed(trunk.circuit_after, now):
+        if line is None:
+            return
+        changed = line.circuit.failed(trunk.circuit_after, now)
+        if retry_after_s > 0:
+            changed = line.circuit.wished(retry_after_s, now) or changed
+        if changed:
             self._tell(trunk.name, line.circuit, now)
 
     def state(self, trunk: TrunkName) -> LineState:

@@ -162,7 +162,7 @@ class Outbound(Direct):
         """The trunk that was tried could not; another may."""
         tried = self._try
         assert tried is not None, "what failed was tried"
-        self.call.board.lines.failed(tried.trunk, now)
+        self.call.board.lines.failed(tried.trunk, now, cause.retry_after_s or 0)
         self._last = cause
         self._tell_tried(tried.trunk.name, why, now, cause.sip_code)
         self._next(now)

@@ -176,8 +176,11 @@ class QueuePort(Protocol):
         by another): hang the agent's leg up."""
         ...
 
-    def offer_failed(self, offer: OfferId, result: OfferResult, now: float) -> None:
-        """The agent's leg ended without an answer. Ignored for an offer that was withdrawn."""
+    def offer_failed(
+        self, offer: OfferId, result: OfferResult, now: float, *, retry_after_s: int | None = None
+    ) -> None:
+        """The agent's leg ended without an answer; where the phone said so, it is not asked again for `retry_after_s`.
+        Ignored for an offer that was withdrawn."""
         ...
 
     def talk_ended(self, call: CallId, now: float) -> None:

@@ -166,7 +166,8 @@ class Queued(Talk):
 
     def far_ended(self, leg: CallLeg, cause: EndCause, now: float) -> None:
         if leg.id in self._by_leg:
-            self.call.board.queues.offer_failed(self._forget(leg), offer_result(cause), now)
+            queues, retry = self.call.board.queues, cause.retry_after_s
+            queues.offer_failed(self._forget(leg), offer_result(cause), now, retry_after_s=retry)
         else:
             self.call.finish(cause, leg.role, now)
 

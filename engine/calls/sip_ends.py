@@ -33,7 +33,8 @@ def given_up(event: InviteCancelled) -> EndCause:
 def came_to_nothing(event: InviteFailed) -> EndCause:
     """A call of ours was not answered."""
     q850 = read_reasons(event.reason_header).q850
-    return failure_cause(event.status, timed_out=event.timed_out, q850=q850)
+    cause = failure_cause(event.status, timed_out=event.timed_out, q850=q850)
+    return cause if not event.retry_after else replace(cause, retry_after_s=event.retry_after)
 
 
 def over(event: SessionEnded, *, by_peer: Reason, incoming: bool) -> EndCause:

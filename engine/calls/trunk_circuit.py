@@ -7,6 +7,7 @@ shows that only when it gets one. The theory, as a table:
     closed     counted; at the limit: open         counted             -
     open       (no call is let through)            closed              rested: half-open
     half-open  open, twice as long                 closed              -
+    any        open, for as long as a Retry-After says
 
 The limit is `circuit_after` failures in a row, or RATIO of at least LEAST calls within WINDOW_S. While half-open one
 call at a time is let through. A call that began before the fuse blew and goes well closes it too: that is news as good
@@ -91,6 +92,16 @@ class TrunkCircuit:
         if len(recent) >= LEAST and lost >= RATIO * len(recent):
             return self._blow(f"{lost} of the last {len(recent)} calls failed", now)
         return False
+
+    def wished(self, seconds: float, now: float) -> bool:
+        """The trunk said for how long it wants no call (Retry-After of a 503, RFC 3261 21.5.4), whatever the limit is.
+        Whether the state is another now."""
+        until = now + min(seconds, LONGEST_REST_S)
+        changed = self.state is not CircuitState.OPEN
+        if changed or until > self.rested_at:
+            self.state, self._probing, self.rested_at = CircuitState.OPEN, False, until
+            self.detail = f"it wants no call for {until - now:g} s"
+        return changed
 
     def _blow(self, why: str, now: float) -> bool:
         self.state, self._probing = CircuitState.OPEN, False

@@ -93,8 +93,10 @@ class AcdFloor:
         self.acd.offer_ringing(offer, self.now)
         return self.acd.offer_answered(offer, self.now)
 
-    def fail(self, offer: OfferId, result: OfferResult = OfferResult.REJECTED) -> None:
-        self.acd.offer_failed(offer, result, self.now)
+    def fail(
+        self, offer: OfferId, result: OfferResult = OfferResult.REJECTED, retry_after_s: int | None = None
+    ) -> None:
+        self.acd.offer_failed(offer, result, self.now, retry_after_s=retry_after_s)
 
     def end_talk(self, call: str) -> None:
         self.acd.talk_ended(CallId(call), self.now)

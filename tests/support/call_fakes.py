@@ -7,7 +7,7 @@ about a leg that is not open, `FakeQueues` is a queue whose matcher is the test.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.events import (
@@ -252,10 +252,19 @@ class FakeLegs:
         if self._step(leg, LegInput.CHANGED) is LegAction.TAKE_CHANGE:
             self.events.append(Updated(leg=leg, media=remote(direction=direction)))
 
-    def far_fail(self, leg: LegId, status: int, *, timed_out: bool = False, early: bool = False) -> None:
+    def far_fail(
+        self,
+        leg: LegId,
+        status: int,
+        *,
+        timed_out: bool = False,
+        early: bool = False,
+        retry_after_s: int | None = None,
+    ) -> None:
         """The far side of a placed leg refuses, perhaps after it sent early media."""
         if self.legs[leg].state in (LegState.PLACING, LegState.RINGING):
-            self._end(leg, failure_cause(status, timed_out=timed_out), early=early)
+            cause = replace(failure_cause(status, timed_out=timed_out), retry_after_s=retry_after_s)
+            self._end(leg, cause, early=early)
 
     def far_hang_up(self, leg: LegId) -> None:
         """The phone on this leg hangs up, or gives up calling, or is lost; whichever fits its state."""

@@ -35,6 +35,8 @@ class FakeQueues:
     left_because: list[LeaveReason] = field(default_factory=list)
     rang: list[OfferId] = field(default_factory=list)
     failed: list[tuple[AgentName, OfferResult]] = field(default_factory=list)
+    wished: int | None = None
+    """Retry-After of the last offer that failed."""
     engaged: list[tuple[AgentName, CallId]] = field(default_factory=list)
     ever_engaged: list[AgentName] = field(default_factory=list)
     effects: list[QueueEffect] = field(default_factory=list)
@@ -79,10 +81,13 @@ class FakeQueues:
         self._withdraw_all(made.call, WithdrawReason.ANSWERED_ELSEWHERE)
         return True
 
-    def offer_failed(self, offer: OfferId, result: OfferResult, now: float) -> None:
+    def offer_failed(
+        self, offer: OfferId, result: OfferResult, now: float, *, retry_after_s: int | None = None
+    ) -> None:
         made = self.offers.pop(offer, None)
         if made is not None:
             self.failed.append((made.agent, result))
+            self.wished = retry_after_s
 
     def talk_ended(self, call: CallId, now: float) -> None:
         del self.talking[call]

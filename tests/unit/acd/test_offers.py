@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.acd.agent import AgentState
+from engine.acd.floor import MAX_WISHED_REST_S
 from engine.acd.snapshot import LiveCounts
 from engine.calls.directory import AgentStatus, Queue
 from engine.calls.events import UnreachableReason
@@ -304,3 +305,15 @@ def test_the_ring_timeout_that_falls_together_with_the_answer_loses_when_it_come
     floor.acd.handle_deadline(floor.now)
     assert floor.agent("anna").status is AgentStatus.AVAILABLE
     assert floor.state("anna") is AgentState.IN_CALL
+
+
+@pytest.mark.parametrize(("wished", "rests"), [(None, 5.0), (2, 5.0), (60, 60.0), (10**9, MAX_WISHED_REST_S)])
+def test_a_phone_that_says_when_to_ask_again_is_not_asked_before(wished: int | None, rests: float) -> None:
+    queue = Queue(name=QueueName("q"), max_wait_s=0)
+    floor = AcdFloor(*queue_of("anna", queue=queue), registered=["anna"])
+    floor.call("c1")
+    floor.fail(floor.offer().offer, retry_after_s=wished)
+    floor.pass_time(rests - 0.1)
+    assert floor.rung() == []
+    floor.pass_time(0.2)
+    assert floor.rung() == [("c1", "anna")]

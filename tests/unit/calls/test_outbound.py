@@ -11,7 +11,7 @@ from engine.calls.leg import LegState
 from engine.calls.log import CallConnected, CallRouted
 from engine.calls.ports import TrunkNumber
 from engine.calls.routing import ToGroup, ToTrunk
-from engine.calls.trunk_records import TrunkFailure, TrunkTried
+from engine.calls.trunk_records import CircuitState, TrunkFailure, TrunkTried
 from engine.ids import GroupName, LegId, TrunkName
 from engine.media.commands import Codec
 from tests.support.call_rig import Rig
@@ -386,3 +386,12 @@ def test_a_trunks_calls_are_shown_as_its_rules_make_them() -> None:
     media = rig.legs.legs[leg].media
     assert media is not None
     assert (media.codecs, media.only) == ((Codec.PCMA,), True)
+
+
+def test_a_trunk_that_says_when_to_ask_again_is_not_asked_before() -> None:
+    rig, _ = calling()
+    rig.legs.far_fail(far(rig), 503, retry_after_s=30)
+    rig.pump()
+    assert wanted(rig).trunk == "b"
+    line = rig.manager.line(A.name)
+    assert (line.circuit, line.detail) == (CircuitState.OPEN, "it wants no call for 30 s")

@@ -175,3 +175,12 @@ def test_a_leg_that_never_was_up_leaves_no_quality_record() -> None:
     rig.legs.far_hang_up(caller)
     rig.pump()
     assert [b.leg for b in rig.bodies(LegClosed) if isinstance(b, LegClosed)] == [caller]
+
+
+@pytest.mark.parametrize("wished", [None, 30])
+def test_the_queue_hears_when_the_phone_wants_to_be_asked_again(wished: int | None) -> None:
+    rig = Rig()
+    _, call = rig.queued()
+    rig.legs.far_fail(rig.offered(call), 486, retry_after_s=wished)
+    rig.pump()
+    assert rig.queues.wished == wished

@@ -239,3 +239,12 @@ def test_the_person_is_told_why_a_call_is_hung_up() -> None:
     assert pair.all_far(SessionEnded) == [
         SessionEnded(session=session, by=EndedBy.REMOTE, reason='SIP;cause=200;text="on a break: lunch"')
     ]
+
+
+@pytest.mark.parametrize(("said", "told"), [("30", 30), ("30 (at lunch);duration=60", 30), ("0", None), ("soon", None)])
+def test_a_refusal_tells_when_to_ask_again(said: str, told: int | None) -> None:
+    it = SipPair()
+    session = placed(it)
+    it.peer.reject(session, 486, "", [("Retry-After", said)], now=it.now)
+    it.run()
+    assert it.last(Ended).cause.retry_after_s == told

@@ -95,3 +95,21 @@ def test_calls_that_began_before_change_an_open_one_only_for_the_better() -> Non
     assert circuit.rested_at == FIRST_REST_S
     assert circuit.well(2)
     assert circuit.state is CLOSED
+
+
+def test_who_wants_no_call_for_a_while_gets_none_whatever_the_limit_is() -> None:
+    circuit = TrunkCircuit()
+    assert not circuit.failed(0, 0.0)
+    assert circuit.wished(30, 0.0)
+    assert not circuit.lets(29.9)
+    assert circuit.lets(30)
+    assert not circuit.wished(10, 1.0), "a shorter wish shortens nothing"
+    assert not circuit.lets(29.9)
+    assert not circuit.wished(60, 1.0)
+    assert not circuit.lets(60.9)
+    assert circuit.begin(61)
+    assert circuit.state is HALF
+    assert circuit.wished(10**9, 61)
+    assert circuit.lets(61 + LONGEST_REST_S)
+    assert circuit.well(400)
+    assert circuit.lets(400)
