@@ -96,8 +96,10 @@ VIA: Final = re.compile(
 
 # name-addr = [ display-name ] LAQUOT addr-spec RAQUOT ; display-name = *(token LWS) / quoted-string
 # Deviation: an unquoted display name may have any character but , ; < > " \ and controls (RFC 3261 asks for tokens, but
-# unquoted names with umlauts are common). A comma is never taken for part of a name.
-NAME_ADDR: Final = re.compile(rf'(?:({QUOTED}){WS}|([^,;<>"\\\x00-\x1f\x7f]*+))<([^<>" \t]*+)>(.*+)', re.DOTALL)
+# unquoted names with umlauts are common). A comma is never taken for part of a name; a tab is white space.
+NAME_ADDR: Final = re.compile(
+    rf'(?:({QUOTED}){WS}|([^,;<>"\\\x00-\x08\x0a-\x1f\x7f]*+))<([^<>" \t]*+)>(.*+)', re.DOTALL
+)
 
 # CSeq = 1*DIGIT LWS Method
 CSEQ: Final = re.compile(rf"0*([0-9]{{1,10}})[ \t]++([{TOKEN_CHARS}]++)")

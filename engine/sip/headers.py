@@ -159,7 +159,7 @@ def parse_name_addr(text: str) -> NameAddr:
     match = NAME_ADDR.fullmatch(text)
     if match is not None:
         quoted, bare, uri, rest = match.groups()
-        display = _visible(unquote(quoted)) if quoted else bare.rstrip(" \t")
+        display = _visible(unquote(quoted)) if quoted else bare.rstrip(" \t").replace("\t", " ")
         return NameAddr(display, parse_any_uri(uri), parse_params(rest) if rest else NO_PARAMS)
     # addr-spec without brackets: what follows the first ";" belongs to the header, and the URI may hold neither "?" nor
     # "," (RFC 3261 20.10).

@@ -227,3 +227,10 @@ def test_read_number() -> None:
     assert read_number("9" * 10_000, 255) == 255
     for text in ("", "-1", "+1", "1.0", "\u00b2", " 1"):
         assert read_number(text, 255) is None
+
+
+def test_a_tab_is_white_space_in_a_name_without_quotes() -> None:
+    # RFC 3261 25.1: display-name = *( token LWS ), and LWS may be a tab.
+    address = parse_name_addr("Ann\tCaller\t<sip:a@h>")
+    assert address.display == "Ann Caller"
+    assert parse_name_addr(str(address)) == address
