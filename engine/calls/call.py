@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.calls.causes import EndCause, Outcome, Reason
-from engine.calls.destination import Destination
+from engine.calls.destination import OVER, Destination
 from engine.calls.events import FromAgent, LocalMedia, Offered, Origin, Party, RemoteMedia
 from engine.calls.final_status import refusal_status
 from engine.calls.log import CallAnswered, CallConnected, CallDirection, CallEnded, CallHeld, CallResumed
@@ -320,6 +320,8 @@ class Call:
             self.board.queues.agent_released(agent, self.id, now)
         self.board.timers.cancel(self.id)
         del self.board.calls[self.id]
+        # What knows the call is let go, so that all of it is freed at once: garbage is collected seldom.
+        self.destination, self.attempt, self.kept = OVER, None, ()
         self._log_end(cause, ended_by, now)
 
     def _end_caller(self, cause: EndCause, now: float, text: str, retry_after_s: int | None) -> EndCause:

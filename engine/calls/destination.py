@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.events import RemoteMedia
@@ -105,3 +105,23 @@ class Destination:
 
     def phase(self) -> Phase:
         return Phase.SETUP if self.call.answered_at is None else Phase.SERVICE
+
+
+class _Over(Destination):
+    """Of a call that has ended: the hooks that whoever ended it may still be in the middle of do nothing."""
+
+    name = "over"
+
+    def __init__(self) -> None: ...
+
+    def start(self, now: float) -> None: ...
+
+    def caller_gone(self, cause: EndCause) -> EndCause:
+        return cause
+
+    def phase(self) -> Phase:
+        return Phase.SERVICE
+
+
+OVER: Final = _Over()
+"""What a call holds in the place of its destination, which holds the call."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from engine.ids import IdSource
 from engine.sip.errors import LocalSipError
@@ -30,6 +30,18 @@ class DialogUser(Protocol):
 
     def ack_received_for(self, number: int, ack: Request, now: float) -> None:
         """ACK of a 2xx to the INVITE with this CSeq number."""
+
+
+class _Gone:
+    """The usage of a dialog that is over."""
+
+    def request_received(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
+        raise refuse(481, "the dialog is over")
+
+    def ack_received_for(self, number: int, ack: Request, now: float) -> None: ...
+
+
+GONE: Final = _Gone()
 
 
 class Dialog:
@@ -155,7 +167,9 @@ class Dialogs:
         self._table[dialog.key] = dialog
 
     def remove(self, dialog: Dialog) -> None:
+        """Nothing reaches its usage any more, which is let go."""
         self._table.pop(dialog.key, None)
+        dialog.user = GONE
 
     def find(self, request: Request) -> Dialog | None:
         """The dialog that a request of the peer is within."""

@@ -15,7 +15,7 @@ from engine.sip.limits import MAX_INFO_BYTES
 from engine.sip.message import Request, Response
 from engine.sip.names import refuse
 from engine.sip.refusal import Refusal
-from engine.sip.session import NOBODY
+from engine.sip.transaction_base import NOBODY
 
 if TYPE_CHECKING:
     from engine.sip.dialog import Dialog

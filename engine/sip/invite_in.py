@@ -293,6 +293,7 @@ class IncomingSession(Session):
         self._stop_ringing()
         if self._reliable is not None:
             self._reliable.close()
+            self._reliable = None
         super().close(now)
 
     # --- inner ---

@@ -19,10 +19,11 @@ from engine.sip.prack_out import Confirmations, is_reliable
 from engine.sip.refusal import Refusal
 from engine.sip.reinvite import Negotiation
 from engine.sip.retry import RETRIED, Retries
-from engine.sip.session import NOBODY, Phase, Session, reason_of, send_bye
+from engine.sip.session import Phase, Session, reason_of, send_bye
 from engine.sip.stack import Stack, Target
 from engine.sip.timers import Timer
 from engine.sip.transaction import ClientTransaction
+from engine.sip.transaction_base import NOBODY
 
 _EARLY_DIALOG_TERMINATED: Final = 199
 

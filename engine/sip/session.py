@@ -31,6 +31,7 @@ from engine.sip.session_timer import EXPIRED, SessionTimer, Terms, success_field
 from engine.sip.stack import Stack
 from engine.sip.timers import Timer
 from engine.sip.transaction import ClientTransaction, ServerTransaction
+from engine.sip.transaction_base import NOBODY
 
 if TYPE_CHECKING:
     from engine.sip.refer import Referral
@@ -297,20 +298,24 @@ class Session:
         self._stack.outbox.events.append(SessionEnded(session=self.id, by=by, reason=reason))
 
     def close(self, now: float) -> None:
-        """Forget everything; what transactions still bring is passed over."""
+        """Forget everything; what transactions still bring is passed over. Each part that knows the session is let go,
+        so that all of it is freed as soon as its last transaction is: garbage is collected seldom."""
         self.phase = Phase.OVER
         stack = self._stack
         stack.sessions.pop(self.id, None)
         stack.heap.cancel(self._lost_timer)
         if self._expiry is not None:
             self._expiry.close(now)
+            self._expiry = None
         if self._acceptance is not None:
             self._acceptance.stop()
             self._acceptance = None
         if self.negotiation is not None:
             self.negotiation.close(now)
+            self.negotiation = None
         if self.referral is not None:
             self.referral.session_closed(now)
+            self.referral = None
         for sent in self.sent_referrals:
             sent.session_closed(now)
         if self._dialog is not None:
@@ -391,19 +396,6 @@ _IN_DIALOG: Final = {
 def reason_of(message: Request | Response) -> str:
     """The Reason header (RFC 3326), every field of it, shortened."""
     return ", ".join(message.headers.get_all("Reason"))[:MAX_REASON] if "Reason" in message.headers.first else ""
-
-
-class _Nobody:
-    """The user of a request whose outcome changes nothing."""
-
-    def response_received(self, transaction: ClientTransaction, response: Response, now: float) -> None: ...
-
-    def request_timed_out(self, transaction: ClientTransaction, now: float) -> None: ...
-
-    def request_failed(self, transaction: ClientTransaction, now: float) -> None: ...
-
-
-NOBODY: Final = _Nobody()
 
 
 def send_bye(stack: Stack, dialog: Dialog, now: float, reason_header: str = "") -> None:

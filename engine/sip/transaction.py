@@ -10,6 +10,7 @@ from engine.sip.fsm import INVITE_CLIENT, INVITE_SERVER, NON_INVITE_CLIENT, NON_
 from engine.sip.headers import MAGIC_COOKIE
 from engine.sip.message import Headers, Request, Response
 from engine.sip.transaction_base import (
+    NOBODY,
     Attempts,
     ClientKey,
     ClientUser,
@@ -96,6 +97,7 @@ class ClientTransaction(Transaction):
             self._data = layer.outbox.send_written(self.flow, request, data)
         except LocalSipError:
             self._leave()
+            self._let_go()
             raise
         if not self._data:
             self.handle(Input.TRANSPORT_ERROR, now)
@@ -171,6 +173,9 @@ class ClientTransaction(Transaction):
 
     def _leave(self) -> None:
         self._layer.clients.pop(self.key, None)
+
+    def _let_go(self) -> None:
+        self.user = NOBODY
 
     def cancel_request(self) -> Request:
         """The CANCEL of this INVITE (RFC 3261 9.1)."""
@@ -298,6 +303,9 @@ class ServerTransaction(Transaction):
 
     def _leave(self) -> None:
         self._layer.forget(self._key, self._merge_key)
+
+    def _let_go(self) -> None:
+        self.user = None
 
     # Effects.
 

@@ -32,6 +32,19 @@ class ClientUser(Protocol):
     def request_failed(self, transaction: ClientTransaction, now: float) -> None: ...
 
 
+class _Nobody:
+    """The user of a request whose outcome changes nothing."""
+
+    def response_received(self, transaction: ClientTransaction, response: Response, now: float) -> None: ...
+
+    def request_timed_out(self, transaction: ClientTransaction, now: float) -> None: ...
+
+    def request_failed(self, transaction: ClientTransaction, now: float) -> None: ...
+
+
+NOBODY: Final = _Nobody()
+
+
 class Attempts(Protocol):
     """What a request of ours may still try (`engine.sip.attempts`). Asked before the user is told."""
 
@@ -95,6 +108,8 @@ class Transaction:
         if self._unsent:
             self._unsent = False
             self.handle(Input.TRANSPORT_ERROR, now)
+        if self.state is State.TERMINATED and message is not _WITHIN:
+            self._let_go()
 
     def timer_rang(self, what: str, now: float) -> None:
         self.handle(_INPUTS[what], now)
@@ -124,7 +139,7 @@ class Transaction:
         if delay > 0:
             self._lifetime = heap.start_late(now + delay, self, what)
         else:
-            self.handle(what, now)
+            self.handle(what, now, _WITHIN)
 
     def start_retransmit(self, what: Input, interval: float, now: float) -> None:
         self._interval = interval
@@ -157,10 +172,16 @@ class Transaction:
     def layer(self) -> Transactions:
         return self._layer
 
+    def _let_go(self) -> None:
+        """It is over, and its user, which holds on to it, is told no more: both are freed without a collection."""
+        raise LocalSipError("a transaction is a client's or a server's")
+
     def _leave(self) -> None:
         raise LocalSipError("a transaction is a client's or a server's")
 
 
+_WITHIN: Final = object()
+"""In the place of a message: an effect ends the transaction while others, which tell its user, are still to come."""
 _INPUTS: Final[dict[str, Input]] = {str(each): each for each in Input}
 
 Compiled = dict[tuple[State, Input], tuple[State, tuple[Callable[..., None], ...]]]
