@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from engine.sip.auth import answer_challenge
 from engine.sip.endpoint import Limits
 from engine.sip.errors import LocalSipError
 from engine.sip.events import EndedBy, InviteCancelled, InviteReceived, OfferReceived, SessionEnded, SipEvent
@@ -211,3 +212,37 @@ def test_an_ack_after_the_session_gave_way_harms_nobody() -> None:
     assert of_call(raw, "late")[-1] == 481
     ended = [each.session for each in station.told(SessionEnded) if isinstance(each, SessionEnded)]
     assert ended == [late]
+
+
+def test_an_agent_who_proved_himself_stays() -> None:
+    _, raw, wire = pair(trunks={}, passwords={"ada": "secret"}, limits=Limits(sessions=1))
+    raw.ask("INVITE", call_id="c0")
+    wire.run(0.1)
+    challenge = raw.responses()[-1].headers.get_all("WWW-Authenticate")
+    for number in (1, 2):
+        login = answer_challenge(
+            challenge,
+            nc=number,
+            user="ada",
+            password="secret",
+            method="INVITE",
+            uri="sip:100@192.0.2.9",
+            cnonce="c",
+        )
+        raw.ask("INVITE", number=2, call_id=f"c{number}", fields=[login])
+        wire.run(0.3)
+    assert (of_call(raw, "c1"), of_call(raw, "c2")) == ([100], [503])
+
+
+def test_who_gave_way_leaves_no_timer() -> None:
+    station, raw, wire = pair(limits=Limits(transactions=1))
+    raw.ask("OPTIONS", call_id="c0")
+    for number in range(1, 4):
+        raw.ask("INVITE", call_id=f"c{number}")
+        wire.run(0.1)
+        received = station.told(InviteReceived)[-1]
+        assert isinstance(received, InviteReceived)
+        station.endpoint.reject(received.session, 486, now=wire.now)
+        wire.run(0.1)
+    # Of the one that is left: its repetition and its end.
+    assert station.endpoint.live().timers == 2
