@@ -10,10 +10,12 @@ from engine.calls.events import KeyPressed, TransferAsked
 from engine.calls.final_status import refusal_status
 from engine.calls.leg import LegState
 from engine.calls.leg_book import LegBook
-from engine.ids import TransferId
+from engine.ids import AgentName, TransferId
 from engine.sip.endpoint import Endpoint
 from engine.sip.errors import LocalSipError
 from engine.sip.events import DtmfReceived, ReferId, ReferReceived, SessionId
+from engine.sip.headers import parse_name_addr
+from engine.sip.uri import address_of
 
 _AS_THEY_ARE: Final = frozenset({481, 491})
 """Statuses that speak about the request for the transfer, and not about a call."""
@@ -44,7 +46,7 @@ class SipTransfers:
             number=event.to_user,
             replaces_asked=event.replaces_asked,
             replaces=None if other is None else other.id,
-            referred_by=event.referred_by,
+            referred_by=_own_word(event.referred_by, leg.agent),
         )
         self._book.tell(asked)
 
@@ -79,3 +81,12 @@ class SipTransfers:
 def _status(cause: EndCause) -> int:
     code = cause.sip_code
     return code if code is not None and code in _AS_THEY_ARE else refusal_status(cause)
+
+
+def _own_word(referred_by: str, agent: AgentName | None) -> str:
+    """Referred-By as it goes on to others. A trunk's is its own affair; an agent's phone may name nobody but the agent,
+    since whoever reads it takes it for ours (RFC 3892 has it unsigned, and forged, otherwise)."""
+    if agent is None or not referred_by:
+        return referred_by
+    named = parse_name_addr(referred_by).uri
+    return f"<{address_of('sip', agent, named.host)}>" if named.is_sip and named.user == agent else ""

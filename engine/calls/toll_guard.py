@@ -4,7 +4,8 @@ A thief with one stolen password telephones abroad at the house's cost, all week
 every call to a trunk is judged before it is placed, and counted while it is up:
 
 - the number, as dialled and, where a trunk's rules make a foreign one of it, as sent, by the agent's and the trunk's
-  list of destinations; without a list an agent reaches no country but ours;
+  list of destinations; without a list an agent reaches no country but ours. What a service code before it hides, or a
+  trunk's rule uncovers, is judged too (`Numbering.hidden`);
 - the agent's calls at once (a trunk's are in `trunk_load`);
 - the day's money of the agent and of the trunk: what is spent, what the calls that are up have cost so far, and one
   minute of the new one must fit. Where a limit is set and the number has no price, there is no call.
@@ -20,7 +21,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from engine.calls.directory import Directory
+from engine.calls.directory import Agent, Directory
 from engine.calls.prices import Price, PriceList
 from engine.calls.timers import Timers
 from engine.calls.toll_rules import Destinations, Numbering
@@ -96,11 +97,30 @@ class TollGuard:
         as_sent = numbering.canonical(sent)
         forms = (canonical, as_sent) if numbering.abroad(as_sent, *_home(trunk.called_out)) else (canonical,)
         self._judged = self._rules.prices.price(canonical) or self._rules.prices.price(as_sent)
-        return self._judge_agent(origin, forms, now) or self._judge_trunk(trunk, forms, now) or TollYes()
+        hidden = numbering.hidden(number)
+        if sent != number:
+            hidden = (*hidden, as_sent, *numbering.hidden(sent))
+        return (
+            self._judge_agent(origin, forms, now)
+            or self._judge_hidden(origin, trunk, hidden)
+            or self._judge_trunk(trunk, forms, now)
+            or TollYes()
+        )
+
+    def _judge_hidden(self, origin: str, trunk: Trunk, hidden: tuple[str, ...]) -> TollNo | None:
+        """Those that a switch behind us may find in the number."""
+        agent = self._agent(origin)
+        for form in hidden:
+            foreign = self._rules.numbering.abroad(form, *_home(trunk.called_out))
+            if agent is not None and not self._list(agent.destinations).lets(form, abroad=foreign):
+                return _no(TollRefusal.DESTINATION, f"agent {agent.name} may not call {form}", final=True)
+            if not self._list(trunk.destinations).lets(form, abroad=False):
+                return _no(TollRefusal.DESTINATION, f"{form} may not be called on trunk {trunk.name}", final=False)
+        return None
 
     def _judge_agent(self, origin: str, forms: tuple[str, ...], now: float) -> TollNo | None:
-        agent = self._directory.agents.get(AgentName(origin.removeprefix("agent:")))
-        if agent is None or not origin.startswith("agent:"):
+        agent = self._agent(origin)
+        if agent is None:
             return None
         allowed = self._list(agent.destinations)
         for form in forms:
@@ -113,6 +133,10 @@ class TollGuard:
         if 0 < agent.max_outbound <= others:
             return _no(TollRefusal.CONCURRENCY, f"agent {agent.name} has {others} calls on trunks", final=True)
         return self._judge_budget(origin, agent.daily_spend, forms[0], now, final=True)
+
+    def _agent(self, origin: str) -> Agent | None:
+        kind, _, name = origin.partition(":")
+        return self._directory.agents.get(AgentName(name)) if kind == "agent" else None
 
     def _judge_trunk(self, trunk: Trunk, forms: tuple[str, ...], now: float) -> TollNo | None:
         allowed = self._list(trunk.destinations)

@@ -17,6 +17,11 @@ MOST: Final = 256
 
 EVERYTHING: Final = "all"
 
+_PLAIN: Final = re.compile(r"\+?[0-9]*", re.ASCII)
+_PIECES: Final = re.compile(r"(\*?)(\+?[0-9]+)", re.ASCII)
+_SERVICE_CODE: Final = 2
+"""Digits of a service code that nothing divides from the number: *67 011..., *82 0900..."""
+
 _ENTRY: Final = re.compile(r"!?(?:all|\+?[0-9*#]{0,20})", re.ASCII)
 
 
@@ -49,6 +54,24 @@ class Numbering:
             return f"+{self.country}{number[len(self.national) :]}"
         return number
 
+    def hidden(self, number: str) -> tuple[str, ...]:
+        """The numbers, in the same form, that a switch on the way may find in this one: behind a service code (*31#,
+        *67 and those that have calls forwarded), a letter that some take for a pause, a second +, or a prefix too many
+        behind our country's (+49 0 900)."""
+        if _PLAIN.fullmatch(number):
+            canonical = self.canonical(number)
+            own = f"+{self.country}"
+            if not (self.country and self.national and canonical.startswith(own + self.national)):
+                return ()
+            inner = self.canonical(canonical[len(own) :])
+            return (inner, *self.hidden(inner))
+        found = []
+        for star, piece in _PIECES.findall(number):
+            behind = piece[_SERVICE_CODE:] if star else ""
+            for part in filter(None, (piece, behind)):
+                found += [self.canonical(part), *self.hidden(part)]
+        return tuple(found)
+
     def abroad(self, canonical: str, *home: str) -> bool:
         """Whether a canonical number is of another country than ours and than those named as `home`."""
         if not canonical.startswith("+"):
@@ -68,10 +91,20 @@ class Destinations:
         self._longest = max(map(len, self._verdicts), default=0)
         self._names_some = any(self._verdicts.values())
 
+    def lets(self, hidden: str, *, abroad: bool) -> bool:
+        """Whether a number that is only a part of what was dialled does no harm: no entry forbids it, and abroad one
+        allows it."""
+        verdict = self._verdict(hidden)
+        return verdict is True if abroad else verdict is not False
+
     def allow(self, canonical: str) -> bool | None:
         """Whether the list allows this number. None where it says nothing: it is empty, or only forbids others."""
+        verdict = self._verdict(canonical)
+        return False if verdict is None and self._names_some else verdict
+
+    def _verdict(self, canonical: str) -> bool | None:
         for length in range(min(self._longest, len(canonical)), -1, -1):
             verdict = self._verdicts.get(canonical[:length])
             if verdict is not None:
                 return verdict
-        return False if self._names_some else None
+        return None

@@ -9,7 +9,7 @@ import pytest
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.events import TransferAsked
 from engine.calls.sip_transfer import SipTransfers
-from engine.ids import LegId, TransferId
+from engine.ids import AgentName, LegId, TransferId
 from engine.sip.events import ReferAnswered, ReferNotified, ReferReceived
 from engine.sip.uri import SipUri
 from tests.support.sip_legs import up_incoming
@@ -56,6 +56,28 @@ def test_a_refusal_is_said_as_it_is(code: int | None, status: int) -> None:
     pair.legs.transfers.refuse(event.transfer, cause, pair.now)
     pair.run()
     assert answers(pair) == [status]
+
+
+@pytest.mark.parametrize(
+    ("said", "goes_on"),
+    [
+        ("<sip:anna@office.example>", "<sip:anna@office.example>"),
+        ('"The Boss" <sip:anna@office.example;x=y>;cid="1@b"', "<sip:anna@office.example>"),
+        ("<sip:boss@office.example>", ""),
+        ("<tel:+49301>", ""),
+        ("", ""),
+    ],
+)
+def test_an_agents_phone_names_nobody_but_the_agent_as_who_transferred(said: str, goes_on: str) -> None:
+    pair = SipPair()
+    leg, session = up_incoming(pair)
+    found = pair.legs._book.find(leg)
+    assert found is not None
+    found.agent = AgentName("anna")
+    pair.peer.refer(session, SipUri(user="200", host=ENGINE.host), referred_by=said, now=pair.now)
+    pair.run()
+    told = pair.last(TransferAsked)
+    assert told.referred_by == goes_on
 
 
 def test_somebody_else_than_the_agent_is_refused() -> None:

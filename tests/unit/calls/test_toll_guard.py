@@ -82,6 +82,35 @@ def test_no_agent_calls_abroad_without_leave(number: str) -> None:
     office.rig.assert_clean()
 
 
+@pytest.mark.parametrize(
+    "number", ["*31#0044201", "*670044201", "w0044201", "+49+44201", "*21*0044201#", "+490044201", "+4900044201"]
+)
+def test_nothing_hides_a_country_from_the_guard(number: str) -> None:
+    office = Office(number)
+    assert office.refused(office.dial()) == 403
+    office.set_agent(destinations=("all",))
+    assert office.refused(office.dial()) is None
+
+
+@pytest.mark.parametrize("number", ["*31#09001", "*6709001", "p09001", "+4909001", "+490900-1", "1209001"])
+def test_nothing_hides_a_forbidden_number(number: str) -> None:
+    office = Office(number, agent={"destinations": ("!0900",)})
+    office.set_trunk(called_out=("strip:2",) if number.startswith("12") else ())
+    assert office.refused(office.dial()) == 403
+    office.set_agent(destinations=("all",))
+    assert office.refused(office.dial()) is None
+    office.set_trunk(destinations=("!0900",))
+    assert office.refused(office.dial()) is not None
+
+
+@pytest.mark.parametrize("number", ["*31#0891", "*670891", "*21*0891#"])
+def test_a_service_code_before_a_number_at_home_is_fine(number: str) -> None:
+    office = Office(number)
+    assert office.refused(office.dial()) is None
+    office.set_agent(destinations=("*",))
+    assert office.refused(office.dial()) is None
+
+
 @pytest.mark.parametrize("number", ["0891", "+49891", "0049891", "110", "1234", "*21#"])
 def test_at_home_everything_goes_that_the_dialplan_lets(number: str) -> None:
     office = Office(number)

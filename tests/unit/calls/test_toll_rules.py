@@ -26,6 +26,33 @@ def test_a_number_has_one_form(numbering: Numbering, number: str, wanted: str) -
     assert numbering.canonical(number) == wanted
 
 
+@pytest.mark.parametrize(
+    ("numbering", "number", "wanted"),
+    [
+        (GERMANY, "030123", ()),
+        (GERMANY, "+44301", ()),
+        (GERMANY, "*31#0044", ("31", "+44")),
+        (GERMANY, "*6709", ("6709", "+499")),
+        (GERMANY, "+490900", ("+49900",)),
+        (GERMANY, "+490049044", ("+49044", "+4944")),
+        (GERMANY, "w+490900", ("+490900", "+49900")),
+        (AMERICA, "*67011443", ("67011443", "+443")),
+        (Numbering(country="39", national=""), "+390612", ()),
+        (NOWHERE, "+490900", ()),
+    ],
+)
+def test_what_a_number_may_hide(numbering: Numbering, number: str, wanted: tuple[str, ...]) -> None:
+    assert numbering.hidden(number) == wanted
+
+
+def test_a_part_of_a_number_is_let_by_home_unless_forbidden_and_abroad_if_allowed() -> None:
+    listed = Destinations(["+44", "!0900"], GERMANY)
+    assert listed.lets("31", abroad=False)
+    assert not listed.lets("+499001", abroad=False)
+    assert not listed.lets("+33", abroad=True)
+    assert listed.lets("+4420", abroad=True)
+
+
 def test_abroad_is_what_is_in_no_country_of_ours() -> None:
     assert GERMANY.abroad("+4412")
     assert not GERMANY.abroad("+4912")
