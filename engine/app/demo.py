@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import random
+import shlex
 import subprocess
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -135,7 +136,7 @@ class Demo:
 
     def _hearthline(self, *words: str) -> str | None:
         """Run a command and show it; what it printed, or None when it says that the thing exists already."""
-        print(f"$ hearthline {' '.join(words)}", flush=True)
+        print(f"$ hearthline {shlex.join(words)}", flush=True)
         command = [sys.executable, "-m", "engine", *words, *self._config_option]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode == 0:

@@ -18,7 +18,7 @@ from engine.sip.recorder import Kind
 from engine.sip.refusal import Refusal, Silence, check_required, method_not_allowed
 from engine.sip.registrar import Registrar
 from engine.sip.replaces import replaced_by_invite
-from engine.sip.session_timer import check_interval
+from engine.sip.session_timer import check_fields, check_interval
 from engine.sip.stack import Stack
 from engine.sip.transaction import server_key
 
@@ -130,6 +130,7 @@ class Reception:
             check_body(request)
         if "Accept" in first:
             check_answerable(request)
+        check_fields(request)
         if "Session-Expires" in first:
             check_interval(request, stack.config)
         if stack.config.reliable is Reliable.ALWAYS and "100rel" not in (*request.supported, *request.require):

@@ -17,7 +17,7 @@ from engine.sip.names import REASONS
 from engine.sip.prack_out import Confirmations, is_reliable
 from engine.sip.refusal import Refusal, check_required
 from engine.sip.session_headers import min_se_of
-from engine.sip.session_timer import check_interval
+from engine.sip.session_timer import check_fields, check_interval
 from engine.sip.stack import Stack
 from engine.sip.timers import Timer
 from engine.sip.transaction import ClientTransaction, ServerTransaction
@@ -278,6 +278,7 @@ class Negotiation:
         check_required(request, self._stack.understood)
         if request.body:
             check_body(request)
+        check_fields(request)
         if "Session-Expires" in request.headers.first:
             check_interval(request, self._stack.config)
 

@@ -30,6 +30,18 @@ class Terms(NamedTuple):
     """We refresh."""
 
 
+def check_fields(request: Request) -> None:
+    """Read now what `terms_of_request` reads when the request is accepted, where no refusal is possible any more.
+    Raises RemoteSipError(400)."""
+    first = request.headers.first
+    if "Supported" in first:
+        _knows_timers(request)
+    if "Min-SE" in first:
+        min_se_of(request)
+    if "Session-Expires" in first:
+        session_expires_of(request)
+
+
 def check_interval(request: Request, config: EndpointConfig) -> None:
     """Raises Refusal(422) for an interval that is too short for us, where the peer knows what that means
     (RFC 4028 9)."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.sip_raw import Fields, pair
+from engine.sip.events import InviteReceived, OfferReceived
+from tests.support.sip_raw import Fields, answering, pair, taken
 
 
 def statuses(method: str, *, uri: str = "sip:100@192.0.2.9", fields: Fields = ()) -> list[int]:
@@ -39,6 +40,34 @@ def test_an_invite_may_not_bring_header_fields_in_its_request_uri() -> None:
 
 def test_an_invite_to_an_address_that_cannot_be_read_is_refused() -> None:
     assert statuses("INVITE", fields=[("To", '"Ann of the Desk <sip:ann@example.com>')]) == [400]
+
+
+_LATE: list[Fields] = [
+    [("Supported", "x,,y")],
+    [("Supported", "timer"), ("Supported", "x,,y")],
+    [("Supported", "timer"), ("Min-SE", "soon")],
+    [("Supported", "timer"), ("Session-Expires", "later")],
+]
+
+
+@pytest.mark.parametrize("fields", _LATE, ids=str)
+def test_what_is_read_when_a_call_is_accepted_is_refused_before(fields: Fields) -> None:
+    station, raw, wire = pair(answering)
+    raw.ask("INVITE", fields=fields)
+    wire.run(0.1)
+    assert raw.statuses() == [400]
+    assert not station.told(InviteReceived)
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+@pytest.mark.parametrize("fields", _LATE, ids=str)
+def test_what_is_read_when_a_change_is_accepted_is_refused_before(fields: Fields, method: str) -> None:
+    station, raw, wire, _, tag = taken()
+    raw.ask(method, number=2, to_tag=tag, fields=[*fields, ("Contact", "<sip:raw@192.0.2.1>")], contact=None)
+    wire.run(0.1)
+    assert raw.statuses()[-1] == 400
+    assert not station.endpoint.defects
+    assert not station.told(OfferReceived)
 
 
 @pytest.mark.parametrize("via", ["SIP/2.0/UDP 192.0.2.1;;,;,,", "SIP/7.0/UDP 192.0.2.1;branch=z9hG4bKx"])
