@@ -48,4 +48,5 @@ def test_a_guesser_is_banned_and_an_operator_lifts_it(centre: LiveCentre) -> Non
     centre.engine.command("guard", "unban", STRANGER_HOST)
     assert guesser.register().status == 403
     assert centre.engine.api.get("/api/v1/guard")["bans"] == []
+    centre.until(lambda: bool(centre.engine.records("BanLifted")), "the record")
     assert [record["body"]["by"] for record in centre.engine.records("BanLifted")] == ["cli"]
