@@ -82,6 +82,10 @@ def check_config(file: Annotated[Path, typer.Argument(help="The configuration fi
     hold_music(loaded)
     price_list(loaded, Numbering())
     _check_certificates(loaded.sip.tls)
+    if loaded.store.url:
+        from engine.store.database import parse_url  # noqa: PLC0415 - brings SQLAlchemy
+
+        parse_url(loaded.store.url)
     print(f"{file}: good. SIP {', '.join(map(str, loaded.sip.listeners))}, API {loaded.api.host}:{loaded.api.port}.")
 
 

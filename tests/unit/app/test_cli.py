@@ -110,6 +110,14 @@ def test_check_config_looks_at_the_certificates_too(hearthline: CommandLine, con
         assert told in said
 
 
+@pytest.mark.parametrize("url", ["foo", "mysql://x", "sqlite://"])
+def test_check_config_looks_at_the_stores_url_too(hearthline: CommandLine, config_file: Path, url: str) -> None:
+    config_file.write_text(f'[store]\nurl = "{url}"\n')
+    assert hearthline.fails("check-config", str(config_file)).startswith("config_invalid: store url")
+    config_file.write_text('[store]\nurl = "sqlite:///some.db"\n')
+    assert "good" in hearthline("check-config", str(config_file))
+
+
 def test_run_hands_its_options_on_and_ends_with_the_engines_status(
     hearthline: CommandLine, config_file: Path, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
