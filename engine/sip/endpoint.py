@@ -69,7 +69,8 @@ class Endpoint(CallActions, FeatureActions, RegistrarActions, ClientActions, Wat
         self._stack = Stack(config, ids, accounts)
         homes = Homes()
         self._registrar = Registrar(self._stack, homes)
-        self._registrations = Registrations(self._stack)
+        self._streams = Streams(self._stack, self.connection_lost)
+        self._registrations = Registrations(self._stack, self._streams.keep_alives)
         digest = DigestServer(config.realm, config.nonce_secret, config.nonce_ttl_s, config.digest_algorithms)
         self.guard = Guard(config.guard, peers, digest, homes) if config.guard.enabled else None
         """Who is heard at all; None where everybody is."""
@@ -78,7 +79,6 @@ class Endpoint(CallActions, FeatureActions, RegistrarActions, ClientActions, Wat
         self._reception = Reception(self._stack, admission, self._registrar)
         if self.guard is not None:
             self._stack.outbox.called = self.guard.called
-        self._streams = Streams(self._stack, self.connection_lost)
         self._ping_numbers = count(1)
         self.defects: deque[Exception] = deque(maxlen=MAX_DEFECTS)
         """Errors of ours that a message brought to light; it was dropped. The driver logs and clears them."""

@@ -61,10 +61,17 @@ class KeepAlives:
         if flow.transport is Transport.UDP:
             self.release(flow)
             _Datagrams(self, flow, every_s or DATAGRAM_S, now, failed)
-        elif (kept := self._flows.get(flow)) is not None:
+        elif (kept := self._standing(flow)) is not None:
             kept.promise(every_s or STREAM_S, failed)
-        else:
+        elif flow.connection:
             _Stream(self, flow, every_s or STREAM_S, now).promise(every_s or STREAM_S, failed)
+
+    def _standing(self, flow: Flow) -> _Kept | None:
+        """A stream that is kept; by a flow without a number, the connection that was made for it."""
+        if flow.connection:
+            return self._flows.get(flow)
+        way = flow.transport, flow.remote
+        return next((kept for each, kept in self._flows.items() if (each.transport, each.remote) == way), None)
 
     def release(self, flow: Flow) -> None:
         """Keep it no more."""

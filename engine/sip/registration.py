@@ -23,8 +23,9 @@ from typing import Final, NamedTuple
 
 from engine.sip.errors import RemoteSipError
 from engine.sip.events import RegistrationDown, RegistrationUp
-from engine.sip.flow import Flow
+from engine.sip.flow import Flow, Transport
 from engine.sip.headers import NameAddr, parse_name_addr
+from engine.sip.keep_alive import KeepAlives
 from engine.sip.limits import MAX_ROUTES
 from engine.sip.message import Response
 from engine.sip.names import REASONS
@@ -44,6 +45,9 @@ _LEAST_EXPIRES_S: Final = 10
 _SOON_S: Final = 1.0
 """Until a registration is renewed whose connection was lost; at random up to so much."""
 _BRIEF_TRIES: Final = 3
+_LEAST_FLOW_TIMER_S: Final = 5
+"""Less would be a packet every few seconds, whatever the registrar says."""
+_DIGITS: Final = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,16 +102,16 @@ class Step(NamedTuple):
 
 
 TABLE: Final[dict[tuple[State, Input], Step]] = {
-    (State.TRYING, Input.GRANTED): Step(State.UP, ("tell_up", "arm_refresh")),
+    (State.TRYING, Input.GRANTED): Step(State.UP, ("tell_up", "arm_refresh", "keep_flow")),
     (State.TRYING, Input.REFUSED): Step(State.WAITING, ("tell_down", "back_off")),
     (State.TRYING, Input.LEAVE): Step(State.LEAVING, ("withdraw", "send_leave")),
     (State.UP, Input.TIMER): Step(State.REFRESHING, ("send",)),
     (State.UP, Input.LOST): Step(State.UP, ("arm_soon",)),
-    (State.UP, Input.LEAVE): Step(State.LEAVING, ("send_leave",)),
-    (State.REFRESHING, Input.GRANTED): Step(State.UP, ("tell_up", "arm_refresh")),
+    (State.UP, Input.LEAVE): Step(State.LEAVING, ("let_flow_go", "send_leave")),
+    (State.REFRESHING, Input.GRANTED): Step(State.UP, ("tell_up", "arm_refresh", "keep_flow")),
     (State.REFRESHING, Input.UNANSWERED): Step(State.UP, ("back_off",)),
-    (State.REFRESHING, Input.REFUSED): Step(State.WAITING, ("tell_down", "back_off")),
-    (State.REFRESHING, Input.LEAVE): Step(State.LEAVING, ("withdraw", "send_leave")),
+    (State.REFRESHING, Input.REFUSED): Step(State.WAITING, ("tell_down", "let_flow_go", "back_off")),
+    (State.REFRESHING, Input.LEAVE): Step(State.LEAVING, ("withdraw", "let_flow_go", "send_leave")),
     (State.WAITING, Input.TIMER): Step(State.TRYING, ("send",)),
     (State.WAITING, Input.LEAVE): Step(State.GONE, ("tell_left",)),
     (State.LEAVING, Input.GRANTED): Step(State.GONE, ("tell_left",)),
@@ -124,6 +128,9 @@ class Registering:
         "_brief",
         "_call_id",
         "_failures",
+        "_flow_timer_s",
+        "_keep_alives",
+        "_kept",
         "_left",
         "_number",
         "_retry_after_s",
@@ -140,9 +147,21 @@ class Registering:
         "wanted",
     )
 
-    def __init__(self, stack: Stack, name: str, wanted: Registration, left: Callable[[Registering], None]) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        keep_alives: KeepAlives,
+        name: str,
+        wanted: Registration,
+        left: Callable[[Registering], None],
+    ) -> None:
         """`left` is called when it is gone."""
         self._stack = stack
+        self._keep_alives = keep_alives
+        self._flow_timer_s: int | None = None
+        """How often the registrar wants to hear our flow; 0 leaves it to us, None promises nothing."""
+        self._kept: tuple[Flow, int] | None = None
+        """The flow that is kept alive, and how often."""
         self._left = left
         self.name = name
         self.wanted = wanted
@@ -259,6 +278,7 @@ class Registering:
         self._valid_until = now + granted
         self._failures = self._brief = 0
         self.routes = _service_routes(response)
+        self._flow_timer_s = _flow_timer(response)
         return True
 
     def _granted(self, response: Response) -> int:
@@ -319,6 +339,27 @@ class Registering:
     def arm_soon(self, now: float) -> None:
         self._arm(_SOON_S * self._stack.random(1000) / 1000, now)
 
+    def keep_flow(self, now: float) -> None:
+        """Keep the way alive by which we registered, where the registrar promises to answer: our calls come by it."""
+        transaction, every_s = self._transaction, self._flow_timer_s
+        wanted = None if transaction is None or every_s is None else (transaction.flow, every_s)
+        if wanted == self._kept:
+            return
+        self.let_flow_go(now)
+        if wanted is not None:
+            self._kept = wanted
+            self._keep_alives.keep(wanted[0], now, every_s=wanted[1] or None, failed=self._flow_failed)
+
+    def let_flow_go(self, now: float) -> None:
+        kept, self._kept = self._kept, None
+        if kept is not None and kept[0].transport is Transport.UDP:
+            self._keep_alives.release(kept[0])
+
+    def _flow_failed(self, flow: Flow, now: float) -> None:
+        """Nobody answers there any more, or a NAT has forgotten us: register anew (RFC 5626 4.4)."""
+        self._kept = None
+        self._step(Input.LOST, now)
+
     def back_off(self, now: float) -> None:
         """RFC 5626 4.5: from half of the bound up to it, which doubles with each failure. Not before Retry-After, and
         while a registration holds not after its end."""
@@ -364,6 +405,14 @@ def _retry_after(response: Response) -> int:
         return min(response.retry_after or 0, _MOST_RETRY_AFTER_S)
     except RemoteSipError:
         return 0
+
+
+def _flow_timer(response: Response) -> int | None:
+    """RFC 5626 4.4: a registrar that names an interval, or requires outbound, answers keep-alives."""
+    text = response.headers.first.get("Flow-Timer")
+    if text is not None and text.isdecimal() and text.isascii() and 0 < len(text) < _DIGITS:
+        return max(_LEAST_FLOW_TIMER_S, int(text))
+    return 0 if "outbound" in response.headers.values("Require") else None
 
 
 def _service_routes(response: Response) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.sip.events import TrunkPeer
 from engine.sip.flow import Flow
+from engine.sip.keep_alive import KeepAlives
 from engine.sip.message import Request
 from engine.sip.registration import Registering, Registration
 from engine.sip.stack import Stack
@@ -12,10 +13,11 @@ from engine.sip.stack import Stack
 class Registrations:
     """Bounded by what the operator set up."""
 
-    __slots__ = ("_by_contact", "_by_name", "_stack")
+    __slots__ = ("_by_contact", "_by_name", "_keep_alives", "_stack")
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, keep_alives: KeepAlives) -> None:
         self._stack = stack
+        self._keep_alives = keep_alives
         self._by_name: dict[str, Registering] = {}
         self._by_contact: dict[str, Registering] = {}
         """Also those that are leaving."""
@@ -31,7 +33,7 @@ class Registrations:
         if before is not None and before.wanted == wanted:
             return
         self.drop(name, now)
-        made = Registering(self._stack, name, wanted, self._left)
+        made = Registering(self._stack, self._keep_alives, name, wanted, self._left)
         made.start(now)
         self._by_name[name] = made
         self._by_contact[made.contact_user] = made

@@ -12,6 +12,7 @@ from engine.sip.events import InviteReceived, LocateWanted, RegistrationDown, Re
 from engine.sip.flow import Transport
 from engine.sip.message import Request
 from engine.sip.registration import BASE_DELAY_S, MOST_DELAY_S, TABLE, State
+from engine.sip.stun import is_stun
 from engine.sip.uri import SipUri
 from tests.support.sip_phone import SDP, make_station, target
 from tests.support.sip_raw import RawPeer, pair
@@ -298,6 +299,61 @@ def test_a_lost_connection_is_registered_anew_at_once() -> None:
     wire.cut(wire.made(station, raw))
     wire.run(1.5)
     assert len(raw.requests("REGISTER")) == 2
+
+
+def kept(*fields: tuple[str, str]) -> tuple[EndpointStation, RawPeer, Wire]:
+    """Registered over UDP, with what the registrar says of the flow."""
+    station, raw, wire, request = registering()
+    grant(raw, request, 3600, *fields)
+    wire.run(0.1)
+    return station, raw, wire
+
+
+def stun(wire: Wire, station: EndpointStation) -> list[float]:
+    """When Binding requests left."""
+    return [sent.at for sent in wire.log if sent.source == station.address and is_stun(sent.data)]
+
+
+def test_a_flow_is_kept_alive_as_often_as_its_registrar_says_and_registered_anew_when_it_is_dead() -> None:
+    station, raw, wire = kept(("Flow-Timer", "20"))
+    wire.run(21.0)
+    assert 16.0 <= stun(wire, station)[0] - 1000.0 <= 20.5
+    wire.run(45.0)
+    assert len(stun(wire, station)) == 7
+    assert len(raw.requests("REGISTER")) >= 2
+
+
+def test_a_registrar_that_requires_outbound_leaves_to_us_how_often() -> None:
+    station, _, wire = kept(("Require", "outbound"))
+    wire.run(30.0)
+    assert 23.0 <= stun(wire, station)[0] - 1000.0 <= 29.5
+
+
+@pytest.mark.parametrize("fields", [[], [("Flow-Timer", "often")]])
+def test_a_registrar_that_promises_nothing_is_sent_nothing(fields: list[tuple[str, str]]) -> None:
+    station, _, wire = kept(*fields)
+    wire.run(200.0)
+    assert stun(wire, station) == []
+
+
+def test_the_flow_of_a_registration_that_ends_is_let_go() -> None:
+    station, raw, wire = kept(("Flow-Timer", "20"))
+    station.endpoint.unregister_at("line", now=wire.now)
+    wire.run(0.1)
+    raw.respond(raw.requests("REGISTER")[1], 200)
+    wire.run(100.0)
+    assert stun(wire, station) == []
+    assert station.endpoint.live() == NOTHING
+
+
+def test_the_connection_of_a_registration_must_answer_where_its_registrar_promised() -> None:
+    station, raw, wire = pair(logins={"provider": LOGIN})
+    near, _ = wire.connect(station, raw)
+    station.endpoint.register_at("line", wanted(station, raw, flow=near), now=wire.now)
+    wire.run(0.1)
+    grant(raw, raw.requests("REGISTER")[0], 3600, ("Flow-Timer", "20"))
+    wire.run(32.0)
+    assert not station.endpoint.serves(near)
 
 
 def test_the_next_try_comes_before_a_registration_that_holds_runs_out() -> None:
