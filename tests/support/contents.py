@@ -11,9 +11,10 @@ from typing import Any
 _LEAVES = (str, bytes, int, float, type(None), type, Enum, FunctionType, BuiltinMethodType, ModuleType)
 
 
-def sizes(root: object) -> dict[str, int]:
+def sizes(root: object, *, without: frozenset[str] = frozenset()) -> dict[str, int]:
     """The number of entries of each container that is reachable through attributes and entries, by path. A container
-    within another has the path of all its siblings, and their sizes are added."""
+    within another has the path of all its siblings, and their sizes are added. Attributes of the names `without` are
+    passed over."""
     found: dict[str, int] = {}
     seen: set[int] = set()
     alive: list[object] = []
@@ -30,7 +31,7 @@ def sizes(root: object) -> dict[str, int]:
             entries = [*each.keys(), *each.values()] if isinstance(each, Mapping) else each
             waiting += [(f"{path}[]", entry) for entry in entries]
         else:
-            waiting += [(f"{path}.{name}", value) for name, value in _attributes(each)]
+            waiting += [(f"{path}.{name}", value) for name, value in _attributes(each) if name not in without]
     return found
 
 
