@@ -183,11 +183,11 @@ class SipLegs:
         answered.media.local = media
         try:
             sdp = answered.media.describe(media.codecs)
+            with suppress(LocalSipError):
+                self._endpoint.accept(self._book.session(answered), sdp, now=now)
         except RemoteSipError as error:
+            # Also where something of the INVITE is read only now: the call must not stay behind.
             self._refuse_media(answered, error, now)
-            return
-        with suppress(LocalSipError):
-            self._endpoint.accept(self._book.session(answered), sdp, now=now)
 
     def reject(
         self,

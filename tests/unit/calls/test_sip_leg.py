@@ -12,6 +12,7 @@ from engine.calls.events import (
 )
 from engine.ids import TrunkName
 from engine.media.commands import Codec, Direction
+from engine.sip.errors import RemoteSipError
 from engine.sip.events import (
     InviteAccepted,
     InviteFailed,
@@ -114,6 +115,23 @@ def test_an_offer_without_a_codec_of_ours_is_refused_when_it_is_answered() -> No
     assert isinstance(failed, InviteFailed)
     assert failed.status == 488
     assert pair.last(Ended).cause == EndCause(outcome=Outcome.CLIENT, reason=Reason.NOT_ACCEPTABLE, sip_code=488)
+    assert nothing_left(pair)
+
+
+def test_what_turns_out_unreadable_only_at_the_answer_ends_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = SipPair()
+    leg, _ = offered(pair, description())
+
+    def unreadable(*_: object, **__: object) -> None:
+        raise RemoteSipError("Supported cannot be read", status_hint=400, reason="Bad Request")
+
+    monkeypatch.setattr(pair.engine, "accept", unreadable)
+    pair.legs.answer(leg, MEDIA, pair.now)
+    pair.run()
+    (failed,) = pair.all_far(InviteFailed)
+    assert isinstance(failed, InviteFailed)
+    assert failed.status == 400
+    assert pair.last(Ended).cause == EndCause(outcome=Outcome.CLIENT, reason=Reason.PROTOCOL, sip_code=400)
     assert nothing_left(pair)
 
 
