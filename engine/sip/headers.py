@@ -265,6 +265,14 @@ def parse_params(text: str) -> dict[str, str | None]:
     return params
 
 
+def parse_event(text: str) -> tuple[str, str]:
+    """Package in lower case and `id` (empty where there is none) of an Event (RFC 6665 8.2.1). Raises RemoteSipError
+    for parameters that cannot be read."""
+    package, semicolon, params = text.partition(";")
+    number = parse_params(f";{params}").get("id") if semicolon else None
+    return package.strip().lower(), number or ""
+
+
 def _split_params(text: str) -> dict[str, str | None]:
     """Parameters that PLAIN_PARAMS has matched."""
     params: dict[str, str | None] = {}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.events import ReferId, ReferReceived, SessionId
-from engine.sip.headers import NameAddr, parse_name_addr
+from engine.sip.headers import NameAddr, parse_event, parse_name_addr
 from engine.sip.limits import MAX_REFERRED_BY
 from engine.sip.message import Request, Response
 from engine.sip.names import REASONS, refuse
@@ -250,11 +250,11 @@ def received(session: Session, dialog: Dialog, request: Request, flow: Flow, now
 
 def subscribe_received(session: Session, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
     """A SUBSCRIBE within the dialog of a call: nothing but a REFER's subscription can be meant."""
-    event, _, number = (request.headers.get("Event") or "").partition(";id=")
-    if event.strip().lower() != "refer":
+    event, number = parse_event(request.headers.get("Event") or "")
+    if event != "refer":
         raise Refusal(489, "no such event within a call", (("Allow-Events", "refer"),))
     referral = session.referral
-    if referral is None or not referral.open or (number and number.strip() != str(referral.number)):
+    if referral is None or not referral.open or (number and number != str(referral.number)):
         raise refuse(481, "no such subscription")
     referral.subscribe_received(request, flow, now)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.events import ReferAnswered, ReferId, ReferNotified
+from engine.sip.headers import parse_event
 from engine.sip.limits import MAX_PHRASE, MAX_REFERRALS
 from engine.sip.message import Request, Response
 from engine.sip.names import refuse
@@ -154,10 +155,9 @@ def send(
 def notify_received(session: Session, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
     """A NOTIFY within the dialog of a call. Raises RemoteSipError: 489 for an event other than refer, 481 where we
     have asked for nothing (RFC 6665 4.1.3)."""
-    event, _, number = (request.headers.get("Event") or "").partition(";id=")
-    if event.strip().lower() != "refer":
+    event, number = parse_event(request.headers.get("Event") or "")
+    if event != "refer":
         raise Refusal(489, "NOTIFY of an event that nobody subscribed to", (("Allow-Events", "refer"),))
-    number = number.strip()
     for referral in session.sent_referrals:
         # The first REFER of a dialog may be told of without its number (RFC 3515 2.4.6).
         if number == str(referral.number) or (not number and referral is session.sent_referrals[0]):

@@ -11,6 +11,7 @@ from engine.sip.headers import (
     Via,
     parse_auth,
     parse_cseq,
+    parse_event,
     parse_media_type,
     parse_name_addr,
     parse_name_addr_list,
@@ -234,3 +235,10 @@ def test_a_tab_is_white_space_in_a_name_without_quotes() -> None:
     address = parse_name_addr("Ann\tCaller\t<sip:a@h>")
     assert address.display == "Ann Caller"
     assert parse_name_addr(str(address)) == address
+
+
+def test_an_event_is_its_package_and_its_id() -> None:
+    assert parse_event("refer") == ("refer", "")
+    assert parse_event(" Refer ;a=b; ID = 93809823") == ("refer", "93809823")
+    with pytest.raises(RemoteSipError):
+        parse_event("refer;;id=1")

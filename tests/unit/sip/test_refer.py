@@ -203,7 +203,7 @@ def test_a_subscription_is_prolonged_asked_for_and_ended() -> None:
     station.endpoint.accept_refer(refer, now=wire.now)
     wire.run(0.1)
     ok(raw, wire)
-    event = ("Event", "refer;id=2")
+    event = ("Event", "Refer ; foo ; id = 2")
     raw.ask("SUBSCRIBE", to_tag=tag, number=3, fields=[event, ("Expires", "60")])
     raw.ask("SUBSCRIBE", to_tag=tag, number=4, fields=[("Event", "refer;id=9")])
     raw.ask("SUBSCRIBE", to_tag=tag, number=5, fields=[("Event", "presence")])

@@ -49,7 +49,7 @@ def test_what_the_peer_says_is_told_up_to_its_last_word() -> None:
     raw.respond(request, 202)
     assert notify(raw, wire, tag, 2, "SIP/2.0 180 Ringing\r\n") == 200
     last = "terminated;reason=noresource"
-    assert notify(raw, wire, tag, 3, "SIP/2.0 200 OK", Subscription_State=last, Event="refer;id=1") == 200
+    assert notify(raw, wire, tag, 3, "SIP/2.0 200 OK", Subscription_State=last, Event="refer; id=1") == 200
     assert station.told(ReferAnswered) == [ReferAnswered(refer=refer, status=202)]
     assert told(station) == [(180, "Ringing", False), (200, "OK", True)]
     assert notify(raw, wire, tag, 4, "SIP/2.0 200 OK") == 481
