@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -16,6 +16,9 @@ from engine.sip.flow import Address, Transport
 from engine.sip.identity import Reliable
 
 _LAST_PORT = 65535
+
+
+_EVERY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})
 
 
 class ListenTransport(StrEnum):
@@ -43,6 +46,9 @@ class ListenConfig(Section):
         if not isinstance(value, str):
             return value
         transport, _, place = value.partition(":")
+        if place.count(":") > 1 and not place.startswith("["):
+            # Without brackets nobody can tell where the address ends and the port begins.
+            raise ValueError(f"an IPv6 address needs brackets: {transport}:[2001:db8::1]:5060")
         address = read_address(place) if place else None
         return {"transport": transport} | ({} if address is None else {"address": address.host, "port": address.port})
 
@@ -253,12 +259,14 @@ class SipConfig(Section):
 
     @model_validator(mode="after")
     def _listeners_differ(self) -> SipConfig:
-        seen = set()
+        taken: dict[tuple[bool, bool, int], list[str]] = {}
         for each in self.listeners:
-            place = (each.transport is Transport.UDP, each.local)
-            if place in seen:
+            addresses = taken.setdefault((each.transport is Transport.UDP, ":" in each.address, each.port), [])
+            if each.address in addresses:
                 raise ValueError(f"listen has {each} twice; TCP and TLS cannot share a port either")
-            seen.add(place)
+            addresses.append(each.address)
+            if len(addresses) > 1 and (every := _EVERY_ADDRESS.intersection(addresses)):
+                raise ValueError(f"listen has {each} beside {every.pop()}, which takes that port on every address")
         return self
 
     @property

@@ -80,6 +80,9 @@ def test_a_store_beside_the_file_is_found_from_everywhere(tmp_path: Path, url: s
         ('[[sip.listen]]\naddress = "::1%lo"', ["sip.listen.0.address", "link-local"]),
         ("[[sip.listen]]\ndscp = 64", ["sip.listen.0.dscp", "64", "63"]),
         ('[sip]\nlisten = ["tcp:0.0.0.0:5061", "tls:0.0.0.0:5061"]', ["sip", "5061 twice", "cannot share"]),
+        ('[sip]\nlisten = ["udp:0.0.0.0:5060", "udp:192.0.2.1:5060"]', ["192.0.2.1:5060", "0.0.0.0", "every address"]),
+        ('[sip]\nlisten = ["tcp:[::1]:5060", "tls:[::]:5060"]', ["TLS [::]:5060", "every address"]),
+        ('[sip]\nlisten = ["udp:::1:5"]', ["sip.listen.0", "'udp:::1:5'", "brackets"]),
         ('[sip.tls]\nclient_certificates = "optional"', ["sip.tls", "client_ca"]),
         ('[[sip.tls.certificates]]\ncertificate = "a.pem"', ["sip.tls.certificates.0.key", "required"]),
         ('[log]\nlevel = "loud"', ["log.level", "'loud'", "'info'"]),
@@ -171,3 +174,10 @@ def test_name_servers_are_addresses_with_or_without_a_port(tmp_path: Path) -> No
         file.write_text(f'[sip]\ndns_servers = ["{wrong}"]\n')
         with pytest.raises(ConfigError, match="dns_servers"):
             load_config(file)
+
+
+def test_listeners_of_other_kinds_ports_and_families_stand_beside_each_other(tmp_path: Path) -> None:
+    file = tmp_path / "engine.toml"
+    places = ["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060", "udp:[::]:5060", "udp:192.0.2.1:5062", "udp:192.0.2.2:5062"]
+    file.write_text(f"[sip]\nlisten = {places}\n")
+    assert len(load_config(file).sip.listeners) == len(places)
