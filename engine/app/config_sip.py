@@ -266,7 +266,7 @@ class SipConfig(Section):
                 raise ValueError(f"listen has {each} twice; TCP and TLS cannot share a port either")
             addresses.append(each.address)
             if len(addresses) > 1 and (every := _EVERY_ADDRESS.intersection(addresses)):
-                raise ValueError(f"listen has {each} beside {every.pop()}, which takes that port on every address")
+                raise ValueError(f"listen has {each} beside {min(every)}, which takes that port on every address")
         return self
 
     @property
