@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
 from engine.calls.directory import Agent, AgentStatus, Directory, Drop, Entity, Member, Put, TrunkGroup
-from engine.errors import AlreadyExists, NotFound
+from engine.errors import AlreadyExists, InvalidRequest, NotFound
 from engine.ids import AgentName
 from engine.store.database import reading
 from engine.store.entities import TABLES, Kind, build, defaults, from_row, key_of, kind_of, name_of, to_row
@@ -77,9 +77,12 @@ class DirectoryStore:
             return _put(connection, entity, _found(connection, kind_of(entity), name_of(entity)))
 
     def drop(self, kind: Kind, name: str) -> Drop:
-        """Remove it, and with an agent or queue its memberships. Raises NotFound."""
+        """Remove it, and with an agent or queue its memberships. Raises NotFound, InvalidRequest for a trunk that a
+        group names."""
         with translated(), self._engine.begin() as connection:
             entity = _wanted(connection, kind, name)
+            if kind == "trunk":
+                _must_be_in_no_group(connection, name)
             connection.execute(delete(TABLES[kind]).filter_by(**key_of(kind, name)))
             if kind == "agent":
                 connection.execute(delete(bindings).where(bindings.c.agent == name))
@@ -124,6 +127,14 @@ def _wanted(connection: Connection, kind: Kind, name: str) -> Entity:
     if entity is None:
         raise NotFound(f"no {kind} {name!r}")
     return entity
+
+
+def _must_be_in_no_group(connection: Connection, trunk: str) -> None:
+    """Which line takes over a removed one's share is a person's choice, and a group must not be left empty."""
+    groups = [from_row("group", dict(row)) for row in connection.execute(select(TABLES["group"])).mappings()]
+    of = [g.name for g in groups if isinstance(g, TrunkGroup) and any(m.trunk == trunk for m in g.parsed())]
+    if of:
+        raise InvalidRequest(f"trunk {trunk!r} is in {', '.join(of)}; take it out of there first (trunk-group set)")
 
 
 def _put(connection: Connection, entity: Entity, old: Entity | None) -> Put:

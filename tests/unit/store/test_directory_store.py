@@ -107,6 +107,7 @@ def test_dropping_takes_memberships_along(store: DirectoryStore) -> None:
     store.drop("queue", "sales")
     loaded = store.load()
     assert (list(loaded.members), list(loaded.queues), list(loaded.agents)) == ([], [HELP], [BERT])
+    store.drop("group", "out")
     store.drop("trunk", "pbx")
     store.drop("trunk", "provider")
     assert store.load().trunks == {}
@@ -198,6 +199,18 @@ def test_status_is_kept(store: DirectoryStore) -> None:
     assert store.load().agents[ANNA] == Agent(
         name=ANNA, status=AgentStatus.BREAK, status_reason="rona: no answer", status_since=12.5
     )
+
+
+def test_a_trunk_stays_while_a_group_names_it(store: DirectoryStore) -> None:
+    store.put(PBX)
+    store.put(TrunkGroup(name=GroupName("out"), members=("pbx",)))
+    with pytest.raises(InvalidRequest, match=r"'pbx' is in out; .*trunk-group set"):
+        store.drop("trunk", "pbx")
+    assert store.get("trunk", "pbx") == PBX
+    store.drop("group", "out")
+    store.drop("trunk", "pbx")
+    with pytest.raises(NotFound):
+        store.get("trunk", "pbx")
 
 
 def test_a_membership_of_nobody_is_refused(store: DirectoryStore) -> None:
