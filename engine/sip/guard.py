@@ -182,7 +182,7 @@ class Guard:
             return Standing.TRUNK
         host = flow.remote.host
         source = host if ":" not in host else source_key(host)
-        if self._trusted is not None and self._trusted(source):
+        if self._trusted is not None and self._trusted(host):
             return Standing.TRUNK
         if source in self._homes.users or source in self._friends:
             return self._known(source, _GROUPS.get(data[:3], _OTHER), now)
@@ -208,7 +208,7 @@ class Guard:
             return Standing.TRUNK
         source = source_key(flow.remote.host)
         begins = method[:3].encode(errors="replace")
-        if self._trusted is not None and self._trusted(source):
+        if self._trusted is not None and self._trusted(flow.remote.host):
             return Standing.TRUNK
         if source in self._homes.users or source in self._friends:
             return self._known(source, _GROUPS.get(begins, _OTHER), now)
@@ -251,7 +251,7 @@ class Guard:
         policy, user = self._policy, user[:MAX_USER_KEPT]
         self._bucket(self._users, user, policy.user_failures, policy.user_window_s, now).take(now)
         source = source_key(flow.remote.host)
-        if not proved or (self._trusted is not None and self._trusted(source)):
+        if not proved or (self._trusted is not None and self._trusted(flow.remote.host)):
             return
         tried = user if self._spared(source, flow) else None
         bucket = self._bucket(self._failures, (source, tried), policy.auth_failures, policy.auth_window_s, now)

@@ -64,6 +64,8 @@ def secure(session_ports: PortPool, tmp_path_factory: pytest.TempPathFactory) ->
             ]
         },
         "sip.tls": {"certificates": pairs, "trust": str(authority.file)},
+        # STUN is answered on flows that are known only; a stranger's gets nothing.
+        "guard": {"trusted": ["::1/128"]},
     }
     assert sip
     with running_centre(session_ports, directory / "engine", **settings) as centre:

@@ -107,6 +107,7 @@ class CentreRig:
         seed: int = 1,
         loss: float = 0.0,
         router: Router | None = None,
+        traced: bool = True,
         trace: dict[str, object] | None = None,
     ) -> None:
         self.clock = SetClock()
@@ -127,7 +128,7 @@ class CentreRig:
             sip_address=lambda flow: ENGINE,
             media_address=lambda flow: ENGINE.host,
             listener_flow=lambda transport, remote, name="": Flow(transport, ENGINE, remote),
-            wall=self.clock.wall,
+            wall=self.clock.wall if traced else None,
             now=self.clock.now,
         )
         self.centre = CoreStation(core, self.clock, FakeMedia())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -67,7 +68,9 @@ def test_a_first_start_adds_queue_agent_and_trunk_as_an_operator_would(
 ) -> None:
     Demo(configured(tmp_path), None)
     assert commands.ran == ADDED
-    assert capsys.readouterr().out.splitlines() == [f"$ hearthline {line}" for line in ADDED]
+    assert capsys.readouterr().out.splitlines() == [
+        f"$ hearthline {line.replace('Demo agent', shlex.quote('Demo agent'))}" for line in ADDED
+    ]
     assert secret(tmp_path) == "secret2"
     assert (tmp_path / "state" / "demo" / "agent-secret").stat().st_mode & 0o777 == 0o600
 
