@@ -35,7 +35,8 @@ system-deps: ## bring Asterisk 22, SIPp, PulseAudio, PortAudio, promtool (Debian
 bench: $(VENV)/.installed-dev ## run every benchmark
 	@found=; for file in tests/bench/*.py; do \
 	    name=`basename "$$file" .py`; \
-	    [ "$$name" != soak ] && grep -q '^def main(' "$$file" 2>/dev/null || continue; \
+	    case "$$name" in soak*) continue;; esac; \
+	    grep -q '^def main(' "$$file" 2>/dev/null || continue; \
 	    found=yes; echo "== $$name"; $(BIN)/python -m tests.bench.$$name $(ARGS) || exit 1; \
 	done; [ -n "$$found" ] || { echo "make: no benchmark in tests/bench" >&2; exit 1; }
 
@@ -43,9 +44,9 @@ bench-%: $(VENV)/.installed-dev ## run the benchmark tests/bench/NAME.py
 	@[ -f tests/bench/$*.py ] || { echo "make: no benchmark tests/bench/$*.py" >&2; exit 1; }
 	@$(BIN)/python -m tests.bench.$* $(ARGS)
 
-soak: $(VENV)/.installed-dev ## run the long test, tests/bench/soak.py
-	@[ -f tests/bench/soak.py ] || { echo "make: no long test tests/bench/soak.py" >&2; exit 1; }
-	@$(BIN)/python -m tests.bench.soak $(ARGS)
+soak: $(VENV)/.installed-dev ## run the long tests: a day in virtual time, half an hour of real calls
+	@$(BIN)/python -m tests.bench.soak
+	@$(BIN)/python -m tests.bench.soak_media $(ARGS)
 
 fuzz: $(VENV)/.installed-dev ## feed mutated input, every tests/torture/fuzz_*.py
 	@found=; for file in tests/torture/fuzz_*.py; do \

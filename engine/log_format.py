@@ -80,7 +80,18 @@ class _EventFormatter(logging.Formatter):
         return {"time": _stamp(line.at), "level": level, **self._always, "event": line.event, **line.pairs}
 
 
-_to_json: Final[Callable[[object], str]] = json.JSONEncoder(ensure_ascii=False, default=str).encode
+_encode: Final[Callable[[object], str]] = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
+
+def _to_json(value: object) -> str:
+    """JSON in one line for whoever reads it: JSON leaves DEL, the controls above it and the line ends of Unicode as
+    they are, and strangers choose what stands in a log."""
+    text = _encode(value)
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def _escaped(letter: str) -> str:
+    return letter if letter.isprintable() else json.dumps(letter)[1:-1]
 
 
 def _key_value(found: dict[str, object]) -> str:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from softphone.sip.settings import Server, SipSettings, Transport
+from softphone.sip.settings import Codec, Server, SipSettings, Srtp, Transport
 
 PASSWORD_VARIABLE: Final = "HEARTHLINE_SIP_PASSWORD"
 DEFAULT_EXPIRES_S: Final = 60
@@ -104,6 +104,10 @@ def _parser() -> argparse.ArgumentParser:
     wire.add_argument(
         "--tls-ca", type=Path, metavar="FILE", help="certificates (PEM) that may vouch for the server (the system's)"
     )
+    wire.add_argument("--srtp", choices=[*Srtp], default=Srtp.OFF, help="encrypt sound (%(default)s)")
+    wire.add_argument(
+        "--codec", action="append", choices=[*Codec], help="best first, repeatable; no other is used (PCMU, PCMA)"
+    )
     wire.add_argument("--bind", default=None, metavar="ADDRESS", help="local IPv4 address of SIP and RTP (all)")
     wire.add_argument("--local-port", type=_whole(0, 65535), default=0, metavar="PORT", help="of SIP (any)")
     wire.add_argument(
@@ -179,6 +183,8 @@ def _sip(parser: argparse.ArgumentParser, found: argparse.Namespace, environment
         password=_password(parser, found.password_file, environment) if register else None,
         transport=transport,
         trust=_trust(parser, transport, found.tls_ca),
+        srtp=Srtp(found.srtp),
+        codecs=tuple(dict.fromkeys(map(Codec, found.codec or (Codec.PCMU, Codec.PCMA)))),
         bind=bind,
         local_port=found.local_port,
         rtp_port=found.rtp_port,

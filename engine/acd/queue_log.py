@@ -58,8 +58,7 @@ _RINGS: Final[dict[OfferOutcome, str | None]] = {
     OfferOutcome.AGENT_UNAVAILABLE: "RINGNOANSWER",
 }
 
-_CLEAN: Final = str.maketrans({"|": "_", "\r": " ", "\n": " "})
-"""A field may hold neither the separator nor a line end: caller names come from strangers."""
+_SEPARATOR: Final = "|"
 
 
 class QueueLog:
@@ -198,7 +197,13 @@ def _member(name: str) -> tuple[QueueName, AgentName]:
 
 def _line(record: Record, call: str, queue: str, agent: str, event: str, *data: object) -> str:
     fields = [str(int(record.wall)), call, queue, agent, event, *map(str, data)]
-    line = "|".join(fields)
-    if line.count("|") < len(fields) and "\n" not in line and "\r" not in line:
+    line = _SEPARATOR.join(fields)
+    if line.count(_SEPARATOR) < len(fields) and line.isprintable():
         return line
-    return "|".join([field.translate(_CLEAN) for field in fields])
+    return _SEPARATOR.join([_clean(field) for field in fields])
+
+
+def _clean(field: str) -> str:
+    """Neither the separator nor anything that some reader takes for the end of a line (Unicode has nine) or a terminal
+    for a command: what callers call themselves comes from strangers."""
+    return "".join(letter if letter.isprintable() else " " for letter in field.replace(_SEPARATOR, "_"))

@@ -15,9 +15,11 @@ from engine.api.feed_socket import feed_router
 from engine.api.guard_routes import guard_router
 from engine.api.history_routes import history_router
 from engine.api.line_routes import calls_router, groups_router, trunks_router
+from engine.api.mixing_routes import conferences_router, supervisors_router
 from engine.api.models import ErrorAnswer
 from engine.api.people_routes import agents_router, members_router, queues_router
 from engine.api.ports import Centre
+from engine.api.recording_routes import recordings_router
 from engine.api.system_routes import system_router
 from engine.api.trace_routes import trace_router
 
@@ -51,6 +53,9 @@ def create_routes(centre: Centre, *, tokens: TokenBook, hub: FeedHub, version: s
         agents_router(centre),
         members_router(centre),
         calls_router(centre),
+        supervisors_router(centre),
+        conferences_router(centre),
+        recordings_router(centre),
         trunks_router(centre),
         groups_router(centre),
         guard_router(centre),

@@ -43,6 +43,13 @@ class AgentSettings(Body):
     """Calls of this agent on trunks at once; 0 means no bound."""
     daily_spend: float = 0.0
     """What this agent's calls on trunks may cost a day; 0 means no bound."""
+    srtp: str = "off"
+    """Whether the sound of the agent's phones is encrypted: "off", "optional", or "required"."""
+    codecs: list[str] = []
+    """Codecs that the agent's phones may have, best first, by the words of `media.codecs` in the configuration; empty:
+    those."""
+    record: bool = False
+    """Record the calls of this agent."""
 
 
 class NewAgent(AgentSettings):
@@ -63,9 +70,11 @@ class QueueSettings(Body):
     max_callers: int = 0
     """Callers waiting at once; a further one is refused with 486. 0 means no bound."""
     music: str = ""
-    """WAV file for those who wait; empty means the engine's own."""
+    """Music for those who wait: a name in `[sounds] music`, or a sound file; empty means the engine's own."""
     rona_break: bool = True
     """Set an agent who does not answer to a break."""
+    record: bool = False
+    """Record its calls, from the agent's answer on."""
 
 
 class NewQueue(QueueSettings):
@@ -96,7 +105,17 @@ class Unban(Body):
     """For a ban of one user name only."""
 
 
+class Drain(Body):
+    move: bool = False
+    """Ask the phones of its calls to send to another media process."""
+
+
 # --- answers ---
+
+
+class Draining(BaseModel):
+    legs: int
+    """That it has still."""
 
 
 class Certificate(BaseModel):
@@ -136,6 +155,8 @@ class Secret(BaseModel):
 class LegQuality(BaseModel):
     """What was measured on one leg."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     leg: str
     packets_received: int
     packets_sent: int
@@ -143,6 +164,24 @@ class LegQuality(BaseModel):
     jitter_ms: float
     remote_lost: int | None
     round_trip_ms: float | None
+    codec: str = ""
+    """What its sound was coded in at last: "PCMA", "G722", "opus"; empty in rows of earlier versions."""
+    who: str = ""
+    """"agent:NAME" or "trunk:NAME"."""
+    discarded: int = 0
+    """Packets that came too late to be played."""
+    concealed_ms: int = 0
+    """Sound that was made up for what did not come."""
+    unauthentic: int = 0
+    """Packets of an encrypted leg that were not the peer's."""
+    mos: float | None = None
+    """Mean opinion score of what was heard, by ITU-T G.107; null of a call too short."""
+    mos_worst: float | None = None
+    """Over some seconds."""
+    level_dbm0: float | None = None
+    """How loud the peer was at the end; null where its sound was not decoded."""
+    one_way: str = ""
+    """Ways in which nothing passed for a while: "in" (nothing was heard of the peer), "out" or "in out"."""
 
 
 class CdrRow(BaseModel):
@@ -191,6 +230,12 @@ class CdrRow(BaseModel):
     user_to_user: str
     q850: int | None
     """The end in the telephone network's words (ITU-T Q.850)."""
+    recording: str = ""
+    """Paths of the recordings, with commas between; empty where there are none."""
+    recording_gaps: int = 0
+    """Times that the disk did not take what was recorded."""
+    recording_missed: str = ""
+    """Why it is not recorded, or not whole, though it should be; empty where it is, or should not be."""
 
 
 class EventRow(BaseModel):

@@ -11,10 +11,14 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
 from engine.api.guard_views import GuardView
+from engine.api.mixing_views import ConferenceView, SupervisorView
+from engine.api.recording_views import RecordingView
 from engine.api.trace_views import TracedCallView, TraceView
 from engine.api.trunk_views import GroupView
 from engine.api.views import AgentView, CallView, EngineView, MediaView, MemberView, QueueView, TrunkView
 from engine.calls.directory import AgentStatus
+from engine.calls.recordings import RecordingAction
+from engine.calls.supervision import SupervisionMode
 
 Kind = Literal["agent", "queue", "member", "trunk", "group"]
 """As in `DirectoryChanged.kind`; a member's name is "QUEUE/AGENT"."""
@@ -69,6 +73,12 @@ class Centre(Protocol):
 
     def call(self, call: str) -> CallView: ...
 
+    def conferences(self) -> Sequence[ConferenceView]: ...
+
+    def conference(self, name: str) -> ConferenceView: ...
+
+    def supervisors(self, call: str) -> Sequence[SupervisorView]: ...
+
     def media(self) -> MediaView: ...
 
     def guard(self) -> GuardView: ...
@@ -111,9 +121,34 @@ class Centre(Protocol):
         """End a call with Reason.OPERATOR. Returns once it was told to; the legs end a round trip later."""
         ...
 
+    async def mute(self, conference: str, call: str, muted: bool, by: str) -> None:
+        """Let the others in a conference hear a member no more, or again."""
+        ...
+
+    async def kick(self, conference: str, call: str, by: str) -> None:
+        """End the call of a member of a conference."""
+        ...
+
+    async def supervise(self, call: str, agent: str, mode: SupervisionMode, by: str) -> None:
+        """Let this agent hear a live call: its phone is called, or the mode changed where it hears the call already.
+        Raises AlreadyExists where it supervises another one."""
+        ...
+
+    async def dismiss(self, call: str, agent: str, by: str) -> None:
+        """Hang up the phone of a supervisor of a call."""
+        ...
+
+    async def record(self, call: str, action: RecordingAction, by: str) -> None:
+        """Do this about the recording of a live call. Raises InvalidRequest where it cannot be."""
+        ...
+
     def reload(self) -> Mapping[str, float]:
         """Take the certificates of TLS from their files anew; the end of each, in seconds since the epoch. Raises
         ConfigError where one cannot be used; those before stay then."""
+        ...
+
+    async def drain_media(self, plane: int, *, move: bool) -> int:
+        """Give a media process no new legs; how many it has. Raises NotFound."""
         ...
 
     async def unban(self, address: str, user: str, by: str) -> None:
@@ -121,6 +156,10 @@ class Centre(Protocol):
         ...
 
     # --- history ---
+
+    async def recordings(self, limit: int, call: str) -> Sequence[RecordingView]:
+        """Files of recordings, the latest first; of one call, or of all ("")."""
+        ...
 
     async def cdrs(
         self,

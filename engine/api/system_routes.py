@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
 from engine.api.answers import show
-from engine.api.models import Readiness, Reloaded
+from engine.api.models import Drain, Draining, Readiness, Reloaded
 from engine.api.ports import Centre
 from engine.api.views import MediaView, StatusView
 
@@ -57,7 +57,13 @@ def system_router(centre: Centre) -> APIRouter:
 
     @router.get("/api/v1/media", response_model=MediaView)
     async def media() -> Response:
-        """The media process."""
+        """The media processes."""
         return show(centre.media())
+
+    @router.post("/api/v1/media/{plane}/drain", response_model=Draining)
+    async def drain(plane: int, wanted: Drain) -> Response:
+        """Give a media process no new legs; it ends when it has none, and a fresh one comes in its place. With `move`
+        the phones of its calls are asked (re-INVITE) to send to another one. 404 where there is none of that number."""
+        return JSONResponse({"legs": await centre.drain_media(plane, move=wanted.move)})
 
     return router

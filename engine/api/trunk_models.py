@@ -32,6 +32,8 @@ class TrunkSettings(Body):
     """Register `user` at the trunk."""
     register_expires_s: int = 300
     """Life of a registration that is asked for; 30 to 86400."""
+    outbound: bool = True
+    """Ask for outbound when registering (RFC 5626)."""
     from_user: str = ""
     """User part of From; empty: the caller's number."""
     from_domain: str = ""
@@ -48,11 +50,16 @@ class TrunkSettings(Body):
     trusted: bool = False
     """Believe its P-Asserted-Identity and Privacy, and tell it ours."""
     redirects: bool = False
-    """It may be sent 3xx and REFER, and ours by it are followed."""
+    """Follow its 3xx: it may send our calls elsewhere."""
     codecs: list[str] = Field(default_factory=list)
-    """Codecs that may be used, best first; empty: all that there are."""
+    """Codecs that may be used, best first, by the words of `media.codecs` in the configuration; empty: those."""
     srtp: str = "off"
-    """Only "off" so far."""
+    """Whether its sound is encrypted: "off", "optional" (where it can do it), or "required"."""
+    dtmf: str = "auto"
+    """How keys come and go: "auto" (telephone-events, or tones where it has none), "rfc4733" (events only), "inband"
+    (tones only), "info" (in the signalling only)."""
+    record: bool = False
+    """Record its calls."""
     max_calls: int = 0
     """Calls at once in both directions; 0, here and below, means no bound."""
     max_in: int = 0

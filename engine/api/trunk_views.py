@@ -29,6 +29,7 @@ class TrunkView(View):
     """The secret itself is never shown."""
     registers: bool = False
     register_expires_s: int = 300
+    outbound: bool = True
     from_user: str = ""
     from_domain: str = ""
     called_out: tuple[str, ...] = ()
@@ -40,6 +41,8 @@ class TrunkView(View):
     redirects: bool = False
     codecs: tuple[str, ...] = ()
     srtp: str = "off"
+    dtmf: str = "auto"
+    record: bool = False
     max_calls: int = 0
     max_in: int = 0
     max_out: int = 0
@@ -64,6 +67,8 @@ class TrunkView(View):
     """Whether we are registered there; null for a trunk that wants no registration."""
     registration_detail: str = ""
     """For how long, or why not."""
+    warnings: tuple[str, ...] = ()
+    """What is hardly meant: that no listener of ours speaks its transport."""
     spent_today: float = 0.0
     """What calls on it have cost today, by the price list."""
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.api.base_view import View
+from engine.api.mixing_views import SupervisorView
 from engine.api.trunk_views import TrunkView
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "EngineView",
     "MediaView",
     "MemberView",
+    "PlaneView",
     "QueueView",
     "StatusView",
     "StoreView",
@@ -77,6 +79,8 @@ class QueueView(View):
     """Calls of this queue that are up."""
     counters: Mapping[str, float]
     """Since the engine started: entered, connected, abandoned, ..."""
+    record: bool = False
+    """Its calls are recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,10 +129,32 @@ class AgentView(View):
     destinations: tuple[str, ...] = ()
     max_outbound: int = 0
     daily_spend: float = 0.0
+    srtp: str = "off"
+    codecs: tuple[str, ...] = ()
+    record: bool = False
     spent_today: float = 0.0
     """What calls on trunks have cost today, by the price list."""
     bindings: tuple[BindingView, ...] = ()
     """Phones in the order in which they are called."""
+    warnings: tuple[str, ...] = ()
+    """What is wrong with the settings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundView(View):
+    """How one leg of a call sounds, as measured in the last seconds."""
+
+    who: str
+    """"agent:NAME" or "trunk:NAME"."""
+    mos: float | None
+    """Mean opinion score of what is heard of them (ITU-T G.107); null in the first seconds."""
+    lost: int
+    jitter_ms: float
+    round_trip_ms: float | None
+    level_dbm0: float | None
+    """How loud they are; null where their sound is not decoded."""
+    one_way: tuple[str, ...]
+    """"in": nothing is heard of them now; "out": nothing reaches them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +164,8 @@ class CallView(View):
     call: str
     direction: str
     phase: str
-    """setup, waiting, ringing, talking, held, service."""
+    """setup, waiting, ringing, talking, held, service; orphan: the engine was restarted during the call, and knows only
+    that its people talk (`destination`: whose legs there are)."""
     origin: str
     """"agent:NAME" or "trunk:NAME"."""
     caller: str
@@ -156,19 +183,62 @@ class CallView(View):
     """Since the caller's leg is up; null before."""
     talking_for_s: float | None
     """Since two people were put together; null before."""
+    caller_codec: str = ""
+    """What the caller's sound is coded in: "PCMA", "G722", "opus" (passed on undecoded); empty before the leg is up."""
+    peer_codec: str = ""
+    """The same of whoever talks to the caller."""
     session: str = ""
     """Name of the session from end to end (SIP Session-ID), where the caller's side told one."""
     diverted_from: str = ""
     """Number that forwarded the call last, where one did."""
+    supervisors: tuple[SupervisorView, ...] = ()
+    sound: tuple[SoundView, ...] = ()
+    """Of each leg that is up."""
+    recording: str = ""
+    """"on", "paused", or "waiting" while its parties are asked for a codec that can be decoded; empty while it is not
+    recorded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaneView(View):
+    """One media process, as it told about a second ago."""
+
+    plane: int
+    """Its number, from 0."""
+    up: bool
+    state: str
+    """"ready", "down", "draining" (gets no new legs), or "busy: ..." with what it has too much of."""
+    pid: int
+    """0, like all the numbers, while none is connected."""
+    port_min: int
+    port_max: int
+    legs: int
+    relayed_edges: int
+    mixed_legs: int
+    tick_p50_ms: float
+    tick_p99_ms: float
+    """Processor time that a tick takes; there are 20 ms."""
+    lateness_p50_ms: float
+    lateness_p999_ms: float
+    lateness_max_ms: float
+    packets_received: int
+    packets_sent: int
+    ports_taken: int
+    cpu_s: float
+    cpu_share: float
+    """Of one core, over the last seconds."""
+    collections: int
+    """Runs of the garbage collector while legs were open: none, unless something leaks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaView(View):
-    """The media process, as it told about a second ago."""
+    """The media processes together, as they told about a second ago: sums, and the worst of times."""
 
     up: bool
+    """At least one is connected."""
     pid: int
-    """0, like all the numbers, while none is connected."""
+    """Of the first that is connected; 0, like all the numbers, while none is."""
     port_min: int
     port_max: int
     legs: int
@@ -182,6 +252,8 @@ class MediaView(View):
     ports_taken: int
     """Ports of the range that other programs hold."""
     cpu_s: float
+    planes: tuple[PlaneView, ...] = ()
+    """Each of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

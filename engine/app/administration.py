@@ -3,7 +3,7 @@ takes effect at once; else straight in the store (`store_administration`). The c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Protocol
@@ -26,7 +26,9 @@ class Administration(Protocol):
         """All of a kind as JSON objects, without secrets."""
         ...
 
-    def write(self, kind: Kind, name: str, values: Mapping[str, object], mode: WriteMode) -> None: ...
+    def write(self, kind: Kind, name: str, values: Mapping[str, object], mode: WriteMode) -> Sequence[str]:
+        """Write it; what is hardly meant of it is given back, for whoever wrote it."""
+        ...
 
     def drop(self, kind: Kind, name: str) -> None: ...
 
@@ -47,7 +49,7 @@ def administration(config: Config) -> Iterator[Administration]:
     from engine.app.store_administration import OverStore, opened_store  # noqa: PLC0415 - brings SQLAlchemy
 
     with opened_store(config) as database:
-        yield OverStore(database, config.sip.realm)
+        yield OverStore(database, config.sip.realm, config.sip.listeners)
 
 
 def api_client(config: Config) -> ApiClient:
@@ -74,14 +76,15 @@ class OverApi:
         items: list[dict[str, Any]] = self._client.get(f"/api/v1/{kind}s")["items"]
         return items
 
-    def write(self, kind: Kind, name: str, values: Mapping[str, object], mode: WriteMode) -> None:
+    def write(self, kind: Kind, name: str, values: Mapping[str, object], mode: WriteMode) -> Sequence[str]:
         if mode == "create":
             key = dict(zip(("queue", "agent"), name.split("/"), strict=True)) if kind == "member" else {"name": name}
-            self._client.post(f"/api/v1/{kind}s", {**key, **values})
+            shown = self._client.post(f"/api/v1/{kind}s", {**key, **values})
         elif mode == "update":
-            self._client.patch(f"/api/v1/{kind}s/{name}", values)
+            shown = self._client.patch(f"/api/v1/{kind}s/{name}", values)
         else:
-            self._client.put(f"/api/v1/{kind}s/{name}", values)
+            shown = self._client.put(f"/api/v1/{kind}s/{name}", values)
+        return tuple(shown.get("warnings", ()))
 
     def drop(self, kind: Kind, name: str) -> None:
         self._client.delete(f"/api/v1/{kind}s/{name}")

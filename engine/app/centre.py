@@ -9,32 +9,46 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
-from typing import TypeVar
+from pathlib import Path
+from typing import Final, TypeVar
 
 from engine.api.guard_views import GuardView
+from engine.api.mixing_views import ConferenceView, SupervisorView
 from engine.api.ports import Kind, Page, WriteMode
+from engine.api.recording_views import RecordingView
 from engine.api.trunk_views import GroupView
 from engine.api.views import AgentView, CallView, EngineView, MediaView, MemberView, QueueView, StoreView, TrunkView
 from engine.app import views
 from engine.app.certificate_watch import CertificateWatch
 from engine.app.core import Core
+from engine.app.logs import note
+from engine.app.media_views import media_view
 from engine.app.queue_log_file import QueueLogFile
+from engine.app.recording_files import recordings
 from engine.app.trace_centre import TraceCentre
+from engine.app.trunk_warnings import trunk_warnings
 from engine.app.version import VERSION
 from engine.calls.directory import AgentStatus, Change
+from engine.calls.recordings import RecordingAction, RecordingState
+from engine.calls.supervision import SupervisionMode
 from engine.calls.trunk_watch import TrunkHealth
 from engine.clock import Clock
 from engine.errors import InvalidRequest, NotFound
 from engine.ids import AgentName, CallId
 from engine.metrics.metrics import MetricSet
 from engine.net.driver import Driver
+from engine.net.listen import Listen
 from engine.store.directory_store import DirectoryStore
 from engine.store.reader import CdrFilter, HistoryReader
 from engine.store.writer import EventWriter, WriterHealth
 
 _T = TypeVar("_T")
+
+_LOOK_S: Final = 0.05
+_LOOKS: Final = 100
+"""So often who wants a call recorded looks whether its parties have answered: for 5 s."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +61,7 @@ class RunningCentre(TraceCentre):
     realm: str
     metrics: MetricSet
     certificates: CertificateWatch
+    listeners: Sequence[Listen]
     writer: EventWriter
     history: HistoryReader
     directory_store: DirectoryStore
@@ -106,7 +121,8 @@ class RunningCentre(TraceCentre):
     def _trunk_view(self, health: TrunkHealth, now: float) -> TrunkView:
         calls, name = self.core.calls, health.trunk.name
         registration = self.core.legs.registrations.state(name)
-        return views.trunk_view(health, calls.line(name), calls.spent(f"trunk:{name}", now), registration)
+        warnings = trunk_warnings(health.trunk, self.listeners)
+        return views.trunk_view(health, calls.line(name), calls.spent(f"trunk:{name}", now), registration, warnings)
 
     def trunk(self, name: str) -> TrunkView:
         return _one(self.trunks(), lambda view: view.name == name, f"trunk {name!r}")
@@ -120,13 +136,24 @@ class RunningCentre(TraceCentre):
 
     def calls(self) -> Sequence[CallView]:
         now = self.clock.monotonic()
-        return [views.call_view(call, now) for call in self.core.calls.snapshot()]
+        kept = self.core.calls.recordings
+        orphans = (views.orphan_view(call, kept.state(CallId(call.call)), now) for call in self.core.orphans.calls())
+        return [*orphans, *(views.call_view(call, now) for call in self.core.calls.snapshot())]
 
     def call(self, call: str) -> CallView:
         return _one(self.calls(), lambda view: view.call == call, f"live call {call!r}")
 
+    def conferences(self) -> Sequence[ConferenceView]:
+        return [self.conference(name) for name in self.core.calls.conferences.names()]
+
+    def conference(self, name: str) -> ConferenceView:
+        return views.conference_view(name, self.core.calls.conferences.members(name), self.clock.monotonic())
+
+    def supervisors(self, call: str) -> Sequence[SupervisorView]:
+        return self.call(call).supervisors
+
     def media(self) -> MediaView:
-        return views.media_view(self.core)
+        return media_view(self.core.media)
 
     def guard(self) -> GuardView:
         return views.guard_view(self.core, self.clock.monotonic())
@@ -162,15 +189,58 @@ class RunningCentre(TraceCentre):
             self._run(lambda now: self.core.acd.set_status(name, available, reason, by, now))
 
     async def hang_up(self, call: str, by: str) -> None:
-        self._run(lambda now: self.core.calls.hang_up(CallId(call), now, by))
+        self._run(lambda now: self.core.hang_up(CallId(call), by, now))
+
+    async def mute(self, conference: str, call: str, muted: bool, by: str) -> None:
+        self._run(lambda now: self.core.calls.conferences.mute(conference, CallId(call), muted, now, by))
+
+    async def kick(self, conference: str, call: str, by: str) -> None:
+        self._run(lambda now: self.core.calls.conferences.kick(conference, CallId(call), now))
+
+    async def supervise(self, call: str, agent: str, mode: SupervisionMode, by: str) -> None:
+        supervisors, name = self.core.calls.supervisors, AgentName(agent)
+        self._run(lambda now: supervisors.supervise(CallId(call), name, mode, now, by))
+
+    async def dismiss(self, call: str, agent: str, by: str) -> None:
+        self._run(lambda now: self.core.calls.supervisors.dismiss(CallId(call), AgentName(agent), now))
+
+    async def record(self, call: str, action: RecordingAction, by: str) -> None:
+        name, kept = CallId(call), self.core.calls.recordings
+        self._run(lambda now: kept.act(name, action, by, now))
+        if action is RecordingAction.START:
+            await self._codecs_taken(name)
+
+    async def _codecs_taken(self, call: CallId) -> None:
+        """The parties of a call that is to be recorded are asked for another codec: say what came of it."""
+        kept = self.core.calls.recordings
+        for _ in range(_LOOKS):
+            if kept.state(call) is not RecordingState.WAITING:
+                break
+            await asyncio.sleep(_LOOK_S)
+        if refusal := kept.refusal(call):
+            raise InvalidRequest(f"call {call} cannot be recorded: {refusal}")
 
     def reload(self) -> Mapping[str, float]:
         return self.certificates.reload()
+
+    async def drain_media(self, plane: int, *, move: bool) -> int:
+        if plane not in range(len(self.core.media.planes)):
+            raise NotFound(f"no media process {plane}; they are numbered from 0")
+        note("media_draining", plane=plane, move=move)
+        self._run(lambda now: self.core.media.drain(plane, move=move))
+        return self.core.media.planes[plane].load.legs
 
     async def unban(self, address: str, user: str, by: str) -> None:
         self.driver.command(lambda now: self.core.unban(address, user, by, now))
 
     # --- history ---
+
+    async def recordings(self, limit: int, call: str) -> Sequence[RecordingView]:
+        directory = Path(self.core.calls.recordings.rules.directory)
+        found = await asyncio.get_running_loop().run_in_executor(
+            None, partial(recordings, directory, limit=limit, of=call)
+        )
+        return [RecordingView(**asdict(file)) for file in found]
 
     async def cdrs(
         self,

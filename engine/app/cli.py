@@ -12,18 +12,23 @@ import typer
 
 from engine.app import (
     cli_agent,
+    cli_conference,
     cli_db,
     cli_dialplan,
     cli_guard,
+    cli_media,
     cli_queue,
+    cli_recording,
     cli_reload,
+    cli_sound,
     cli_status,
+    cli_supervise,
     cli_token,
     cli_trace,
     cli_trunk,
     cli_trunk_group,
 )
-from engine.app.cli_common import ConfigOption
+from engine.app.cli_common import ConfigOption, warn
 from engine.app.config import load_config
 from engine.app.config_sip import TlsConfig
 from engine.errors import EngineError
@@ -38,13 +43,21 @@ app = typer.Typer(
 app.add_typer(cli_agent.app, name="agent")
 app.add_typer(cli_queue.app, name="queue")
 app.add_typer(cli_trunk.app, name="trunk")
+app.add_typer(cli_recording.app, name="recording")
 app.add_typer(cli_trunk_group.app, name="trunk-group")
+app.add_typer(cli_conference.app, name="conference")
 app.add_typer(cli_guard.app, name="guard")
+app.add_typer(cli_media.app, name="media")
 app.add_typer(cli_dialplan.app, name="dialplan")
+app.add_typer(cli_sound.app, name="sound")
 app.add_typer(cli_token.app, name="token")
 app.add_typer(cli_db.app, name="db")
 app.command("status")(cli_status.status)
 app.command("queue-log")(cli_status.queue_log)
+app.command("listen")(cli_supervise.listen)
+app.command("whisper")(cli_supervise.whisper)
+app.command("barge")(cli_supervise.barge)
+app.command("leave-call")(cli_supervise.leave_call)
 app.command("reload")(cli_reload.reload)
 app.command("trace")(cli_trace.trace)
 
@@ -60,32 +73,26 @@ def run(
     raise typer.Exit(run_engine(load_config(config), config_file=config, demo=demo))
 
 
-@app.command("media")
-def media(config: ConfigOption = None) -> None:
-    """Run a media process by itself, for a service manager (media.spawn = false)."""
-    from engine.app.media_process import run_media  # noqa: PLC0415 - brings numpy
-
-    raise typer.Exit(run_media(load_config(config)))
-
-
 @app.command("check-config")
 def check_config(file: Annotated[Path, typer.Argument(help="The configuration file.")]) -> None:
     """Check a configuration file, and the dialplan, music, prices and certificates that it names, without starting
-    anything."""
+    anything; where the store is a file, also whether its trunks can be reached by the listeners."""
     from engine.app.dialplan_file import configured_dialplan  # noqa: PLC0415 - brings calls and dialplan
-    from engine.app.sounds import hold_music  # noqa: PLC0415
+    from engine.app.sounds import hold_music, sound_rules  # noqa: PLC0415
     from engine.app.toll import price_list  # noqa: PLC0415
     from engine.calls.toll_rules import Numbering  # noqa: PLC0415
+    from engine.dialplan.playing import sound_warnings  # noqa: PLC0415
 
     loaded = load_config(file)
-    configured_dialplan(loaded)
+    dialplan, rules = configured_dialplan(loaded), sound_rules(loaded)
     hold_music(loaded)
+    warn(sound_warnings(dialplan, rules.library, rules.language))
     price_list(loaded, Numbering())
     _check_certificates(loaded.sip.tls)
-    if loaded.store.url:
-        from engine.store.database import parse_url  # noqa: PLC0415 - brings SQLAlchemy
+    if loaded.store.url or loaded.store_file.exists():
+        from engine.app.stored_doubts import stored_doubts  # noqa: PLC0415 - brings SQLAlchemy
 
-        parse_url(loaded.store.url)
+        warn(stored_doubts(loaded))
     print(f"{file}: good. SIP {', '.join(map(str, loaded.sip.listeners))}, API {loaded.api.host}:{loaded.api.port}.")
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from engine.app.administration import Administration, administration
-from engine.app.cli_common import ConfigOption, JsonOption, given, listed, show
+from engine.app.cli_common import ConfigOption, JsonOption, given, listed, show, warn
 from engine.app.config import load_config
 from engine.calls.directory import AgentStatus
 from engine.errors import EngineError, InvalidRequest, NotFound
@@ -35,6 +35,17 @@ OutboundOption = Annotated[int | None, typer.Option("--max-outbound", help="Call
 SpendOption = Annotated[
     float | None, typer.Option("--daily-spend", help="What calls on trunks may cost a day; 0: no bound.")
 ]
+SrtpOption = Annotated[
+    str | None, typer.Option("--srtp", help="Encrypt the sound of the phones: off, optional or required.")
+]
+CodecOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--codec", help="Codec of the phones, best first: opus, G729 ..., any (repeatable; empty: media.codecs)."
+    ),
+]
+
+RecordOption = Annotated[bool | None, typer.Option("--record/--no-record", help="Record the agent's calls.")]
 
 
 @app.command("add")
@@ -46,12 +57,15 @@ def add(
     destination: DestinationOption = None,
     max_outbound: OutboundOption = None,
     daily_spend: SpendOption = None,
+    srtp: SrtpOption = None,
+    codec: CodecOption = None,
+    record: RecordOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Add an agent and show the SIP secret, once."""
     penalties = _penalties(queue)
-    values = _settings(display, context, destination, max_outbound, daily_spend)
+    values = _settings(display, context, destination, max_outbound, daily_spend, srtp, codec, record)
     with administration(load_config(config)) as admin:
         admin.write("agent", name, values, "create")
         try:
@@ -75,16 +89,20 @@ def set_(
     destination: DestinationOption = None,
     max_outbound: OutboundOption = None,
     daily_spend: SpendOption = None,
+    srtp: SrtpOption = None,
+    codec: CodecOption = None,
+    record: RecordOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Change an agent; what is not given stays."""
     penalties = _penalties(queue)
-    values = _settings(display, context, destination, max_outbound, daily_spend)
+    values = _settings(display, context, destination, max_outbound, daily_spend, srtp, codec, record)
     with administration(load_config(config)) as admin:
-        admin.write("agent", name, values, "update")
+        warnings = admin.write("agent", name, values, "update")
         _join(admin, name, penalties)
         for left in no_queue or ():
             admin.drop("member", f"{left}/{name}")
+    warn(warnings)
     print(f"agent {name} changed")
 
 
@@ -178,6 +196,9 @@ def _settings(
     destination: list[str] | None,
     max_outbound: int | None,
     daily_spend: float | None,
+    srtp: str | None,
+    codec: list[str] | None,
+    record: bool | None,
 ) -> dict[str, object]:
     return given(
         display=display,
@@ -185,4 +206,7 @@ def _settings(
         destinations=listed(destination),
         max_outbound=max_outbound,
         daily_spend=daily_spend,
+        srtp=srtp,
+        codecs=listed(codec),
+        record=record,
     )

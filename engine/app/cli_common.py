@@ -29,6 +29,12 @@ def given(**values: object) -> dict[str, object]:
     return {name: value for name, value in values.items() if value is not None}
 
 
+def warn(warnings: Sequence[str]) -> None:
+    """Tell what went well and is hardly meant; beside the output, which programs read."""
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+
+
 def listed(values: list[str] | None) -> list[str] | None:
     """What a repeatable option says: one empty word empties the list."""
     return [] if values == [""] else values

@@ -19,9 +19,16 @@ RetryOption = Annotated[float | None, typer.Option(help="Seconds of rest after n
 WrapUpOption = Annotated[float | None, typer.Option(help="Seconds that an agent gets after a call.")]
 MaxWaitOption = Annotated[float | None, typer.Option(help="Seconds after which a caller is let go; 0 never.")]
 MaxCallersOption = Annotated[int | None, typer.Option(help="Callers that may wait at once; 0 any number.")]
-MusicOption = Annotated[str | None, typer.Option(help="WAV file for those who wait; empty: the engine's own.")]
+MusicOption = Annotated[
+    str | None,
+    typer.Option(help="Music for those who wait: a name in [sounds] music, or a sound file; empty: the engine's own."),
+]
 RonaOption = Annotated[
     bool | None, typer.Option("--rona-break/--no-rona-break", help="Set an agent who does not answer to a break.")
+]
+
+RecordOption = Annotated[
+    bool | None, typer.Option("--record/--no-record", help="Record its calls, from the agent's answer on.")
 ]
 
 
@@ -38,6 +45,7 @@ def write(
     max_callers: MaxCallersOption = None,
     music: MusicOption = None,
     rona_break: RonaOption = None,
+    record: RecordOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Carry out both commands, which take the same settings."""
@@ -50,6 +58,7 @@ def write(
         max_callers=max_callers,
         music=music,
         rona_break=rona_break,
+        record=record,
     )
     adding = context.info_name == "add"
     with administration(load_config(config)) as admin:

@@ -20,7 +20,7 @@ def reference() -> str:
         "",
     ]
     for words, command in _commands(typer.main.get_command(app), ("hearthline",)):
-        if hasattr(command, "commands"):
+        if hasattr(command, "commands") and not command.invoke_without_command:
             continue
         arguments = [_argument(p) for p in command.params if p.param_type_name == "argument"]
         lines += [f"## `{' '.join((*words, *arguments))}`", "", " ".join(str(command.help).split()), ""]

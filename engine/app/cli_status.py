@@ -27,7 +27,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     for part, columns in (
         ("queues", ["name", "strategy", "waiting", "talking", "idle", "members"]),
         ("agents", ["name", "status", "status_reason", "state", "state_for_s", "queues", "source"]),
-        ("calls", ["call", "phase", "caller", "called", "destination", "agent", "age_s"]),
+        ("calls", ["call", "phase", "caller", "called", "destination", "agent", "caller_codec", "peer_codec", "age_s"]),
         (
             "trunks",
             ["name", "host", "port", "up", "detail", "circuit", "registered", "calls_in", "calls_out", "context"],
@@ -36,8 +36,8 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         show(found[part], columns, as_json=False, title=part.capitalize())
         print()
     media = found["media"]
-    columns = ["up", "pid", "legs", "relayed_edges", "mixed_legs", "lateness_p999_ms", "packets_received", "cpu_s"]
-    show([media], columns, as_json=False, title="Media")
+    columns = ["plane", "state", "pid", "legs", "relayed_edges", "mixed_legs", "tick_p99_ms", "lateness_p999_ms"]
+    show(media["planes"], [*columns, "packets_received", "cpu_share", "cpu_s"], as_json=False, title="Media")
 
 
 def queue_log(

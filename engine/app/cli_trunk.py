@@ -8,7 +8,7 @@ import typer
 
 from engine.app import cli_trunk_options as opt
 from engine.app.administration import administration
-from engine.app.cli_common import ConfigOption, JsonOption, given, listed, show
+from engine.app.cli_common import ConfigOption, JsonOption, given, listed, show, warn
 from engine.app.config import load_config
 from engine.errors import NotFound
 
@@ -32,6 +32,7 @@ def write(
     secret_file: opt.SecretFileOption = None,
     register: opt.RegisterOption = None,
     register_expires: opt.ExpiresOption = None,
+    outbound: opt.OutboundOption = None,
     from_user: opt.FromUserOption = None,
     from_domain: opt.FromDomainOption = None,
     called_out: opt.CalledOutOption = None,
@@ -43,6 +44,8 @@ def write(
     redirects: opt.RedirectsOption = None,
     codec: opt.CodecOption = None,
     srtp: opt.SrtpOption = None,
+    dtmf: opt.DtmfOption = None,
+    record: opt.RecordOption = None,
     max_calls: opt.MaxCallsOption = None,
     max_in: opt.MaxInOption = None,
     max_out: opt.MaxOutOption = None,
@@ -75,6 +78,7 @@ def write(
         secret=opt.secret_from(secret_file),
         registers=register,
         register_expires_s=register_expires,
+        outbound=outbound,
         from_user=from_user,
         from_domain=from_domain,
         called_out=listed(called_out),
@@ -86,6 +90,8 @@ def write(
         redirects=redirects,
         codecs=listed(codec),
         srtp=srtp,
+        dtmf=dtmf,
+        record=record,
         max_calls=max_calls,
         max_in=max_in,
         max_out=max_out,
@@ -101,8 +107,9 @@ def write(
         setup_s=setup,
     )
     with administration(load_config(config)) as admin:
-        admin.write("trunk", name, values, "create" if adding else "update")
+        warnings = admin.write("trunk", name, values, "create" if adding else "update")
     print(f"trunk {name} {'added' if adding else 'changed'}")
+    warn(warnings)
 
 
 @app.command("list")

@@ -37,6 +37,10 @@ SecretFileOption = Annotated[
 ]
 RegisterOption = Annotated[bool | None, typer.Option("--register/--no-register", help="Register --user at the trunk.")]
 ExpiresOption = Annotated[int | None, typer.Option("--register-expires", help="Seconds that a registration lives.")]
+OutboundOption = Annotated[
+    bool | None,
+    typer.Option("--outbound/--no-outbound", help="Ask for outbound (RFC 5626) when registering; the default."),
+]
 FromUserOption = Annotated[
     str | None, typer.Option("--from-user", help="User part of From; empty: the caller's number.")
 ]
@@ -63,12 +67,17 @@ TrustedOption = Annotated[
     bool | None, typer.Option("--trusted/--untrusted", help="Believe its P-Asserted-Identity, and tell it ours.")
 ]
 RedirectsOption = Annotated[
-    bool | None, typer.Option("--redirects/--no-redirects", help="It may be sent 3xx and REFER, and send them.")
+    bool | None, typer.Option("--redirects/--no-redirects", help="Follow its 3xx: it may send our calls elsewhere.")
 ]
 CodecOption = Annotated[
-    list[str] | None, typer.Option("--codec", help="Codec that may be used, best first (repeatable; empty: all).")
+    list[str] | None,
+    typer.Option(
+        "--codec", help="Codec of its calls, best first: PCMA, opus, any ... (repeatable; empty: media.codecs)."
+    ),
 ]
-SrtpOption = Annotated[str | None, typer.Option("--srtp", help="off; this version has no other.")]
+SrtpOption = Annotated[str | None, typer.Option("--srtp", help="Encrypt the sound: off, optional or required.")]
+DtmfOption = Annotated[str | None, typer.Option("--dtmf", help="How keys come and go: auto, rfc4733, inband or info.")]
+RecordOption = Annotated[bool | None, typer.Option("--record/--no-record", help="Record its calls.")]
 
 MaxCallsOption = Annotated[int | None, typer.Option("--max-calls", help="Calls at once, both ways; 0: no bound.")]
 MaxInOption = Annotated[int | None, typer.Option("--max-in", help="Calls at once from it.")]

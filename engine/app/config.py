@@ -10,18 +10,19 @@ import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Any, get_args
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from engine.app.config_guard import GuardConfig
-from engine.app.config_section import Port, Section, checked_ip
+from engine.app.config_media import MediaConfig
+from engine.app.config_recording import RecordingConfig
+from engine.app.config_section import Port, Section, anchored_list, checked_ip
 from engine.app.config_sip import SipConfig
+from engine.app.config_sounds import SoundsConfig
 from engine.app.config_toll import TollConfig
 from engine.errors import ConfigError
 from engine.log_format import LogFormat
-
-RtpPort = Annotated[int, Field(ge=1024, le=65535)]
 
 
 class LogLevel(StrEnum):
@@ -29,31 +30,6 @@ class LogLevel(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
-
-
-class MediaConfig(Section):
-    spawn: bool = Field(
-        True, description="Start the media process; false when systemd runs `hearthline media` as a unit of its own."
-    )
-    host: str = Field(
-        "0.0.0.0",
-        description="Address that RTP sockets are bound to; `::` takes IPv6 and IPv4, and is needed for IPv6.",
-    )
-    port_min: RtpPort = Field(20002, description="First RTP port (even). Clear of Asterisk's 10000-20000.")
-    port_max: RtpPort = Field(29998, description="Last RTP port (even); its RTCP is one above.")
-    rtp_timeout_s: float = Field(30.0, ge=2, le=3600, description="Silence on a leg that ends its call.")
-    music: str = Field("", description="WAV file for callers who wait; empty: the one that comes with Hearthline.")
-
-    @field_validator("host")
-    @classmethod
-    def _host_ischecked_ip(cls, value: str) -> str:
-        return checked_ip(value, allow_empty=False)
-
-    @model_validator(mode="after")
-    def _range(self) -> MediaConfig:
-        if self.port_min % 2 or self.port_max % 2 or self.port_min > self.port_max:
-            raise ValueError(f"port_min and port_max must be even and in order; found {self.port_min}, {self.port_max}")
-        return self
 
 
 class ApiConfig(Section):
@@ -102,6 +78,8 @@ class Config(Section):
     sip: SipConfig = SipConfig()
     guard: GuardConfig = GuardConfig()
     media: MediaConfig = MediaConfig()
+    sounds: SoundsConfig = SoundsConfig()
+    recording: RecordingConfig = RecordingConfig()
     api: ApiConfig = ApiConfig()
     store: StoreConfig = StoreConfig()
     dialplan: DialplanConfig = DialplanConfig()
@@ -115,7 +93,12 @@ class Config(Section):
 
     @property
     def store_url(self) -> str:
-        return self.store.url or f"sqlite:///{self.state_dir / 'hearthline.db'}"
+        return self.store.url or f"sqlite:///{self.store_file}"
+
+    @property
+    def store_file(self) -> Path:
+        """Where the store is without a URL."""
+        return self.state_dir / "hearthline.db"
 
 
 def load_config(path: Path | None) -> Config:
@@ -150,7 +133,14 @@ def _anchored(config: Config, base: Path) -> Config:
         update={
             "sip": config.sip.model_copy(update={"tls": config.sip.tls.anchored(anchor)}),
             "service": config.service.model_copy(update={"state_dir": anchor(config.service.state_dir)}),
-            "media": config.media.model_copy(update={"music": anchor(config.media.music)}),
+            "media": config.media.model_copy(update={"music": anchored_list(config.media.music, anchor)}),
+            "sounds": config.sounds.anchored(anchor),
+            "recording": config.recording.model_copy(
+                update={
+                    "directory": anchor(config.recording.directory),
+                    "key_file": anchor(config.recording.key_file),
+                }
+            ),
             "store": config.store.model_copy(update={"url": _anchored_url(config.store.url, base)}),
             "toll": config.toll.model_copy(update={"prices": anchor(config.toll.prices)}),
             "dialplan": config.dialplan.model_copy(update={"file": anchor(config.dialplan.file)}),
@@ -227,6 +217,8 @@ def _toml(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return f'"{value}"'
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_toml(each)}" for key, each in value.items()) + "}"
     if isinstance(value, tuple):
         return f"[{', '.join(map(_toml, value))}]"
     return str(value)

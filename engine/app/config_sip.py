@@ -149,6 +149,13 @@ class SipConfig(Section):
         le=3600,
         description="Longest one of a phone behind NAT on UDP: its refreshes keep the way open; 0: no such bound.",
     )
+    flow_timer_udp_s: int = Field(
+        30,
+        ge=2,
+        le=3600,
+        description="Within how many seconds a phone that keeps its flow alive (RFC 5626) is to be heard: Flow-Timer.",
+    )
+    flow_timer_stream_s: int = Field(120, ge=2, le=3600, description="The same over TCP and TLS.")
     service_route: str = Field(
         "",
         pattern=r"^(<sips?:[A-Za-z0-9.:\[\]@_;=-]{1,200};lr>)?$",

@@ -18,20 +18,32 @@ from typing import TypeVar
 from engine.acd.centre import Acd
 from engine.app.call_traces import CallTraces
 from engine.app.lookups import Lookup, LookupKey, Lookups
-from engine.app.media_outbox import MediaOutbox
-from engine.app.orphans import Orphans
-from engine.app.peers import TrunkPeers
+from engine.app.media_planes import MediaPlanes
+from engine.app.orphans import Orders, Orphans
+from engine.app.peers import TrunkAccounts, TrunkPeers
 from engine.calls.directory import Agent, Change, Directory, Drop, Member, Put, Queue, Trunk, TrunkGroup
-from engine.calls.events import Reachable, TextRelayed, TrunkDown, TrunkRegistration, TrunkUp, Unreachable
+from engine.calls.events import (
+    LegEvent,
+    Moved,
+    MoveRefused,
+    PresenceEvent,
+    Reachable,
+    TextRelayed,
+    TrunkDown,
+    TrunkRegistration,
+    TrunkUp,
+    Unreachable,
+)
 from engine.calls.journal import Journal, Record
-from engine.calls.log import BanLifted, DirectoryChanged, SourceBanned
+from engine.calls.log import BanLifted, DirectoryChanged, MediaBusy, SourceBanned
 from engine.calls.manager import CallManager
 from engine.calls.sip_leg import SipLegs
 from engine.errors import NotFound
-from engine.ids import AgentName
-from engine.media.commands import Command, LegOpened, ListLegs, MediaEvent, PlaneStats, Spares, Welcome
+from engine.ids import AgentName, CallId, LegId
+from engine.media.commands import Command, ListLegs
+from engine.media.events import Legs, MediaEvent, Welcome
 from engine.sip.endpoint import Endpoint
-from engine.sip.events import LocateWanted, SipEvent
+from engine.sip.events import AbandonedEnded, LocateWanted, SipEvent
 from engine.sip.flow import Flow, Transmission
 from engine.sip.guard import Guard, Standing
 from engine.sip.locating import Located
@@ -49,12 +61,11 @@ class Core:
     legs: SipLegs
     acd: Acd
     calls: CallManager
-    media: MediaOutbox
+    media: MediaPlanes
     orphans: Orphans
     peers: TrunkPeers
+    accounts: TrunkAccounts
     lookups: Lookups
-    plane: PlaneStats | None = None
-    """What the media process said of itself last; None while there is none."""
     traces: CallTraces | None = None
     """The SIP messages of the last calls; None where they are not kept."""
 
@@ -102,31 +113,51 @@ class Core:
 
     # --- inputs from media ---
 
-    def media_event(self, event: MediaEvent, now: float) -> None:
-        if isinstance(event, PlaneStats):
-            self.plane = event
-            return
-        if isinstance(event, Spares):
-            self.media.spares(event)
-            return
-        if isinstance(event, Welcome):
-            self.media.opened(event)
-            self.calls.media_ready(event.pid, event.port_min, event.port_max, now)
-            if event.legs:
-                self.media.send(ListLegs())
-        else:
-            if isinstance(event, LegOpened):
-                self.media.leg_opened(event)
-            for command in self.orphans.media_event(event):
-                self.media.send(command)
-            self.calls.media_event(event, now)
+    def media_event(self, event: MediaEvent, now: float, plane: int = 0) -> None:
+        """The media process of this number says something."""
+        told = self.media.told(plane, event, now)
+        if isinstance(told, Welcome):
+            self.media.opened(plane, told)
+            self.calls.media_ready(told.pid, told.port_min, told.port_max, now, plane)
+            if self.calls.recordings.rules.directory:
+                self.media.send_to(plane, self.calls.recordings.rules.tidy())
+            if told.legs:
+                self.media.send_to(plane, ListLegs())
+            else:
+                self._order(self.orphans.none_at(plane, now))
+                self.media.moves.look_for_homes()
+        elif told is not None:
+            self._order(self.orphans.media_event(told, now, plane))
+            if isinstance(told, Legs):
+                self.media.moves.look_for_homes()
+                for info in told.recordings:
+                    self.calls.recordings.found(info, now)
+            self.calls.media_event(told, now)
         self._pump(now)
 
-    def media_lost(self, detail: str, now: float) -> None:
-        self.media.closed()
-        self.orphans.connection_lost()
-        self.plane = None
-        self.calls.media_lost(now, detail)
+        for number, why in self.media.load_changed:
+            self.journal.append(MediaBusy(plane=number, busy=bool(why), detail=why), now=now)
+        self.media.load_changed.clear()
+
+    def media_lost(self, detail: str, now: float, plane: int = 0) -> None:
+        """The media process of this number is gone, and what lived there."""
+        legs = self.media.lost(plane, now)
+        self._order(self.orphans.connection_lost(plane))
+        self.calls.media_lost(now, detail, legs, plane)
+        self._pump(now)
+
+    def _order(self, orders: Orders) -> None:
+        """What is to be done about legs of the process before us."""
+        for plane, command in orders:
+            self.media.send_to(plane, command)
+
+    def hang_up(self, call: CallId, by: str, now: float) -> None:
+        """End a call, ours or one of the process before us. Raises NotFound."""
+        orders = self.orphans.end(call)
+        if orders is None:
+            self.calls.hang_up(call, now, by)
+        else:
+            self._order(orders)
         self._pump(now)
 
     # --- inputs from people ---
@@ -158,8 +189,10 @@ class Core:
         match change:
             case Put(entity=Trunk() as trunk):
                 self.lookups.trunk_put(trunk, now)
-            case Drop(entity=Trunk(name=name)):
-                self.lookups.trunk_dropped(name)
+                self.accounts.left(trunk.name)
+            case Drop(entity=Trunk() as trunk):
+                self.lookups.trunk_dropped(trunk.name)
+                self.accounts.dropped(trunk)
 
     def _void_registration(self, change: Change) -> AgentName | None:
         """Whose phones must prove themselves anew: the agent is removed, or has another secret than before, and a phone
@@ -188,11 +221,13 @@ class Core:
         self._pump(now)
         self.acd.handle_deadline(now)
         self.calls.handle_deadline(now)
+        self.media.handle_deadline(now)
+        self._order(self.orphans.handle_deadline(now))
         self._pump(now)
 
     def next_deadline(self) -> float | None:
         earliest: float | None = None
-        for part in (self.endpoint, self.legs, self.acd, self.calls, self.lookups):
+        for part in (self.endpoint, self.legs, self.acd, self.calls, self.lookups, self.media, self.orphans):
             deadline = part.next_deadline()
             if deadline is not None and (earliest is None or deadline < earliest):
                 earliest = deadline
@@ -210,8 +245,9 @@ class Core:
         """What is to be looked up in DNS; `located` takes what came of each."""
         return self.lookups.take()
 
-    def take_media_commands(self) -> Sequence[Command]:
-        return self.media.take()
+    def take_media_commands(self, plane: int = 0) -> Sequence[Command]:
+        """What the media process of this number is to do."""
+        return self.media.take(plane)
 
     def take_records(self) -> Sequence[Record]:
         return self.journal.take()
@@ -228,35 +264,52 @@ class Core:
     def _sip_event(self, event: SipEvent, now: float) -> None:
         if isinstance(event, LocateWanted):
             self.lookups.want(event)
+        elif isinstance(event, AbandonedEnded):
+            self._order(self.orphans.hung_up(event.dialog))
         else:
             self.legs.handle(event, now)
 
+    def _leg_told(self, told: LegEvent | PresenceEvent, now: float) -> None:
+        match told:
+            case Reachable():
+                self.acd.reachable(told, now)
+            case Unreachable():
+                self.acd.unreachable(told, now)
+            case TextRelayed():
+                self.calls.text_relayed(told, now)
+            case TrunkUp() | TrunkDown() | TrunkRegistration():
+                self.calls.trunk_event(told, now)
+                if isinstance(told, TrunkRegistration) and told.left:
+                    self.accounts.left(told.trunk)
+            case MoveRefused() if self.media.moves.refused(told.leg, told.local.port, told.status, now):
+                pass
+            case Moved():
+                self.media.moves.answered(told.leg, told.local.port, now)
+                self.calls.leg_event(told, now)
+            case _:
+                self.calls.leg_event(told, now)
+
     def _pump(self, now: float) -> None:
         """Carry events and effects on until every machine is still."""
+        for agent, call, engaged in self.orphans.take_engaged():
+            (self.acd.agent_engaged if engaged else self.acd.agent_released)(agent, call, now)
         busy = True
         while busy:
             busy = False
-            while (event := self.endpoint.next_event()) is not None:
-                self._sip_event(event, now)
+            while (heard := self.endpoint.next_event()) is not None:
+                self._sip_event(heard, now)
             for told in self.legs.take_events():
                 busy = True
-                match told:
-                    case Reachable():
-                        self.acd.reachable(told, now)
-                    case Unreachable():
-                        self.acd.unreachable(told, now)
-                    case TextRelayed():
-                        self.calls.text_relayed(told, now)
-                    case TrunkUp() | TrunkDown() | TrunkRegistration():
-                        self.calls.trunk_event(told, now)
-                    case _:
-                        self.calls.leg_event(told, now)
+                self._leg_told(told, now)
             for effect in self.acd.take_effects():
                 busy = True
                 self.calls.queue_effect(effect, now)
-            for opened in self.media.take_opened():
+            for event in self.media.take_events(now):
                 busy = True
-                self.calls.media_event(opened, now)
+                self.calls.media_event(event, now)
+            for leg, port in self.media.take_asked():
+                busy = True
+                self.calls.move_media(LegId(leg), port, now)
         self.legs.watch.tell(now)
         guard = self.endpoint.guard
         if guard is not None and guard.imposed:

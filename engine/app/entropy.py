@@ -1,4 +1,4 @@
-"""Where real identifiers come from."""
+"""Where real identifiers and keys come from."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ _OCTETS: Final = 9
 """72 bits: nobody guesses one, and no two are alike."""
 _TOKENS: Final = 56
 """Made of one question to the operating system; a call takes ten."""
+
+
+def octets(count: int) -> bytes:
+    """For keys."""
+    return os.urandom(count)
 
 
 class SystemIds:

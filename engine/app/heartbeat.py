@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from engine.app.core import Core
 from engine.clock import Clock
-from engine.metrics.gauges import EngineGauges
+from engine.metrics.gauges import EngineGauges, TrunkFigures
 from engine.net.reactor import Reactor, Timer
 from engine.store.writer import EventWriter, WriterHealth
 
@@ -28,6 +28,7 @@ class Heartbeat:
         *,
         keep_bindings: Callable[[], None],
         flush_media: Callable[[], None],
+        refused_handshakes: Callable[[], Mapping[str, int]],
     ) -> None:
         self._reactor = reactor
         self._clock = clock
@@ -36,6 +37,7 @@ class Heartbeat:
         self._gauges = gauges
         self._keep_bindings = keep_bindings
         self._flush_media = flush_media
+        self._refused_handshakes = refused_handshakes
         self._due = 0.0
         self._timer: Timer | None = None
 
@@ -58,7 +60,10 @@ class Heartbeat:
             self._writer.alive(self._clock.wall())
         self._keep_bindings()
         self._flush_media()
-        self._gauges.media(self._core.plane)
+        self._gauges.media([plane.load.stats for plane in self._core.media.planes])
+        self._gauges.media_load([(plane.load.cpu_share, plane.load.busy) for plane in self._core.media.planes])
+        self._gauges.trunks(trunk_figures(self._core, now))
+        self._gauges.handshakes(self._refused_handshakes())
         endpoint = self._core.endpoint
         self._gauges.sip(endpoint.counters, endpoint.retransmissions, endpoint.drops)
         live = endpoint.live()
@@ -74,3 +79,13 @@ class Heartbeat:
             )
         self._due = now + _PERIOD_S
         self._timer = self._reactor.callLater(_PERIOD_S, self._beat)
+
+
+def trunk_figures(core: Core, now: float) -> dict[str, TrunkFigures]:
+    """How much each trunk carries."""
+    spent = core.calls.all_spent(now)
+    figures: dict[str, TrunkFigures] = {}
+    for name, trunk in core.directory.trunks.items():
+        line = core.calls.line(name)
+        figures[name] = TrunkFigures(line.calls_in, line.calls_out, spent.get(f"trunk:{name}", 0.0), trunk.daily_spend)
+    return figures

@@ -24,8 +24,6 @@ from engine.calls.log import (
     CallMerged,
     CallRouted,
     CallStarted,
-    DigitReceived,
-    LegClosed,
     LogBody,
     MediaLost,
     OfferEnded,
@@ -35,6 +33,8 @@ from engine.calls.log import (
     SourceBanned,
     TransferStarted,
 )
+from engine.calls.media_records import DigitReceived, LegClosed, OneWayHeard, SoundSkipped
+from engine.calls.recording_records import RecordingGapped, RecordingMissed
 from engine.calls.trunk_records import (
     CallRated,
     TollCutOff,
@@ -56,12 +56,16 @@ happens again and again."""
 _LEVELS: Final[dict[type[Any], int]] = {
     **{cls: logging.DEBUG if cls in _QUIET else logging.INFO for cls in get_args(LogBody)},
     MediaLost: logging.WARNING,
+    OneWayHeard: logging.WARNING,
+    SoundSkipped: logging.WARNING,
     SourceBanned: logging.WARNING,
     TrunkStateChanged: logging.WARNING,
     TrunkCircuitChanged: logging.WARNING,
     TrunkRegistrationChanged: logging.WARNING,
     TollRefused: logging.WARNING,
     TollCutOff: logging.WARNING,
+    RecordingGapped: logging.WARNING,
+    RecordingMissed: logging.WARNING,
 }
 """The highest that a record of this type can have."""
 

@@ -1,4 +1,4 @@
-"""Commands to the media process on their way out of the core, and the ports that it keeps ready for new legs.
+"""Commands to one media process on their way out of the core, and the ports that it keeps ready for new legs.
 
 A leg is opened on a pair of ports that the media process has told us of in advance (`Spares`), so that nobody waits for
 its answer: here the answer is given at once. Only when no spare pair is left the media process is asked for one.
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 
-from engine.media.commands import Command, LegOpened, OpenLeg, Spares, Welcome
+from engine.media.commands import Command, OpenLeg
+from engine.media.events import LegOpened, Spares, Welcome
 
 
 class MediaOutbox:
-    """`engine.calls.ports.MediaPort`: queues what calls command until the driver takes it away."""
+    """Queues what one media process is commanded until the driver takes it away."""
 
     def __init__(self) -> None:
         self._welcome: Welcome | None = None
@@ -31,13 +32,25 @@ class MediaOutbox:
     def send(self, command: Command) -> None:
         if self._welcome is None:
             return
-        if isinstance(command, OpenLeg) and self._spares:
-            port = self._spares.popleft()
-            self._pending.append(OpenLeg(leg=command.leg, tag=command.tag, port=port))
-            self._opened.append(LegOpened(leg=command.leg, port=port))
+        if isinstance(command, OpenLeg):
+            if (port := self.open(command)) is not None:
+                self._opened.append(LegOpened(leg=command.leg, port=port))
         else:
             self._pending.append(command)
             self._urgent = True
+
+    def open(self, command: OpenLeg, *, at_once: bool = False) -> int | None:
+        """Open a leg; its port where there is a spare pair, else None, and the answer follows. `at_once` where packets
+        may come before the next command."""
+        self._urgent = self._urgent or (at_once and self._welcome is not None)
+        if self._welcome is not None and self._spares:
+            port = self._spares.popleft()
+            self._pending.append(OpenLeg(leg=command.leg, tag=command.tag, port=port))
+            return port
+        if self._welcome is not None:
+            self._pending.append(command)
+            self._urgent = True
+        return None
 
     def ready(self) -> bool:
         return self._welcome is not None
@@ -50,10 +63,10 @@ class MediaOutbox:
         """The media process has so many more pairs ready."""
         self._spares += event.ports
 
-    def leg_opened(self, event: LegOpened) -> None:
+    def port_given(self, port: int) -> None:
         """A leg was given a port that we did not choose; the last pairs of a range come out of the spare ones."""
-        if event.port in self._spares:
-            self._spares.remove(event.port)
+        if port in self._spares:
+            self._spares.remove(port)
 
     def closed(self) -> None:
         """It is gone, and what was meant for it with it."""

@@ -62,6 +62,11 @@ class TrunkPeers:
         found = self._directory.trunks.get(TrunkName(trunk))
         return found is not None and found.trusted
 
+    def tls_name(self, trunk: str) -> str:
+        """The name that this trunk's certificate must be for: the one set for it, else its host if that is a name."""
+        found = self._directory.trunks.get(TrunkName(trunk))
+        return "" if found is None else found.tls_name or ("" if is_address(found.host) else found.host)
+
     def _search(self, host: str, port: int) -> str | None:
         address = ip_address(host)
         for network, trunk in self._networks:
@@ -75,13 +80,31 @@ class TrunkAccounts:
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
+        self._leaving: dict[TrunkName, Login] = {}
+        """Logins of trunks that were removed while we were registered there: to take that back we must prove who we
+        are once more."""
 
     def login(self, account: str) -> Login | None:
         """The login at a trunk; None for one without an account, and for one whose secret nobody has set."""
-        trunk = self._directory.trunks.get(TrunkName(account))
-        if trunk is None or not (trunk.user and trunk.secret):
-            return None
-        return Login(user=trunk.auth_user or trunk.user, password=trunk.secret)
+        name = TrunkName(account)
+        trunk = self._directory.trunks.get(name)
+        return self._leaving.get(name) if trunk is None else _login(trunk)
+
+    def dropped(self, trunk: Trunk) -> None:
+        """The trunk was removed."""
+        login = _login(trunk) if trunk.registers else None
+        if login is not None:
+            self._leaving[trunk.name] = login
+
+    def left(self, trunk: TrunkName) -> None:
+        """Nothing is to be said to it any more."""
+        self._leaving.pop(trunk, None)
+
+
+def _login(trunk: Trunk) -> Login | None:
+    if not (trunk.user and trunk.secret):
+        return None
+    return Login(user=trunk.auth_user or trunk.user, password=trunk.secret)
 
 
 class AgentCredentials:

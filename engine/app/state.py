@@ -16,8 +16,8 @@ from typing import Final
 from engine.app.private_dir import make_private
 from engine.errors import ConfigError
 
-_SOCKET_PATH_BOUND: Final = 100
-"""Bytes of a Unix socket's path: 104 on macOS, 108 on Linux, less a suffix."""
+_SOCKET_PATH_BOUND: Final = 97
+"""Bytes of a Unix socket's path: 104 on macOS, 108 on Linux, less a suffix and a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +32,19 @@ class StateDir:
 
     @property
     def media_socket(self) -> Path:
-        """The media process's Unix socket; where its path would be too long, in a directory that `prepare` makes in the
-        user's run-time directory or in /tmp."""
+        """The first media process's Unix socket; where its path would be too long, in a directory that `prepare` makes
+        in the user's run-time directory or in /tmp."""
         inside = self.path / "media.sock"
         if len(os.fsencode(inside)) <= _SOCKET_PATH_BOUND:
             return inside
         digest = hashlib.sha256(os.fsencode(inside)).hexdigest()[:16]
         base = Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp")
         return base / f"hearthline-{os.geteuid()}-{digest}" / inside.name
+
+    def media_socket_of(self, plane: int) -> Path:
+        """The Unix socket of the media process of this number."""
+        socket = self.media_socket
+        return socket if plane == 0 else socket.with_stem(f"{socket.stem}-{plane}")
 
     @property
     def certificate_files(self) -> tuple[Path, Path]:
@@ -64,7 +69,7 @@ class StateDir:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             (self.path / "secrets").mkdir(mode=0o700, exist_ok=True)
             self.log_dir.mkdir(mode=0o700, exist_ok=True)
-            for name in ("api-token", "media", "nonce"):
+            for name in ("api-token", "media", "nonce", "instance"):
                 self.secret(name)
             self._certificate()
         except OSError as error:

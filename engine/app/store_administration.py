@@ -6,7 +6,7 @@ A file of its own because SQLAlchemy takes longer to import than most commands t
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
@@ -15,7 +15,9 @@ from sqlalchemy import Engine
 
 from engine.app.config import Config
 from engine.app.state import StateDir
-from engine.calls.directory import AgentStatus, Entity
+from engine.app.trunk_warnings import trunk_warnings
+from engine.calls.directory import AgentStatus, Entity, Trunk
+from engine.net.listen import Listen
 from engine.store.database import open_database
 from engine.store.directory_store import DirectoryStore, WriteMode
 from engine.store.entities import Kind
@@ -37,9 +39,10 @@ def opened_store(config: Config) -> Iterator[Engine]:
 class OverStore:
     """`administration.Administration` where no engine runs: what is written is read at its next start."""
 
-    def __init__(self, database: Engine, realm: str) -> None:
+    def __init__(self, database: Engine, realm: str, listeners: Sequence[Listen]) -> None:
         self._store = DirectoryStore(database)
         self._realm = realm
+        self._listeners = listeners
 
     def all(self, kind: Kind) -> list[dict[str, Any]]:
         directory = self._store.load()
@@ -52,8 +55,9 @@ class OverStore:
         }
         return [_shown(asdict(entity)) for entity in entities[kind]]
 
-    def write(self, kind: Kind, name: str, values: Mapping[str, object], mode: WriteMode) -> None:
-        self._store.write(kind, name, values, mode)
+    def write(self, kind: Kind, name: str, values: Mapping[str, object], mode: WriteMode) -> Sequence[str]:
+        written = self._store.write(kind, name, values, mode).entity
+        return trunk_warnings(written, self._listeners) if isinstance(written, Trunk) else ()
 
     def drop(self, kind: Kind, name: str) -> None:
         self._store.drop(kind, name)

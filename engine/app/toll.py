@@ -31,6 +31,7 @@ def toll_rules(config: Config, clock: Clock) -> TollRules:
         prices=price_list(config, numbering),
         end_calls=config.toll.end_calls,
         today=lambda: local().toordinal(),
+        day_age_s=lambda: clock.wall() - midnight(config, clock),
     )
 
 

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from typing import Final
 
 from engine.acd import snapshot as acd
 from engine.api.guard_views import BanView, GuardView
+from engine.api.mixing_views import ConferenceMemberView, ConferenceView, SupervisorView
 from engine.api.views import (
     AgentView,
     BindingView,
     CallerView,
     CallView,
-    MediaView,
     MemberView,
     QueueView,
+    SoundView,
     TrunkView,
 )
 from engine.app.core import Core
+from engine.app.orphans import OrphanCall
+from engine.app.trunk_warnings import phone_warnings
+from engine.calls.conferences import LiveMember
 from engine.calls.lines import LineState
 from engine.calls.sip_registrations import RegistrationState
 from engine.calls.snapshot import LiveCall
+from engine.calls.supervisors import LiveSupervisor
 from engine.calls.trunk import Trunk
 from engine.calls.trunk_records import CircuitState
 from engine.calls.trunk_watch import TrunkHealth
@@ -46,6 +51,7 @@ def queue_views(core: Core, now: float) -> Iterator[QueueView]:
             max_callers=settings.max_callers,
             music=settings.music,
             rona_break=settings.rona_break,
+            record=settings.record,
             callers=tuple(_caller(caller) for caller in queue.callers),
             members=tuple(
                 MemberView(
@@ -77,7 +83,7 @@ def _caller(caller: acd.CallerView) -> CallerView:
 def agent_views(core: Core, now: float) -> Iterator[AgentView]:
     """Every agent by name: settings, status and state."""
     for agent in sorted(core.acd.snapshot(now).agents, key=lambda agent: agent.name):
-        settings = core.directory.agents[agent.name]
+        settings, bindings = core.directory.agents[agent.name], core.endpoint.bindings(agent.name)
         yield AgentView(
             name=agent.name,
             display=agent.display,
@@ -97,8 +103,12 @@ def agent_views(core: Core, now: float) -> Iterator[AgentView]:
             destinations=settings.destinations,
             max_outbound=settings.max_outbound,
             daily_spend=settings.daily_spend,
+            srtp=settings.srtp,
+            codecs=settings.codecs,
+            record=settings.record,
             spent_today=core.calls.spent(f"agent:{agent.name}", now),
-            bindings=tuple(_binding(each, now) for each in core.endpoint.bindings(agent.name)),
+            bindings=tuple(_binding(each, now) for each in bindings),
+            warnings=phone_warnings(settings, [each.flow.transport for each in bindings]),
         )
 
 
@@ -113,6 +123,28 @@ def _binding(binding: Binding, now: float) -> BindingView:
         q=binding.q / Q_ONE,
         path=binding.path,
     )
+
+
+def supervisor_view(supervisor: LiveSupervisor) -> SupervisorView:
+    """One supervisor of a call."""
+    return SupervisorView(agent=supervisor.agent, mode=supervisor.mode.value, call=supervisor.call, up=supervisor.up)
+
+
+def conference_view(name: str, members: Sequence[LiveMember], now: float) -> ConferenceView:
+    """One conference."""
+    shown = tuple(
+        ConferenceMemberView(
+            call=member.call,
+            who=member.who,
+            caller=member.caller,
+            caller_display=member.caller_display,
+            muted=member.muted,
+            holding=member.holding,
+            joined_for_s=now - member.joined_at,
+        )
+        for member in members
+    )
+    return ConferenceView(name=name, members=shown)
 
 
 def call_view(call: LiveCall, now: float) -> CallView:
@@ -132,8 +164,34 @@ def call_view(call: LiveCall, now: float) -> CallView:
         age_s=now - call.started,
         answered_for_s=None if call.answered_at is None else now - call.answered_at,
         talking_for_s=None if call.connected_at is None else now - call.connected_at,
+        caller_codec=call.caller_codec,
+        peer_codec=call.peer_codec,
         session=call.session,
         diverted_from=call.diverted_from,
+        supervisors=tuple(map(supervisor_view, call.supervisors)),
+        sound=tuple([SoundView(**asdict(sound)) for sound in call.sound]),
+        recording=call.recording,
+    )
+
+
+def orphan_view(call: OrphanCall, recording: str, now: float) -> CallView:
+    """A call of the engine's process before this one, of which only the media is known."""
+    return CallView(
+        call=call.call,
+        direction="",
+        phase="orphan",
+        origin="",
+        caller="",
+        caller_display="",
+        called="",
+        destination="+".join(call.roles),
+        queue=None,
+        agent=None,
+        ringing=(),
+        age_s=now - call.started,
+        answered_for_s=None,
+        talking_for_s=None,
+        recording=recording,
     )
 
 
@@ -142,8 +200,10 @@ def trunk_view(
     line: LineState | None = None,
     spent: float = 0.0,
     registration: RegistrationState | None = None,
+    warnings: tuple[str, ...] = (),
 ) -> TrunkView:
-    """One trunk, its health, its calls and what they have cost today, and our registration there."""
+    """One trunk, its health, its calls and what they have cost today, our registration there, and what is wrong with
+    its settings."""
     trunk = health.trunk
     if health.up is None:
         detail = "not asked yet"
@@ -165,6 +225,7 @@ def trunk_view(
         spent_today=spent,
         registered=None if registration is None else registration.registered,
         registration_detail="" if registration is None else registration.detail,
+        warnings=warnings,
     )
 
 
@@ -178,24 +239,3 @@ def guard_view(core: Core, now: float) -> GuardView:
         for ban in guard.bans(now)
     )
     return GuardView(enabled=True, dropped={**guard.dropped, "amplification": endpoint.withheld}, bans=bans)
-
-
-def media_view(core: Core) -> MediaView:
-    """The media process as it told last."""
-    stats, welcome = core.plane, core.media.welcome
-    return MediaView(
-        up=core.media.ready(),
-        pid=0 if welcome is None else welcome.pid,
-        port_min=0 if welcome is None else welcome.port_min,
-        port_max=0 if welcome is None else welcome.port_max,
-        legs=stats.legs if stats is not None else 0 if welcome is None else welcome.legs,
-        relayed_edges=0 if stats is None else stats.relayed_edges,
-        mixed_legs=0 if stats is None else stats.mixed_legs,
-        lateness_p50_ms=0.0 if stats is None else stats.lateness_p50_ms,
-        lateness_p999_ms=0.0 if stats is None else stats.lateness_p999_ms,
-        lateness_max_ms=0.0 if stats is None else stats.lateness_max_ms,
-        packets_received=0 if stats is None else stats.packets_received,
-        packets_sent=0 if stats is None else stats.packets_sent,
-        ports_taken=0 if stats is None else stats.ports_taken,
-        cpu_s=0.0 if stats is None else stats.cpu_s,
-    )

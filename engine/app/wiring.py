@@ -19,30 +19,33 @@ from engine.api.feed import FeedHub
 from engine.api.server import ApiServer, bind
 from engine.app.binding_keeper import BindingKeeper
 from engine.app.call_traces import trace_calls
+from engine.app.calls_setup import calls_config
 from engine.app.centre import RunningCentre
 from engine.app.certificate_watch import CertificateWatch
 from engine.app.config import Config
+from engine.app.config_media import OnLoss
 from engine.app.core import Core
 from engine.app.defects import Defects
 from engine.app.dialplan_file import configured_dialplan
-from engine.app.entropy import SystemIds
+from engine.app.doubts import tell_doubts
+from engine.app.entropy import SystemIds, octets
 from engine.app.heartbeat import Heartbeat
+from engine.app.instance import instances
 from engine.app.logs import RecordLogger, note
 from engine.app.lookups import Lookups
-from engine.app.media_outbox import MediaOutbox
-from engine.app.media_process import spawn_media
-from engine.app.orphans import Orphans
+from engine.app.media_load import AdmissionRules
+from engine.app.media_planes import MediaPlanes
+from engine.app.media_process import media_secret, spawn_media
+from engine.app.orphans import OrphanRules, Orphans
 from engine.app.peers import AgentCredentials, TrunkAccounts, TrunkPeers
 from engine.app.queue_log_file import QueueLogFile
 from engine.app.record_gatherer import RecordGatherer
 from engine.app.records import RecordKeeper
-from engine.app.sounds import hold_music
 from engine.app.state import StateDir
 from engine.app.status_keeper import StatusKeeper
 from engine.app.storage import Storage, open_storage
 from engine.app.toll import midnight, spent_by, toll_rules
 from engine.app.version import VERSION
-from engine.calls.config import CallsConfig
 from engine.calls.directory import Directory
 from engine.calls.journal import Journal
 from engine.calls.manager import CallManager
@@ -51,10 +54,8 @@ from engine.calls.sip_leg import SipLegs
 from engine.calls.sip_targets import ListenerFlow
 from engine.calls.toll_guard import TollGuard
 from engine.clock import Clock
-from engine.dialplan.check import name_warnings
-from engine.dialplan.model import Dialplan
 from engine.dialplan.router import DialplanRouter
-from engine.ids import IdSource
+from engine.ids import IdSource, TrunkName
 from engine.metrics.gauges import EngineGauges
 from engine.metrics.metrics import MetricSet
 from engine.metrics.observers import MetricsObserver
@@ -62,6 +63,7 @@ from engine.net.addresses import LocalAddresses
 from engine.net.clock import SystemClock
 from engine.net.driver import Driver
 from engine.net.media_link import MediaLink
+from engine.net.media_links import MediaLinks
 from engine.net.reactor import Reactor
 from engine.net.resolver import NamesSource, Resolver, system_servers
 from engine.net.tls import TlsContexts
@@ -83,9 +85,6 @@ _REGISTRATION_S: Final = 300
 
 _RESOLV_CONF: Final = Path("/etc/resolv.conf")
 
-_NAMED: Final = 10
-"""Names in one log line; more are only counted."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
@@ -97,7 +96,7 @@ class Engine:
     core: Core
     driver: Driver
     transports: Transports
-    media: MediaLink
+    media: MediaLinks
     heartbeat: Heartbeat
     certificates: CertificateWatch
     bindings: BindingKeeper
@@ -156,6 +155,7 @@ def build_engine(config: Config, state: StateDir, reactor: Reactor) -> Engine:
         listener_flow=transports.flow_to,
         toll=build_toll(config, storage, clock),
         wall=clock.wall,
+        instance=instances(state),
         now=clock.monotonic(),
     )
     books = build_books(state, storage, core, clock, reactor)
@@ -181,6 +181,7 @@ def build_engine(config: Config, state: StateDir, reactor: Reactor) -> Engine:
             *(reactor, clock, core, storage.writer, EngineGauges(books.metrics)),
             keep_bindings=bindings.keep,
             flush_media=media.flush,
+            refused_handshakes=transports.refused_handshakes,
         ),
         bindings=bindings,
         certificates=certificates,
@@ -191,16 +192,6 @@ def build_engine(config: Config, state: StateDir, reactor: Reactor) -> Engine:
         centre=centre,
         api=ApiServer(create_app(centre, tokens=tokens, hub=books.hub, version=VERSION), api_socket),
     )
-
-
-def tell_doubts(config: Config, dialplan: Dialplan, storage: Storage) -> None:
-    """Log what prevents no start and is hardly meant."""
-    for warning in name_warnings(dialplan, storage.directory):
-        note("dialplan_warning", level=logging.WARNING, warning=warning)
-    shut_out = storage.directory_store.agents_without_secret(config.sip.realm)
-    if shut_out:
-        shown = " ".join([*shut_out[:_NAMED], *(["..."] if len(shut_out) > _NAMED else [])])
-        note("agents_without_secret", level=logging.WARNING, realm=config.sip.realm, agents=len(shut_out), names=shown)
 
 
 def tls_contexts(config: Config, state: StateDir) -> TlsContexts | None:
@@ -259,15 +250,9 @@ def build_drive(
     transports: Transports,
     clock: Clock,
     reactor: Reactor,
-) -> tuple[MediaLink, Driver]:
-    """What joins the core to the network, the media process and the time."""
-    media = MediaLink(
-        reactor,
-        path=state.media_socket,
-        secret=state.secret("media"),
-        spawn=partial(spawn_media, config) if config.media.spawn else None,
-        note=lambda text: note("media", level=logging.WARNING, detail=text),
-    )
+) -> tuple[MediaLinks, Driver]:
+    """What joins the core to the network, the media processes and the time."""
+    media = MediaLinks([media_link(config, state, plane, reactor) for plane in range(config.media.processes)])
     driver = Driver(
         core,
         reactor=reactor,
@@ -277,8 +262,20 @@ def build_drive(
         to_media=media.send,
         on_records=gatherer.gather,
         on_defect=books.defects.met,
+        planes=len(media),
     )
     return media, driver
+
+
+def media_link(config: Config, state: StateDir, plane: int, reactor: Reactor) -> MediaLink:
+    """The line to the media process of this number."""
+    return MediaLink(
+        reactor,
+        path=state.media_socket_of(plane),
+        secret=media_secret(state, plane),
+        spawn=partial(spawn_media, config, plane=plane) if config.media.spawn else None,
+        note=lambda text: note("media", level=logging.WARNING, plane=plane, detail=text),
+    )
 
 
 def build_resolver(config: Config, clock: Clock, reactor: Reactor) -> Resolver:
@@ -304,6 +301,7 @@ def build_centre(
         realm=config.sip.realm,
         metrics=books.metrics,
         certificates=certificates,
+        listeners=config.sip.listeners,
         writer=storage.writer,
         history=HistoryReader(storage.database),
         directory_store=storage.directory_store,
@@ -341,15 +339,17 @@ def build_core(
     listener_flow: ListenerFlow,
     toll: TollGuard | None = None,
     wall: Callable[[], float] | None = None,
+    instance: Callable[[TrunkName], str] = lambda _: "",
     now: float,
 ) -> Core:
     """The pure core. The three callables say what the network layer knows: our address as a peer on a flow sees it,
     for signalling and for media, and the flow from our listener to a trunk. Without `wall`, seconds since the epoch, no
-    messages are kept."""
+    messages are kept; `instance` is `SipRegistrations`'."""
     peers = TrunkPeers(directory)
+    accounts = TrunkAccounts(directory)
     credentials = AgentCredentials(directory, config.sip.realm)
     sip = endpoint_config(config, sip_address, nonce_secret)
-    endpoint = Endpoint(sip, ids=ids, credentials=credentials, peers=peers, accounts=TrunkAccounts(directory))
+    endpoint = Endpoint(sip, ids=ids, credentials=credentials, peers=peers, accounts=accounts)
     lookups = Lookups(endpoint, directory, peers, listener_flow=listener_flow)
     legs = SipLegs(
         endpoint,
@@ -357,11 +357,19 @@ def build_core(
         ids=ids,
         listener_flow=listener_flow,
         media_address=media_address,
+        octets=octets,
         trusts=peers.trusts,
         show_hidden=config.sip.show_hidden_callers,
+        instance=instance,
+        codecs=config.media.codecs,
     )
     acd = Acd(directory, journal, ids, now)
-    media = MediaOutbox()
+    media = MediaPlanes(
+        config.media.processes,
+        AdmissionRules(tick_share=config.media.busy_tick, cpu_share=config.media.busy_cpu),
+        address=config.media.own_address,
+        reestablish=config.media.on_loss is OnLoss.REESTABLISH,
+    )
     calls = CallManager(
         router=router,
         legs=legs,
@@ -372,9 +380,14 @@ def build_core(
         journal=journal,
         ids=ids,
         directory=directory,
-        config=CallsConfig(hold_music=hold_music(config), auto_answer=config.sip.auto_answer),
+        config=calls_config(config, wall),
         toll=toll,
     )
+    orphans = Orphans(
+        config.media.processes,
+        OrphanRules(silence_s=min(config.media.orphan_silence_s, config.media.dead_s), max_s=config.media.orphan_max_s),
+    )
+    endpoint.abandoned = orphans.dialogs
     return Core(
         directory=directory,
         journal=journal,
@@ -383,8 +396,9 @@ def build_core(
         acd=acd,
         calls=calls,
         media=media,
-        orphans=Orphans(),
+        orphans=orphans,
         peers=peers,
+        accounts=accounts,
         lookups=lookups,
         traces=None if wall is None else trace_calls(config.trace, endpoint, legs, calls, ours=sip_address, wall=wall),
     )
@@ -400,6 +414,8 @@ def endpoint_config(config: Config, advertise: Callable[[Flow], Address], nonce_
         min_expires_s=config.sip.registration_min_s,
         max_expires_s=config.sip.registration_max_s,
         nat_expires_s=config.sip.registration_nat_s,
+        flow_timer_udp_s=config.sip.flow_timer_udp_s,
+        flow_timer_stream_s=config.sip.flow_timer_stream_s,
         service_route=config.sip.service_route,
         default_expires_s=max(_REGISTRATION_S, config.sip.registration_min_s),
         nonce_ttl_s=config.sip.nonce_ttl_s,

@@ -6,6 +6,7 @@ Neither side hears the other while one of them holds. A side that is held, and d
 from __future__ import annotations
 
 from engine.calls.call import Call
+from engine.calls.decoding import Asked, understand
 from engine.calls.music import Music
 from engine.calls.switchboard import CallLeg
 from engine.media.commands import Connect, Disconnect
@@ -34,6 +35,7 @@ class Bridge:
             self._linked = False
             for source, sink in ((caller.id, far.id), (far.id, caller.id)):
                 self._call.board.media.send(Disconnect(source=source, sink=sink))
+            self._call.parties_changed()
 
     @property
     def held(self) -> bool:
@@ -43,7 +45,12 @@ class Bridge:
     def settle(self) -> None:
         """Both legs are up: connect, disconnect, play and stop what differs from how it should be."""
         a, b = self._call.caller, self._far
-        link = not (a.holding or b.holding)
+        talking = not (a.holding or b.holding)
+        link = talking and understand(a, b)
+        if link != self._linked:
+            a.follows = b.follows = Asked.NO
+        if talking and not link:
+            self._bring_together(a, b)
         self._serenade(a, b)
         self._serenade(b, a)
         if link == self._linked:
@@ -52,10 +59,22 @@ class Bridge:
         for source, sink in ((a.id, b.id), (b.id, a.id)):
             edge = Connect(source=source, sink=sink) if link else Disconnect(source=source, sink=sink)
             self._call.board.media.send(edge)
+        self._call.parties_changed()
 
-    def music_failed(self, leg: CallLeg) -> None:
-        """What the held leg should hear cannot be played."""
-        self._music.failed(leg)
+    def _bring_together(self, a: CallLeg, b: CallLeg) -> None:
+        """Ask for a codec by which the two understand each other; `settle` is called again when one is agreed."""
+        decoding = self._call.board.decoding
+        for leg, other in ((a, b), (b, a)):
+            if decoding.need(leg) and leg.decodable is Asked.REFUSED:
+                decoding.follow(other, leg)
+
+    @property
+    def parted(self) -> bool:
+        """Whether the two have no codec in common, and there is nothing left to ask for."""
+        a, b = self._call.caller, self._far
+        if self._linked or a.holding or b.holding or understand(a, b):
+            return False
+        return Asked.YES not in (a.decodable, a.follows, b.decodable, b.follows)
 
     def _serenade(self, leg: CallLeg, other: CallLeg) -> None:
         if not other.holding or leg.holding:

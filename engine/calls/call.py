@@ -11,15 +11,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.calls.causes import EndCause, Outcome, Reason
+from engine.calls.decoding import Asked, CodecRefused
 from engine.calls.destination import OVER, Destination
-from engine.calls.events import FromAgent, LocalMedia, Offered, Origin, Party, RemoteMedia
+from engine.calls.events import FromAgent, LocalMedia, Moved, MoveRefused, Offered, Origin, Party, RemoteMedia
 from engine.calls.final_status import refusal_status
 from engine.calls.log import CallAnswered, CallConnected, CallDirection, CallEnded, CallHeld, CallResumed
 from engine.calls.ports import TrunkNumber
 from engine.calls.switchboard import CallLeg, Role, Switchboard
-from engine.calls.trunk import Trunk
 from engine.ids import AgentName, CallId, LegId, QueueName
-from engine.media.commands import Codec, Play, StopPlay, Tone
+from engine.media.commands import Codec, Play, Sound, StopPlay
 
 if TYPE_CHECKING:
     from engine.calls.transfer import BlindTransfer
@@ -46,16 +46,6 @@ def _cancelled(cause: EndCause) -> EndCause:
     return CANCELLED if cause.q850 is None else replace(CANCELLED, q850=cause.q850)
 
 
-def preferring(first: Codec) -> tuple[Codec, ...]:
-    """All codecs, with the other side's in front, so that the media plane need only pass packets through."""
-    return (first, *(codec for codec in Codec if codec is not first))
-
-
-def codecs_of(trunk: Trunk) -> tuple[Codec, ...]:
-    """The only codecs that may be used on a trunk, best first; empty: all."""
-    return tuple(map(Codec, trunk.codecs))
-
-
 class Call:
     """See the module. `destination` is set once, right after routing."""
 
@@ -79,7 +69,11 @@ class Call:
             dialog=True,
         )
         self.far: dict[LegId, CallLeg] = {}
+        self.beside = offered.replaces
+        """A leg of another call, beside which the caller's belongs."""
         self.over = False
+        self.steps = 0
+        """Times that what the caller was played led on to another number."""
         self.started = now
         self.waiting_since: float | None = None
         """When the caller began to wait for a person; None where nobody is waited for."""
@@ -92,8 +86,6 @@ class Call:
         """The transfer that is being tried."""
         self.kept: tuple[Destination, ...] = ()
         """Destinations from before a transfer whose agent is still in the call."""
-        self.codecs: tuple[Codec, ...] = ()
-        """The only ones that may be used with the caller, best first; empty: all."""
         self._engaged: list[AgentName] = []
         board.calls[self.id] = self
         board.owners[self.caller.id] = (self, self.caller)
@@ -132,10 +124,9 @@ class Call:
         self._engaged.remove(agent)
         self.board.queues.agent_released(agent, self.id, now)
 
-    def answer_caller(self, now: float, codec: Codec | None = None) -> None:
-        """Take the caller's leg, whose port is open; `caller_up` follows. `codec` is what the far side speaks, and is
-        preferred to what the caller likes best; None leaves the choice to him. A caller who was put through to here is
-        taken by that."""
+    def answer_caller(self, now: float, far: CallLeg | None = None) -> None:
+        """Take the caller's leg, whose port is open; `caller_up` follows. With `far`, who has answered, in its codec if
+        it can be; else in one that we can decode. A caller who was put through to here is taken by that."""
         if self.answered_at is not None:
             if self.attempt is not None:
                 self.attempt.succeeded(now)
@@ -143,10 +134,7 @@ class Call:
             return
         assert self.caller.port is not None, "a leg is answered when its port is known"
         self.caller.answered = True
-        codecs = tuple(Codec) if codec is None else (codec,)
-        if self.codecs:
-            codecs = tuple(sorted(self.codecs, key=lambda own: own is not codec))
-        media = LocalMedia(port=self.caller.port, codecs=codecs, only=bool(self.codecs))
+        media = LocalMedia(port=self.caller.port, alike=None if far is None else far.id)
         self.board.legs.answer(self.caller.id, media, now)
 
     def name_session(self, far: CallLeg) -> None:
@@ -161,17 +149,38 @@ class Call:
         if far.agent is not None:
             self.agent = far.agent
         self.board.log(self.id, CallConnected(leg=far.id, peer=far.who), now)
+        self.board.recordings.connected(self, far, now)
 
-    def play(self, leg: CallLeg, player: str, *, file: str | None = None, tone: Tone | None = None, loop: bool) -> None:
-        """Play to a leg, instead of what it is played now; `player` is how PlayFinished will name it."""
+    def parties_changed(self) -> None:
+        """Who hears whom is another now: supervisors hear those who talk."""
+        for supervision in self.board.supervised.get(self.id, ()):
+            supervision.settle()
+
+    def play(
+        self,
+        leg: CallLeg,
+        player: str,
+        *sounds: Sound,
+        loop: bool = False,
+        gain_db: float = 0.0,
+        stop_digits: str = "",
+    ) -> None:
+        """Play sounds to a leg one after the other, instead of what it is played now; `player` is how PlayFinished will
+        name it."""
         leg.playing = player
-        self.board.media.send(Play(leg=leg.id, player=player, file=file, tone=tone, loop=loop))
+        command = Play(leg=leg.id, player=player, playlist=sounds, loop=loop, gain_db=gain_db, stop_digits=stop_digits)
+        if self.board.decoding.need(leg):
+            leg.awaits = command
+        else:
+            self.board.media.send(command)
 
     def stop_playing(self, leg: CallLeg) -> None:
         """Stop what the leg is played; nothing happens when that is nothing."""
         if leg.playing:
             leg.playing = ""
-            self.board.media.send(StopPlay(leg=leg.id))
+            if leg.awaits is None:
+                self.board.media.send(StopPlay(leg=leg.id))
+            leg.awaits = None
 
     def drop(self, leg: CallLeg, cause: EndCause, now: float, *, text: str = "") -> None:
         """End a far leg while the call goes on; nothing more is heard of it. `text` is for the person at its phone."""
@@ -217,7 +226,34 @@ class Call:
         self.board.set_remote(leg, remote)
         if self.connected_at is not None and leg.holding != held:
             self.board.log(self.id, CallHeld(leg=leg.id) if leg.holding else CallResumed(leg=leg.id), now)
+        if leg.awaits is not None and remote.codec is not Codec.OPAQUE:
+            self.board.media.send(leg.awaits)
+            leg.awaits = None
+            if self.attempt is not None:
+                self.attempt.go_on(now)
         self.destination.media_changed(leg, now)
+        self.board.recordings.media_changed(self, now)
+
+    def leg_moved(self, leg: CallLeg, moved: Moved, now: float) -> None:
+        """The peer took what it was asked for: another port of ours, or another codec."""
+        leg.port = moved.local.port
+        if moved.local.alike is not None:
+            leg.follows = Asked.REFUSED
+        self.leg_updated(leg, moved.remote, now)
+
+    def leg_not_moved(self, leg: CallLeg, refused: MoveRefused, now: float) -> None:
+        """The peer did not take the codec that it was asked for."""
+        if refused.local.decoded and leg.decodable is Asked.YES and leg.remote is not None:
+            leg.decodable = Asked.REFUSED
+            told = CodecRefused(leg=leg.id, codec=leg.remote.codec_name, status=refused.status, reason=refused.reason)
+            self.board.log(self.id, told, now)
+            self.destination.undecodable(leg, now)
+            self.board.recordings.media_changed(self, now)
+            for supervision in tuple(self.board.supervised.get(self.id, ())):
+                supervision.undecodable_call(now)
+        elif refused.local.alike is not None:
+            leg.follows = Asked.REFUSED
+            self.destination.undecodable(leg, now)
 
     def leg_ended(self, leg: CallLeg, cause: EndCause, now: float) -> None:
         """The leg's dialog is over, by itself or by its peer."""
@@ -306,6 +342,7 @@ class Call:
         if self.over:
             return
         self.over = True
+        self.board.recordings.ended(self.id)
         self.destination.closing(cause, ended_by, now)
         if self.attempt is not None:
             self.attempt.closing(cause, ended_by, now)
@@ -323,6 +360,8 @@ class Call:
         # What knows the call is let go, so that all of it is freed at once: garbage is collected seldom.
         self.destination, self.attempt, self.kept = OVER, None, ()
         self._log_end(cause, ended_by, now)
+        for supervision in self.board.supervised.pop(self.id, ()):
+            supervision.watched_ended(now)
 
     def _end_caller(self, cause: EndCause, now: float, text: str, retry_after_s: int | None) -> EndCause:
         """End the caller's dialog, if it lives, and give the cause the status that he saw."""
@@ -335,6 +374,8 @@ class Call:
         elif self.caller.dialog:
             cause = replace(cause, sip_code=refusal_status(cause))
             assert cause.sip_code is not None
+            if cause.sip_code == 503 and retry_after_s is None:
+                retry_after_s = self.board.config.retry_after_s  # 503 is our own want: it is worth coming back
             self.board.refuse(self.caller, cause.sip_code, text, now, retry_after_s=retry_after_s, q850=cause.q850)
         return cause
 

@@ -62,6 +62,8 @@ class Reason(StrEnum):
     MEDIA_LOST = "media_lost"
     """The media process died."""
     NO_MEDIA_PORT = "no_media_port"
+    MEDIA_BUSY = "media_busy"
+    """The media processes had no time for another call; refused before the sound of others suffered."""
     TRUNK_FULL = "trunk_full"
     """The trunk has as many calls, or gets them as fast, as it may."""
     TOLL_LIMIT = "toll_limit"

@@ -22,10 +22,12 @@ from engine.calls.log import (
     CallTransferred,
     EngineStarted,
     EngineStopped,
-    LegClosed,
     MediaLost,
 )
+from engine.calls.media_records import LegClosed
+from engine.calls.mixing_records import ConferenceJoined
 from engine.calls.q850 import q850_of
+from engine.calls.recording_records import RecordingBegan, RecordingGapped, RecordingMissed
 from engine.calls.trunk_records import CallRated, TrunkTried
 from engine.ids import AgentName, CallId, LegId, QueueName
 
@@ -56,7 +58,7 @@ class Cdr:
     answered: float | None
     """The caller's leg was up."""
     connected: float | None
-    """Two people were put together."""
+    """Two people were put together, or the caller sat down in a conference."""
     ended: float
     waited_s: float
     talked_s: float
@@ -82,6 +84,12 @@ class Cdr:
     user_to_user: str = ""
     q850: int | None = None
     """The end in the telephone network's words (ITU-T Q.850), told by the peer or made of the status."""
+    recording: str = ""
+    """Paths of the recordings, with commas between; empty where there are none."""
+    recording_gaps: int = 0
+    """Times that the disk did not take what was recorded."""
+    recording_missed: str = ""
+    """Why it is not recorded, or not whole, though it should be; empty where it is, or should not be."""
 
 
 @dataclass(slots=True)
@@ -103,6 +111,9 @@ class _Open:
     tried: list[str] = field(default_factory=list)
     rated: CallRated | None = None
     transferred: tuple[str, str] = ("", "")
+    recordings: tuple[str, ...] = ()
+    recording_gaps: int = 0
+    recording_missed: str = ""
     moved: tuple[LegId, ...] = ()
     """Legs that went on in another call, which tells their quality."""
 
@@ -133,6 +144,10 @@ class _Open:
             self.connected = wall
         self.peer, self.peer_leg = body.peer, body.leg
 
+    def note_joined(self, wall: float, _body: ConferenceJoined) -> None:
+        if self.connected is None:
+            self.connected = wall
+
     def note_transfer(self, _wall: float, body: CallTransferred) -> None:
         self.transferred = (body.by, body.to)
 
@@ -144,6 +159,15 @@ class _Open:
 
     def note_trunk(self, _wall: float, body: TrunkTried) -> None:
         self.tried.append(f"{body.trunk} {body.why if body.status is None else body.status}")
+
+    def note_recording(self, _wall: float, body: RecordingBegan) -> None:
+        self.recordings = (*self.recordings, body.path)
+
+    def note_gap(self, _wall: float, body: RecordingGapped) -> None:
+        self.recording_gaps += not body.over
+
+    def note_missed(self, _wall: float, body: RecordingMissed) -> None:
+        self.recording_missed = body.reason
 
     def note_rate(self, _wall: float, body: CallRated) -> None:
         self.rated = body
@@ -163,9 +187,13 @@ _NOTES: Final[dict[type[Any], Callable[[_Open, float, Any], None]]] = {
     CallerQueued: _Open.note_queue,
     CallerConnected: _Open.note_agent,
     CallConnected: _Open.note_peer,
+    ConferenceJoined: _Open.note_joined,
     LegClosed: _Open.note_quality,
     TrunkTried: _Open.note_trunk,
     CallRated: _Open.note_rate,
+    RecordingBegan: _Open.note_recording,
+    RecordingGapped: _Open.note_gap,
+    RecordingMissed: _Open.note_missed,
     CallTransferred: _Open.note_transfer,
     CallMerged: _Open.note_merge,
     CallEnded: _Open.note_end,
@@ -247,6 +275,9 @@ class CdrFold:
             diverted_from="" if carried is None else carried.diverted_from,
             user_to_user="" if carried is None else carried.user_to_user,
             q850=q850_of(ended.cause),
+            recording=",".join(state.recordings),
+            recording_gaps=state.recording_gaps,
+            recording_missed=state.recording_missed,
         )
 
 

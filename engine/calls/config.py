@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from engine.calls.recording_rules import RecordingRules
+from engine.calls.sound_rules import SoundRules
 
 
 class MediaTimeoutPolicy(StrEnum):
@@ -17,12 +20,16 @@ class MediaTimeoutPolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallsConfig:
-    hold_music: str
-    """Absolute path of the WAV file for those who wait or are held, where a queue names none."""
+    hold_music: tuple[str, ...]
+    """Absolute paths of the files for those who wait or are held, where a queue names none; played over and over."""
+    sounds: SoundRules = field(default_factory=SoundRules)
+    """What callers are told, in which language, and whose tones they hear."""
     media_timeout: MediaTimeoutPolicy = MediaTimeoutPolicy.END
     retry_after_s: int = 5
     """Seconds that a refused caller is asked to wait (Retry-After) while there is no media process, the engine drains
     or the store is full."""
+    recording: RecordingRules = field(default_factory=RecordingRules)
+    """What is recorded without being asked for, and where to."""
     auto_answer: bool = False
     """Whether agents' phones are asked to answer a queue's call by themselves."""
     max_calls: int = 5000

@@ -29,6 +29,9 @@ class Phase(StrEnum):
     """The engine itself is at the other end: echo, announcement, feature code."""
 
 
+NO_CODEC: Final = EndCause(outcome=Outcome.UPSTREAM, reason=Reason.NOT_ACCEPTABLE, sip_code=488)
+
+
 class Destination:
     """The behaviour of one call. `Call` calls these hooks, never after the call's end; a hook that does nothing here
     does nothing for destinations without need of it. The caller's leg is `call.caller`; any other leg is a far leg."""
@@ -62,7 +65,12 @@ class Destination:
     def media_changed(self, leg: CallLeg, now: float) -> None:
         """The peer of an up leg changed its media; perhaps it holds us now."""
 
-    def play_finished(self, leg: CallLeg, player: str, now: float) -> None: ...
+    def undecodable(self, leg: CallLeg, now: float) -> None:
+        """The leg keeps a codec that we cannot decode, although that was needed."""
+        self.call.unreached(NO_CODEC, "engine", now)
+
+    def play_finished(self, leg: CallLeg, player: str, digit: str, now: float) -> None:
+        """What the leg was played has come to its end, or was ended by this key of its peer."""
 
     def play_failed(self, leg: CallLeg, now: float) -> None:
         """What the leg should be played cannot be."""
@@ -77,6 +85,10 @@ class Destination:
 
     def other(self, leg: CallLeg) -> CallLeg | None:
         """Who talks to this leg; None where nobody does."""
+        return None
+
+    def hearing(self) -> CallLeg | None:
+        """The far leg that the caller hears and is heard by now; None while they are parted, or nobody talks."""
         return None
 
     def unlink(self) -> CallLeg | None:

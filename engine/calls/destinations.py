@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.calls.announcement import Announcement
 from engine.calls.call import Call
+from engine.calls.conference import Conference
 from engine.calls.destination import Destination
 from engine.calls.direct import Direct, Target
 from engine.calls.echo import Echo
@@ -17,13 +18,16 @@ from engine.calls.routing import (
     Route,
     ToAgent,
     ToAnnouncement,
+    ToConference,
     ToEcho,
     ToFeature,
     ToGroup,
+    ToPlay,
     ToQueue,
     ToReject,
     ToTrunk,
 )
+from engine.speech.phrases import File
 
 
 def destination_for(call: Call, route: Route) -> Destination:
@@ -34,8 +38,12 @@ def destination_for(call: Call, route: Route) -> Destination:
             destination = Queued(call, queue)
         case ToEcho():
             destination = Echo(call)
+        case ToConference(conference=conference):
+            destination = Conference(call, conference)
         case ToAnnouncement(file=file):
-            destination = Announcement(call, file)
+            destination = Announcement(call, ToPlay(name=f"announcement:{file}", items=(File(path=file),)))
+        case ToPlay():
+            destination = Announcement(call, route)
         case ToReject(status=status, reason=reason):
             destination = Reject(call, by_dialplan(status), reason)
         case ToAgent(agent=agent, ring_timeout_s=timeout):

@@ -23,7 +23,6 @@ from engine.calls.switchboard import CallLeg, Role
 from engine.calls.talk import Talk
 from engine.calls.turns import Turn
 from engine.ids import AgentName
-from engine.media.commands import Codec
 
 _NO_ANSWER: Final = EndCause(outcome=Outcome.UPSTREAM, reason=Reason.NO_ANSWER, sip_code=480)
 _OWN_PHONE: Final = EndCause(outcome=Outcome.CLIENT, reason=Reason.BUSY, sip_code=486)
@@ -115,7 +114,7 @@ class Direct(Talk):
         if far is None or far.port is None or call.caller.port is None:
             return
         call.board.timers.set(call.id, now + self._target.ring_timeout_s)
-        call.board.place(far, self._target.destination, call.party, tuple(Codec), now, carried=call.carried)
+        call.board.place(far, self._target.destination, call.party, call.caller, now, carried=call.carried)
 
     def far_failed(self, leg: CallLeg, now: float) -> None:
         self._unreached(_NO_PORT, ENGINE, now)
@@ -128,7 +127,7 @@ class Direct(Talk):
         self.call.board.timers.cancel(self.call.id)
         self.call.board.set_remote(leg, remote)
         self.call.name_session(leg)
-        self.call.answer_caller(now, remote.codec)
+        self.call.answer_caller(now, leg)
 
     def caller_up(self, now: float) -> None:
         assert self._far is not None, "the caller is answered after the far side"

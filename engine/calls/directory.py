@@ -67,6 +67,12 @@ class Agent:
     """Calls of this agent on trunks at once; 0 means no bound."""
     daily_spend: float = 0.0
     """What this agent's calls on trunks may cost a day, in the currency of the price list; 0 means no bound."""
+    srtp: str = "off"
+    """One of `trunk.SRTP`, for the agent's phones."""
+    codecs: tuple[str, ...] = ()
+    """Words of `codec_words` for the agent's phones, best first; empty: the engine's own list."""
+    record: bool = False
+    """Record the calls of this agent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +90,12 @@ class Queue:
     max_callers: int = 0
     """Callers waiting at once; a further one is refused with 486. 0 means no bound."""
     music: str = ""
-    """WAV file for those who wait; empty means the engine's own."""
+    """Music for those who wait: a playlist of the configuration by its name, or a sound file; empty means the engine's
+    own."""
     rona_break: bool = True
     """Set an agent who does not answer to a break (RONA), so that the next caller does not wait for nobody."""
+    record: bool = False
+    """Record the calls of this queue, from the agent's answer on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

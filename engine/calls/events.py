@@ -11,8 +11,9 @@ from enum import StrEnum
 from typing import Final
 
 from engine.calls.causes import EndCause
+from engine.calls.codec_words import SPELLED
 from engine.ids import AgentName, LegId, TransferId, TrunkName
-from engine.media.commands import Codec, Direction
+from engine.media.commands import Codec, Direction, SrtpKeys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,16 +81,43 @@ class RemoteMedia:
     direction: Direction
     """From our side: RECVONLY or INACTIVE means that the peer put us on hold."""
     rtcp_port: int | None = None
+    srtp: SrtpKeys | None = None
+    """None: not encrypted."""
+    opaque: str = ""
+    """As in `SetRemote`, like the next."""
+    clock_rate: int = 8000
+    ptime_ms: int = 20
+    heard_as: int | None = None
+    dtmf_heard_as: int | None = None
+    dtmf_clock_rate: int | None = None
+    inband: bool = False
+    """The peer's keys are tones in its sound, and ours are to be."""
+    cn_payload_type: int | None = None
+    dialog: str = ""
+    """The protocol's own name of the leg, by which a later process knows it again."""
+
+    @property
+    def codec_name(self) -> str:
+        """For people: "PCMU", "L16/16000"; of one that we cannot decode "opus", "G729"."""
+        name = self.opaque.partition("/")[0]
+        return SPELLED.get(name, name) or str(self.codec)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalMedia:
-    """Our side's RTP port on this leg, as opened by the media process, and the codecs to offer, best first."""
+    """Our side's RTP port on this leg, as opened by the media process, and what is wanted of the codec. Which may be
+    used at all is set for the agent or trunk."""
 
     port: int
-    codecs: tuple[Codec, ...] = (Codec.PCMU, Codec.PCMA)
-    only: bool = False
-    """Whether no other codec may be used, even where that means no call."""
+    address: str = ""
+    """IP address that the peer is to send to; empty: the one that peers on the leg's way reach our media at."""
+    alike: LegId | None = None
+    """The leg that this one is to talk with: its codec is best here too, and may then be one that we cannot decode.
+    None: one that we can."""
+    decoded: bool = False
+    """Of a leg that is up: it needs a codec that we can decode, where it has none."""
+    elsewhere: bool = False
+    """The port is another media process's: keys that were used must not be used there, be the number the same."""
 
 
 # --- from a leg ---
@@ -170,7 +198,37 @@ class KeyPressed:
     duration_ms: int
 
 
-LegEvent = Offered | Ringing | Answered | Updated | Ended | TransferAsked | KeyPressed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """The peer took what `LegPort.move` asked for: it sends to `local` from now on, and is heard and sent to so."""
+
+    leg: LegId
+    local: LocalMedia
+    """As it was asked for."""
+    remote: RemoteMedia
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveRefused:
+    """What `LegPort.move` asked for did not come to be; the leg is up as it was before, at its old port."""
+
+    leg: LegId
+    local: LocalMedia
+    """As it was asked for."""
+    status: int
+    """What the peer said (SIP status); 491 also where it was not asked, for the leg was not up, or a later move took
+    this one's place."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strayed:
+    """The phone on a leg that is up has registered from another address: its media may come from there too."""
+
+    leg: LegId
+
+
+LegEvent = Offered | Ringing | Answered | Updated | Ended | TransferAsked | KeyPressed | Moved | MoveRefused | Strayed
 
 
 # --- about people and lines ---
@@ -233,6 +291,8 @@ class TrunkRegistration:
     trunk: TrunkName
     registered: bool
     detail: str
+    left: bool = False
+    """It is over for good: nobody wants it any more, and the registrar was told so or could not be."""
 
 
 PresenceEvent = Reachable | Unreachable | TrunkUp | TrunkDown | TrunkRegistration | TextRelayed

@@ -59,9 +59,9 @@ class FeatureCode(Destination):
         self.call.answer_caller(now)
 
     def caller_up(self, now: float) -> None:
-        self.call.play(self.call.caller, "confirmation", tone=self._tone, loop=False)
+        self.call.play(self.call.caller, "confirmation", self.call.board.config.sounds.tone(self._tone))
 
-    def play_finished(self, leg: CallLeg, player: str, now: float) -> None:
+    def play_finished(self, leg: CallLeg, player: str, digit: str, now: float) -> None:
         self.call.finish(_DONE, ENGINE, now, text=self._text)
 
     def play_failed(self, leg: CallLeg, now: float) -> None:

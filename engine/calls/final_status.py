@@ -122,6 +122,10 @@ def failure_cause(status: int, *, timed_out: bool = False, q850: int | None = No
 def refusal_status(cause: EndCause) -> int:
     """The status to refuse an unanswered caller with: the called side's own where it means the same to him."""
     code = cause.sip_code
+    if code == 503 and cause.reason is Reason.UNREACHABLE:
+        # It speaks of the server that said it; repeated, the caller's side would take us for the one that is down
+        # (RFC 3261 16.7 step 6 says the same to proxies).
+        return 500
     if code is not None and 400 <= code <= 699 and code not in _NOT_RELAYED:
         return code
     return _OWN.get(cause.reason, 503)
@@ -146,7 +150,9 @@ def cancel_text(cause: EndCause, text: str = "") -> str:
 
 
 def _said(cause: EndCause, text: str) -> str:
-    """Text as RFC 3326 writes it: a quoted string, in which quotes and backslashes are escaped."""
+    """Text as RFC 3326 writes it: a quoted string, in which quotes and backslashes are escaped. A dialog whose media
+    came to nothing was answered with 200; it ends with the status that media is refused with."""
     plain = "".join(letter if letter.isprintable() else " " for letter in text)
     quoted = plain.replace("\\", "\\\\").replace('"', '\\"')
-    return f'SIP;cause={cause.sip_code or 200};text="{quoted}"'
+    status = refusal_status(cause) if cause.reason is Reason.NOT_ACCEPTABLE else cause.sip_code or 200
+    return f'SIP;cause={status};text="{quoted}"'

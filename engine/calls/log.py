@@ -12,7 +12,26 @@ from enum import StrEnum
 from typing import Final
 
 from engine.calls.causes import EndCause
+from engine.calls.decoding import CodecRefused
 from engine.calls.directory import AgentStatus
+from engine.calls.media_records import DigitReceived, LegClosed, OneWayHeard, SoundSkipped
+from engine.calls.mixing_records import (
+    ConferenceJoined,
+    ConferenceLeft,
+    ConferenceMuted,
+    SupervisionChanged,
+    SupervisionEnded,
+)
+from engine.calls.recording_records import (
+    RecordingBegan,
+    RecordingEnded,
+    RecordingFound,
+    RecordingGapped,
+    RecordingMissed,
+    RecordingPaused,
+    RecordingResumed,
+    RecordingStopped,
+)
 from engine.calls.trunk_records import (
     CallRated,
     TollCutOff,
@@ -78,7 +97,11 @@ class CallCarried:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRouted:
     destination: str
-    """"queue:NAME", "echo", "announcement:FILE", "agent:NAME", "trunk:NAME/NUMBER", "feature:NAME", "reject:486"."""
+    """"queue:NAME", "echo", "conference:NAME", "announcement:FILE", "agent:NAME", "trunk:NAME/NUMBER", "feature:NAME",
+    "play:FIRST-ITEM", "reject:486"; "listen:CALL", "whisper:CALL" and "barge:CALL" of a supervisor's call, as it
+    began."""
+    number: str = ""
+    """To which what the caller was played has led on; empty for the number that he dialled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,26 +263,6 @@ class CallMerged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DigitReceived:
-    leg: LegId
-    digit: str
-    duration_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LegClosed:
-    """What was measured on a leg, as the media process reported it last."""
-
-    leg: LegId
-    packets_received: int
-    packets_sent: int
-    lost: int
-    jitter_ms: float
-    remote_lost: int | None
-    round_trip_ms: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CallEnded:
     """Always the last record of a call but for the LegClosed of its legs; exactly one per CallStarted."""
 
@@ -321,12 +324,25 @@ class MediaStarted:
     pid: int
     port_min: int
     port_max: int
+    plane: int = 0
+    """Number of the media process, from 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaLost:
     detail: str
     legs: int
+    plane: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaBusy:
+    """A media process gets no new calls for want of time, or gets them again."""
+
+    plane: int
+    busy: bool
+    detail: str
+    """What it has too much of; empty when it is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -384,8 +400,16 @@ LogBody = (
     | CallTransferred
     | TransferFailed
     | CallMerged
+    | ConferenceJoined
+    | ConferenceMuted
+    | ConferenceLeft
+    | SupervisionChanged
+    | SupervisionEnded
+    | CodecRefused
     | DigitReceived
     | LegClosed
+    | OneWayHeard
+    | SoundSkipped
     | CallEnded
     | AgentStatusChanged
     | AgentStateChanged
@@ -401,7 +425,16 @@ LogBody = (
     | TollCutOff
     | MediaStarted
     | MediaLost
+    | MediaBusy
     | DirectoryChanged
     | SourceBanned
     | BanLifted
+    | RecordingBegan
+    | RecordingFound
+    | RecordingPaused
+    | RecordingResumed
+    | RecordingStopped
+    | RecordingGapped
+    | RecordingEnded
+    | RecordingMissed
 )

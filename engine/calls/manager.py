@@ -6,8 +6,11 @@ The manager decides only whether a call is taken at all. Everything after that i
 
 from __future__ import annotations
 
-from engine.calls.call import ENGINE, Call, codecs_of, who
+from collections.abc import Mapping, Sequence
+
+from engine.calls.call import ENGINE, Call, who
 from engine.calls.causes import EndCause, Outcome, Reason
+from engine.calls.conferences import Conferences
 from engine.calls.config import CallsConfig, MediaTimeoutPolicy
 from engine.calls.destinations import destination_for
 from engine.calls.directory import Change, Directory
@@ -20,9 +23,13 @@ from engine.calls.events import (
     FromTrunk,
     KeyPressed,
     LegEvent,
+    LocalMedia,
+    Moved,
+    MoveRefused,
     Offered,
     Origin,
     Ringing,
+    Strayed,
     TextRelayed,
     TransferAsked,
     TrunkDown,
@@ -37,25 +44,27 @@ from engine.calls.log import (
     CallDirection,
     CallRouted,
     CallStarted,
-    DigitReceived,
-    LegClosed,
     MediaLost,
     MediaStarted,
     TextSent,
 )
+from engine.calls.media_reports import MediaReports
+from engine.calls.onward import Onward
 from engine.calls.ports import AgentStatusPort, LegPort, MediaPort, QueueEffect, QueuePort, TransferPort
 from engine.calls.reject import Reject, overloaded
+from engine.calls.relatch import Relatching
 from engine.calls.routing import Route, Router, ToGroup, ToTrunk
 from engine.calls.snapshot import LiveCall, live_call
-from engine.calls.switchboard import CallLeg, LiveCounts, Role, Switchboard
+from engine.calls.supervisors import Supervisors
+from engine.calls.switchboard import LiveCounts, Role, Switchboard
 from engine.calls.takeover import Takeover
 from engine.calls.toll_guard import TollGuard, TollRules
 from engine.calls.transfers import Transfers
 from engine.calls.trunk_records import TollCutOff, TrunkRegistrationChanged, TrunkStateChanged
 from engine.errors import NotFound
 from engine.ids import CallId, IdSource, LegId, TrunkName
-from engine.media import commands as media_plane
-from engine.media.commands import MediaEvent
+from engine.media import events as media_plane
+from engine.media.events import MediaEvent
 
 _LOST = EndCause(outcome=Outcome.SERVER, reason=Reason.MEDIA_LOST)
 _SHUTDOWN = EndCause(outcome=Outcome.SERVER, reason=Reason.SHUTDOWN)
@@ -96,8 +105,13 @@ class CallManager:
             config=config,
             toll=toll or TollGuard(directory, TollRules()),
         )
+        self._board.onward = Onward(router)
+        self._reports = MediaReports(self._board)
         self._transfers = Transfers(self._board, router)
-        self._media_lost = False
+        self._relatching = Relatching(self._board)
+        self.recordings = self._board.recordings
+        self.conferences = Conferences(self._board)
+        self.supervisors = Supervisors(self._board, self._unavailable)
         self._draining = False
         self._store_full = False
         self.refused_store_full = 0
@@ -126,9 +140,16 @@ class CallManager:
         """What "agent:NAME" or "trunk:NAME" has spent today."""
         return self._board.toll.spent(payer, now)
 
+    def all_spent(self, now: float) -> Mapping[str, float]:
+        """The same by payer, for everybody who has spent something."""
+        return self._board.toll.all_spent(now)
+
     def next_deadline(self) -> float | None:
-        deadline, toll = self._board.timers.next_deadline(), self._board.toll.next_deadline()
-        return deadline if toll is None else toll if deadline is None else min(deadline, toll)
+        if self._board.decoding.waits:
+            return 0.0
+        board = self._board
+        times = (board.timers.next_deadline(), board.toll.next_deadline(), self._reports.next_deadline())
+        return min([at for at in times if at is not None], default=None)
 
     # --- legs ---
 
@@ -153,19 +174,19 @@ class CallManager:
                 call.leg_answered(leg, remote, now)
             case Updated(media=remote):
                 call.leg_updated(leg, remote, now)
+            case Moved():
+                call.leg_moved(leg, event, now)
+                self._relatching.outcome(leg, event)
+            case MoveRefused():
+                call.leg_not_moved(leg, event, now)
+                self._relatching.outcome(leg, event)
+            case Strayed():
+                self._relatching.strayed(leg, now)
             case Ended(cause=cause, early=early):
                 leg.early = early
                 call.leg_ended(leg, cause, now)
             case KeyPressed():
-                self._key_pressed(call, leg, event, now)
-
-    def _key_pressed(self, call: Call, leg: CallLeg, event: KeyPressed, now: float) -> None:
-        """A key beside the sound counts like one in it, and is passed on to who can hear none there."""
-        digit = DigitReceived(leg=leg.id, digit=event.digit, duration_ms=event.duration_ms)
-        self._board.log(call.id, digit, now)
-        other = call.destination.other(leg)
-        if other is not None and other.remote is not None and other.remote.dtmf_payload_type is None:
-            self._board.legs.key(other.id, event.digit, event.duration_ms, now)
+                self._reports.signalled(call, leg, event.digit, event.duration_ms, now)
 
     def _offered(self, event: Offered, now: float) -> None:
         board = self._board
@@ -174,7 +195,7 @@ class CallManager:
             board.legs.reject(event.leg, 503, "", now, retry_after_s=board.config.retry_after_s)
             return
         context, event, caller, trunk = entrance(board.directory, event)
-        unavailable = self._unavailable()
+        unavailable = self._unavailable(event)
         if unavailable is None and trunk is not None and board.lines.begin_in(trunk, now) is not None:
             unavailable, trunk = Reason.TRUNK_FULL, None
         refusal = None if unavailable is None else overloaded(unavailable)
@@ -188,7 +209,6 @@ class CallManager:
         call = Call(board, event, caller, _direction(event.origin, route), now)
         if trunk is not None and refusal is None:
             board.claim(call.caller, trunk.name, placed=False)
-            call.codecs = codecs_of(trunk) if trunk.codecs else ()
         self._log_start(call, event, context or "", now)
         if event.replaces is not None and refusal is None:
             call.destination = Takeover(call, event.replaces)
@@ -201,14 +221,19 @@ class CallManager:
         board.log(call.id, CallRouted(destination=call.destination.name), now)
         call.destination.start(now)
 
-    def _unavailable(self) -> Reason | None:
-        """Why no call at all is taken now."""
+    def _unavailable(self, event: Offered) -> Reason | None:
+        """Why this call, whomever it is for, is not taken now. What the load forbids are only new calls from outside:
+        one that takes a leg's place brings no load, and an agent makes one at a time, maybe for help."""
+        if self._store_full:
+            return Reason.STORE_FULL
         if self._draining:
             return Reason.DRAINING
-        if self._media_lost or not self._board.media.ready():
+        if not self._board.media.ready():
             return Reason.MEDIA_LOST
         if len(self._board.calls) >= self._board.config.max_calls:
             return Reason.NO_MEDIA_PORT
+        if isinstance(event.origin, FromTrunk) and event.replaces is None and self._board.media.busy():
+            return Reason.MEDIA_BUSY
         return None
 
     def _log_start(self, call: Call, event: Offered, context: str, now: float) -> None:
@@ -237,7 +262,7 @@ class CallManager:
     # --- media ---
 
     def media_event(self, event: MediaEvent, now: float) -> None:
-        """Something happened in the media process. What only measures it (Quality, PlaneStats ...) is not for calls."""
+        """Something happened in the media process. What measures the whole of it (PlaneStats) is not for calls."""
         match event:
             case media_plane.LegOpened():
                 found = self._board.owners.get(LegId(event.leg))
@@ -251,32 +276,22 @@ class CallManager:
                 found = self._board.owners.get(LegId(event.leg))
                 if found is not None and found[1].playing == event.player:
                     found[1].playing = ""
-                    found[0].destination.play_finished(found[1], event.player, now)
-            case media_plane.DtmfDigit():
-                found = self._board.owners.get(LegId(event.leg))
-                if found is not None:
-                    digit = DigitReceived(leg=found[1].id, digit=event.digit, duration_ms=event.duration_ms)
-                    self._board.log(found[0].id, digit, now)
+                    found[0].destination.play_finished(found[1], event.player, event.digit, now)
+            case (
+                media_plane.Quality() | media_plane.DtmfDigit() | media_plane.OneWayAudio() | media_plane.SoundSkipped()
+            ):
+                self._reports.media_event(event, now)
+            case media_plane.RtpStopped() | media_plane.Rebound():
+                self._relatching.media_event(event, now)
             case media_plane.RtpTimeout():
                 self._silent(LegId(event.leg), now)
             case _:
-                pass
+                self._board.recordings.media_event(event, now)
 
     def _leg_closed(self, event: media_plane.LegClosed, now: float) -> None:
         closing = self._board.closing.pop(LegId(event.leg), None)
-        if closing is None or not closing.was_up:
-            return
-        measured = event.quality
-        record = LegClosed(
-            leg=LegId(event.leg),
-            packets_received=measured.packets_received,
-            packets_sent=measured.packets_sent,
-            lost=measured.lost,
-            jitter_ms=measured.jitter_ms,
-            remote_lost=measured.remote_lost,
-            round_trip_ms=measured.round_trip_ms,
-        )
-        self._board.log(closing.call, record, now)
+        if closing is not None and closing.codec:
+            self._reports.closed(closing, event, now)
 
     def _leg_failed(self, event: media_plane.LegFailed, now: float) -> None:
         leg_id = LegId(event.leg)
@@ -293,7 +308,9 @@ class CallManager:
                 call.leg_not_opened(leg, now)
             case "Play":
                 call.destination.play_failed(leg, now)
-            case "SetRemote" | "Connect":
+            case "Rebind":
+                self._relatching.media_event(event, now)
+            case "SetRemote" | "Connect" | "JoinConference":
                 call.finish(_LOST, ENGINE, now)
             case _:
                 pass
@@ -311,19 +328,34 @@ class CallManager:
         outcome = Outcome.CLIENT if leg.role is Role.CALLER else Outcome.UPSTREAM
         call.finish(EndCause(outcome=outcome, reason=Reason.MEDIA_TIMEOUT), ENGINE, now)
 
-    def media_ready(self, pid: int, port_min: int, port_max: int, now: float) -> None:
-        """A media process takes legs, for the first time or again."""
-        self._media_lost = False
-        self._journal.append(MediaStarted(pid=pid, port_min=port_min, port_max=port_max), now=now)
+    def move_media(self, leg_id: LegId, port: int, now: float) -> None:
+        """Another media process has opened this port for a leg: have its peer asked to send there. `Moved` or
+        `MoveRefused` follow."""
+        found = self._board.owners.get(leg_id)
+        if found is not None:
+            call, leg = found
+            other = call.destination.other(leg)
+            alike = None if other is None else other.id
+            self._board.legs.move(leg.id, LocalMedia(port=port, alike=alike, elsewhere=True), now)
 
-    def media_lost(self, now: float, detail: str) -> None:
-        """The media process is gone, and every leg with it: every call ends, and none is taken until `media_ready`."""
-        self._media_lost = True
-        legs = self._board.live().media_legs
-        for call in tuple(self._board.calls.values()):
-            call.finish(_LOST, ENGINE, now)
-        self._board.closing.clear()
-        self._journal.append(MediaLost(detail=detail, legs=legs), now=now)
+    def media_ready(self, pid: int, port_min: int, port_max: int, now: float, plane: int = 0) -> None:
+        """A media process takes legs, for the first time or again."""
+        self._journal.append(MediaStarted(pid=pid, port_min=port_min, port_max=port_max, plane=plane), now=now)
+
+    def media_lost(self, now: float, detail: str, legs: Sequence[str] | None = None, plane: int = 0) -> None:
+        """A media process is gone, and these legs with it: their calls end. None: every leg that there is."""
+        board = self._board
+        if legs is None:
+            legs = [*(leg.id for _, leg in board.owners.values() if leg.media), *board.closing]
+        for leg in map(LegId, legs):
+            found = board.owners.get(leg)
+            if found is not None:
+                found[0].finish(_LOST, ENGINE, now)
+        for leg in map(LegId, legs):
+            # After the calls: that their legs be closed was asked of nobody who could.
+            board.closing.pop(leg, None)
+        board.recordings.media_lost(legs, now)
+        self._journal.append(MediaLost(detail=detail, legs=len(legs), plane=plane), now=now)
 
     # --- queues and lines ---
 
@@ -359,6 +391,8 @@ class CallManager:
 
     def handle_deadline(self, now: float) -> None:
         """Do everything whose time has come."""
+        self._board.decoding.send(now)
+        self._reports.handle_deadline(now)
         for payer, trunk, leg, detail in self._board.toll.handle_deadline(now):
             found = self._board.owners.get(leg)
             if found is not None:

@@ -31,6 +31,7 @@ LONGEST ** MOST_REPEATS / 6 steps, far below a millisecond; groups may not be re
 ANONYMOUS: Final = "anonymous"
 
 _DIALABLE: Final = re.compile(r"[0-9A-Za-z*#+._-]{1,64}", re.ASCII)
+_DIGITS: Final = re.compile(r"[0-9*#+]{1,64}", re.ASCII)
 _SEPARATORS: Final = str.maketrans("", "", " ()-./\u00a0")
 _COUNTRY: Final = re.compile(r"[1-9][0-9]{0,2}", re.ASCII)
 _TOKEN: Final = re.compile(
@@ -48,11 +49,16 @@ class RuleError(ValueError):
 
 
 def dialable(number: str) -> str | None:
-    """The number as it may stand in a request: without what people write between digits; None when anything else is
-    in it that is no digit, letter, `*`, `#`, `+`, `.`, `_` or `-`."""
-    if _DIALABLE.fullmatch(number):
+    """The number as it may stand in a request: without what people write between digits (a switch behind us drops
+    it, RFC 3966 5.1.1, so that nobody may hide a prefix by it); None when anything else is in it that is no digit,
+    letter, `*`, `#`, `+`, `.`, `_` or `-`."""
+    if _DIGITS.fullmatch(number):
         return number
     plain = number.translate(_SEPARATORS)
+    if _DIGITS.fullmatch(plain):
+        return plain
+    if _DIALABLE.fullmatch(number):
+        return number
     return plain if _DIALABLE.fullmatch(plain) else None
 
 
@@ -132,8 +138,8 @@ def _e164(argument: str) -> Change:
 
 
 def _replace(argument: str) -> Change:
-    regex, colon, text = argument.rpartition(":")
-    if not colon or not regex:
+    regex, _, text = argument.rpartition(":")
+    if not regex:
         raise RuleError(f"'replace:{argument}': needs a regular expression, a colon and a text")
     groups = _checked(regex)
     pattern = re.compile(regex, re.ASCII)

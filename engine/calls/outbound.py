@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from engine.calls.call import CANCELLED, ENGINE, Call, codecs_of
+from engine.calls.call import CANCELLED, ENGINE, Call
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.direct import Direct, Target
 from engine.calls.events import Party
@@ -32,7 +32,6 @@ from engine.calls.toll_guard import TollNo
 from engine.calls.trunk import Trunk
 from engine.calls.trunk_records import TollRefused, TrunkFailure, TrunkTried
 from engine.ids import TrunkName
-from engine.media.commands import Codec
 
 _NO_TRUNK: Final = EndCause(outcome=Outcome.SERVER, reason=Reason.NO_ROUTE, sip_code=404)
 _NO_NUMBER: Final = EndCause(outcome=Outcome.CLIENT, reason=Reason.NO_ROUTE, sip_code=484)
@@ -124,18 +123,27 @@ class Outbound(Direct):
         verdict = board.toll.judge(self._payer(), trunk, self._number, made.number, now)
         if isinstance(verdict, TollNo):
             self._why_not = verdict.detail
-            refused = TollRefused(
-                origin=self._payer(),
-                trunk=trunk.name,
-                number=self._number,
-                why=verdict.why,
-                detail=verdict.detail,
-            )
-            board.log(self.call.id, refused, now)
+            self._tell_refused(trunk, self._number, verdict, now)
             if verdict.final:
                 self._left.clear()
             return TrunkFailure.TOLL
         return board.lines.begin_out(trunk, now, urgent=verdict.emergency)
+
+    def _may_redirect(self, number: str, now: float) -> bool:
+        """Whether the trunk, which says that the number is elsewhere (3xx), may send the call there."""
+        plain, far, tried = dialable(number), self._far, self._try
+        if plain is None or far is None or tried is None:
+            return False
+        verdict = self.call.board.toll.redirect(far.id, tried.trunk, plain, now)
+        if isinstance(verdict, TollNo):
+            self._tell_refused(tried.trunk, plain, verdict, now)
+        return not isinstance(verdict, TollNo)
+
+    def _tell_refused(self, trunk: Trunk, number: str, verdict: TollNo, now: float) -> None:
+        refused = TollRefused(
+            origin=self._payer(), trunk=trunk.name, number=number, why=verdict.why, detail=verdict.detail
+        )
+        self.call.board.log(self.call.id, refused, now)
 
     def _begin(self, made: _Try, now: float) -> None:
         self._try, self._rang = made, False
@@ -179,11 +187,10 @@ class Outbound(Direct):
         self._set_deadline(now)
         trunk = tried.trunk
         patience_s = trunk.patience_s if self._left else 0.0
-        wanted = TrunkNumber(trunk=trunk.name, number=tried.number, patience_s=patience_s)
-        codecs = codecs_of(trunk)
-        call.board.place(
-            far, wanted, tried.caller, codecs or tuple(Codec), now, carried=call.carried, only=bool(codecs)
+        wanted = TrunkNumber(
+            trunk=trunk.name, number=tried.number, patience_s=patience_s, may_redirect=self._may_redirect
         )
+        call.board.place(far, wanted, tried.caller, call.caller, now, carried=call.carried)
 
     def _set_deadline(self, now: float) -> None:
         assert self._ring_until is not None, "a call has begun to ring when it is placed"

@@ -6,7 +6,8 @@ event, so that there is no re-entrancy anywhere in the core.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, Final, Protocol
 
@@ -14,7 +15,7 @@ from engine.calls.causes import EndCause
 from engine.calls.directory import AgentStatus
 from engine.calls.events import NOTHING_CARRIED, Carried, LocalMedia, Party
 from engine.ids import AgentName, CallId, LegId, OfferId, QueueName, TransferId, TrunkName
-from engine.media.commands import Command
+from engine.media.commands import Command, OpenLeg
 
 # --- legs (implemented by calls/sip_leg.py) ---
 
@@ -38,6 +39,9 @@ class TrunkNumber:
     patience_s: float = 0.0
     """Silence after which the leg is given up, because another trunk could take the call; 0: as long as the protocol
     waits."""
+    may_redirect: Callable[[str, float], bool] | None = field(default=None, compare=False, repr=False)
+    """Whether the trunk may send the call on to this number, now; None: to any. Asked amid an event, as the registrar
+    asks for passwords: it answers and takes notes, and commands nobody."""
 
 
 Destination = AgentPhone | TrunkNumber
@@ -96,6 +100,13 @@ class LegPort(Protocol):
         """Send a key to a peer that takes none in the sound; nothing follows."""
         ...
 
+    def move(self, leg: LegId, media: LocalMedia, now: float) -> None:
+        """Ask the peer of a leg that is up to send to another port (or address) of ours, with fresh keys where the leg
+        is encrypted; or at the old port for other codecs. Moved or MoveRefused follows, unless Ended does. Amid another
+        move it waits for that one's outcome; of several that wait the last is done, the others are refused (491), as
+        on a leg that is not up. Where the peer changes its media meanwhile, both happen, the peer's first."""
+        ...
+
 
 class TransferPort(Protocol):
     """Answers to `TransferAsked` (implemented by calls/sip_transfer.py). What comes too late is passed over."""
@@ -121,12 +132,22 @@ class TransferPort(Protocol):
 
 
 class MediaPort(Protocol):
+    def open(self, command: OpenLeg, beside: LegId | None = None) -> None:
+        """Open a leg, in the media process in which the other lives, with whom it will talk. LegOpened or LegFailed
+        follow."""
+        ...
+
     def send(self, command: Command) -> None:
-        """Queue a command for the media process. Without one, MediaLost is under way and the command is dropped."""
+        """Queue a command for the media process of its leg. Without one, it is dropped: that the leg is lost is being
+        told."""
         ...
 
     def ready(self) -> bool:
         """Whether a media process is connected and takes legs."""
+        ...
+
+    def busy(self) -> str:
+        """Why no media process should get another call's legs, by its load; empty where one may."""
         ...
 
 

@@ -22,13 +22,6 @@ Q850_OF_STATUS: Final[dict[int, int]] = {
 }
 """RFC 3398 8.2.6.1. It leaves 487 and 488 open: a caller who gave up cleared normally, and no common codec is a bearer
 that is not implemented, as in the other direction; 607 (RFC 8197) is a refusal by the user like 603."""
-
-STATUS_OF_Q850: Final[dict[int, int]] = {
-    1: 404, 2: 404, 3: 404, 17: 486, 18: 408, 19: 480, 20: 480, 21: 403, 22: 410, 23: 410, 26: 404, 27: 502, 28: 484,
-    29: 501, 31: 480, 34: 503, 38: 503, 41: 503, 42: 503, 47: 503, 55: 403, 57: 403, 58: 503, 65: 488, 70: 488,
-    79: 501, 87: 403, 88: 503, 102: 504, 111: 500, 127: 500,
-}
-"""RFC 3398 7.2.4.1."""
 # fmt: on
 
 _MEANINGS: Final[dict[int, Reason]] = {

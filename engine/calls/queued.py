@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from engine.calls.call import CANCELLED, ELSEWHERE, ENGINE, Call, preferring
+from engine.calls.call import CANCELLED, ELSEWHERE, ENGINE, Call
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.destination import Phase
 from engine.calls.events import RemoteMedia
@@ -140,12 +140,10 @@ class Queued(Talk):
     # --- the agents' legs ---
 
     def _place(self, leg: CallLeg, now: float) -> None:
-        caller = self.call.caller
-        assert caller.remote is not None, "who waits is up"
+        call = self.call
         assert leg.agent is not None, "offers are to agents"
-        call, codecs = self.call, preferring(caller.remote.codec)
         phone = AgentPhone(agent=leg.agent, answers=call.board.config.auto_answer)
-        call.board.place(leg, phone, call.party, codecs, now, carried=call.carried)
+        call.board.place(leg, phone, call.party, call.caller, now, carried=call.carried)
 
     def far_failed(self, leg: CallLeg, now: float) -> None:
         self.call.board.queues.offer_failed(self._forget(leg), OfferResult.FAILED, now)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from engine.calls.events import Origin
 from engine.ids import AgentName, GroupName, QueueName, TrunkName
+from engine.speech.phrases import Item
 
 
 class Feature(StrEnum):
@@ -30,11 +32,48 @@ class ToEcho:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToConference:
+    """Answer and let everybody who is in this conference hear and be heard."""
+
+    conference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToAnnouncement:
     """Answer, play the file to its end, hang up."""
 
     file: str
     """Absolute path, checked when the dialplan was loaded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToPlay:
+    """Answer, play these one after the other, then go on to another number, or hang up."""
+
+    name: str
+    """As `CallRouted` names it."""
+    items: tuple[Item, ...]
+    """Checked when the dialplan was loaded; phrases are opened."""
+    loop: bool = False
+    gain_db: float = 0.0
+    stop_digits: str = ""
+    """Keys of the caller that end it."""
+    for_s: float = 0.0
+    """It ends after this long; 0: when it has been played."""
+    then: str = ""
+    """Number to go on to when it has ended; empty: hang up."""
+    on_digit: Mapping[str, str] = field(default_factory=dict)
+    """Numbers to go on to where a key has ended it. A key that is not here leads to `then`."""
+    language: str = ""
+    """Empty: the engine's."""
+    country: str = ""
+    """Whose tones; empty: the engine's."""
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    """What fills the blanks, beside the numbers of the call."""
+    context: str = ""
+    """In which `then` and `on_digit` are looked up: that through which the call entered ..."""
+    origin: Origin | None = None
+    """... with the rights of this origin. Set by the router."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +126,19 @@ class NoRoute:
     """A match was there, but this origin may not use it (trunk to trunk)."""
 
 
-Route = ToQueue | ToEcho | ToAnnouncement | ToReject | ToAgent | ToTrunk | ToGroup | ToFeature | NoRoute
+Route = (
+    ToQueue
+    | ToEcho
+    | ToConference
+    | ToAnnouncement
+    | ToPlay
+    | ToReject
+    | ToAgent
+    | ToTrunk
+    | ToGroup
+    | ToFeature
+    | NoRoute
+)
 
 
 class Router(Protocol):

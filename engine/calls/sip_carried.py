@@ -13,6 +13,7 @@ from engine.sip import carried as sip
 from engine.sip.events import AgentPeer, InviteReceived, Peer, TrunkPeer
 from engine.sip.headers import NameAddr
 from engine.sip.stack import Target
+from engine.sip.visible import visible
 
 _NOWHERE: Final = "anonymous.invalid"
 _AUTO: Final = "Auto"
@@ -95,7 +96,7 @@ def _last_diversion(carried: sip.Carried) -> tuple[str, str]:
 
 def _number_of(address: NameAddr) -> str:
     """The number or user of an address; of a tel URI without its visual separators (RFC 3966 5.1.1)."""
-    user = address.uri.user or ""
+    user = visible(address.uri.user or "")
     return user if address.uri.is_sip else "".join(char for char in user if char not in "-.()")
 
 

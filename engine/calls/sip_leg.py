@@ -14,20 +14,24 @@ from typing import Any, Final
 
 from engine.calls import events as neutral
 from engine.calls.causes import EndCause, Outcome, Reason
+from engine.calls.codec_words import DEFAULT
 from engine.calls.directory import Change, Directory
 from engine.calls.events import NOTHING_CARRIED, Carried, LegEvent, LocalMedia, Party, PresenceEvent
 from engine.calls.final_status import cancel_text, hangup_text, refusal_status
 from engine.calls.leg import LegAction, LegInput, LegState
 from engine.calls.leg_book import LegBook
-from engine.calls.ports import AgentPhone, Destination, MailboxPort, NoMailboxes
+from engine.calls.ports import AgentPhone, Destination, MailboxPort, NoMailboxes, TrunkNumber
 from engine.calls.q850 import reason_header
 from engine.calls.sip_carried import SipCarrying
+from engine.calls.sip_codecs import SipCodecs
 from engine.calls.sip_ends import came_to_nothing, given_up, over
 from engine.calls.sip_leg_record import SipLeg
 from engine.calls.sip_media import SipMedia
+from engine.calls.sip_moving import SipMoving
 from engine.calls.sip_placing import UNREACHABLE, SipPlacing
 from engine.calls.sip_presence import SipPresence
 from engine.calls.sip_registrations import SipRegistrations
+from engine.calls.sip_srtp import Octets, srtp_from, srtp_to
 from engine.calls.sip_targets import ListenerFlow
 from engine.calls.sip_text import SipTexts
 from engine.calls.sip_transfer import SipTransfers
@@ -40,13 +44,18 @@ from engine.sip.endpoint import Endpoint
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.events import SessionId, SipEvent
 from engine.sip.flow import Flow
-from engine.sip.offer_answer import NotAcceptable
+from engine.sip.offer_answer import NotAcceptable, Offered
+
+_NOTHING_IN_COMMON: Final = EndCause(outcome=Outcome.CLIENT, reason=Reason.NOT_ACCEPTABLE, sip_code=488)
 
 _RINGING_STATUSES: Final = frozenset({180, 183})
 """183 with a network's own ringback is ringing to us: nobody is heard before the answer."""
 
 _NOBODY_THERE: Final = frozenset({408, 430, 503})
 """No answer in time, the phone's connection is gone (RFC 5626 11.6, or found so by us): not a word of the person."""
+
+_NOT_ACCEPTABLE: Final = frozenset({406, 488, 606})
+"""Said before it rings, of what was offered (RFC 3261 21.4.7, 21.4.26, 21.6.4)."""
 
 
 class SipLegs:
@@ -60,29 +69,36 @@ class SipLegs:
         ids: IdSource,
         listener_flow: ListenerFlow,
         media_address: Callable[[Flow], str],
+        octets: Octets,
         trusts: Callable[[TrunkName], bool] = lambda _: False,
         show_hidden: bool = False,
         mailboxes: MailboxPort | None = None,
+        instance: Callable[[TrunkName], str] = lambda _: "",
+        codecs: tuple[str, ...] = DEFAULT,
     ) -> None:
         """`listener_flow` gives the flow from our listener to an address (a trunk), None where there is no way;
-        `media_address` the IP address that peers on a flow reach our media at; `trusts` says which trunks are told who
-        calls where others are not; `show_hidden` shows agents callers who hide; without `mailboxes` nobody
-        has a voice message."""
+        `media_address` the IP address that peers on a flow reach our media at; `octets` draws keys; `trusts` says which
+        trunks are told who calls where others are not; `show_hidden` shows agents callers who hide; without `mailboxes`
+        nobody has a voice message; `instance` is `SipRegistrations`'; `codecs` are the words of `codec_words` for
+        whoever has no list of its own."""
         self._endpoint = endpoint
         self._directory = directory
         self._ids = ids
         self._media_address = media_address
+        self._octets = octets
+        self._codecs = SipCodecs(directory, codecs)
         self._carrying = SipCarrying(trusts=trusts, show_hidden=show_hidden)
         self._book: LegBook[SipLeg, SessionId] = LegBook()
         self.transfers = SipTransfers(endpoint, self._book)
         """Implements `ports.TransferPort`."""
         self.watch = SipWatch(endpoint, self._book, directory, mailboxes or NoMailboxes())
         texts = SipTexts(endpoint, directory, self._book)
+        self._moving = SipMoving(endpoint, self._book)
         self._numbers = 0
         self._presence = SipPresence(endpoint, directory, self._book.tell, listener_flow=listener_flow)
         targets = self._presence.targets
         self._placing = SipPlacing(endpoint, directory, self._book, targets, self._carrying)
-        self.registrations = SipRegistrations(endpoint, directory, targets, self._book.tell)
+        self.registrations = SipRegistrations(endpoint, directory, targets, self._book.tell, instance=instance)
         self._handlers: dict[type[Any], Callable[[Any, float], None]] = {
             sip.InviteReceived: self._invite_received,
             sip.ReferReceived: self.transfers.refer_received,
@@ -100,12 +116,15 @@ class SipLegs:
             sip.InviteFailed: self._invite_failed,
             sip.SessionEnded: self._session_ended,
             sip.OfferReceived: self._offer_received,
+            sip.OfferAnswered: self._moving.answered,
+            sip.OfferRefused: self._moving.refused,
+            sip.FlowMoved: self._moving.strayed,
         }
 
     # --- the driver's side ---
 
     def handle(self, event: SipEvent, now: float) -> None:
-        """Take one event of the endpoint. We send no re-INVITE: its outcomes are not listened to."""
+        """Take one event of the endpoint."""
         on_leg = self._leg_handlers.get(type(event))
         if on_leg is not None:
             leg = self._book.at(event.session)  # type: ignore[union-attr]  # those in the table have one
@@ -161,11 +180,23 @@ class SipLegs:
         placed = self._new_leg(leg, incoming=False, by_peer=by_peer)
         wanted = Wanted(destination=destination, caller=caller, carried=carried)
         placed.media.local, placed.wanted = media, wanted
+        placed.media.srtp = srtp_to(self._directory, destination)
+        if isinstance(destination, TrunkNumber):
+            placed.media.dtmf = self._dtmf(destination.trunk)
+        placed.media.codecs = self._codecs.of_destination(destination)
+        placed.media.beside = self._beside(media, passed=False)
         if isinstance(destination, AgentPhone):
             self._book.own(placed, destination.agent, caller)
         self._book.step(placed, LegInput.PLACE)
-        if not self._placing.try_next(placed, now):
+        if not placed.media.can_be_heard:
+            self._book.gone(placed, _NOTHING_IN_COMMON)
+        elif not self._placing.try_next(placed, now):
             self._book.gone(placed, UNREACHABLE)
+
+    def _beside(self, media: LocalMedia, *, passed: bool) -> Offered | None:
+        """What the leg has that another is to talk with."""
+        other = None if media.alike is None else self._book.find(media.alike)
+        return None if other is None else other.media.has(passed=passed)
 
     def join(self, leg: LegId, other: LegId) -> None:
         if (one := self._book.find(leg)) is not None and (far := self._book.find(other)) is not None:
@@ -181,8 +212,10 @@ class SipLegs:
             return
         answered = found[0]
         answered.media.local = media
+        if media.alike is not None:
+            answered.media.beside = self._beside(media, passed=True)
         try:
-            sdp = answered.media.describe(media.codecs)
+            sdp = answered.media.describe()
             with suppress(LocalSipError):
                 self._endpoint.accept(self._book.session(answered), sdp, now=now)
         except RemoteSipError as error:
@@ -231,11 +264,21 @@ class SipLegs:
             with suppress(LocalSipError):
                 self._endpoint.send_key(self._book.session(found), digit, duration_ms, now=now)
 
+    def move(self, leg: LegId, media: LocalMedia, now: float) -> None:
+        found = None if media.alike is None else self._book.find(leg)
+        if found is not None:
+            found.media.beside = self._beside(media, passed=True)
+        self._moving.move(leg, media, now)
+
     # --- sessions ---
 
     def _invite_received(self, event: sip.InviteReceived, now: float) -> None:
         leg = self._new_leg(LegId(self._ids.token()), incoming=True, by_peer=Reason.CALLER_HANGUP)
         leg.media.flow, leg.media.offer = event.flow, event.sdp
+        leg.media.srtp = srtp_from(self._directory, event.peer)
+        if isinstance(event.peer, sip.TrunkPeer):
+            leg.media.dtmf = self._dtmf(TrunkName(event.peer.name))
+        leg.media.codecs = self._codecs.of_peer(event.peer)
         if isinstance(event.peer, sip.AgentPeer):
             self._book.own(leg, AgentName(event.peer.user), Party(number=event.to_user))
         self._book.bind(leg, event.session)
@@ -255,9 +298,9 @@ class SipLegs:
             # The ACK answers the offer that we made in the 2xx.
             try:
                 leg.media.take_answer(event.sdp)
-            except RemoteSipError:
+            except RemoteSipError as error:
                 if leg.state is LegState.ANSWERING:
-                    self._unusable(leg, now)
+                    self._unusable(leg, error, now)
                 return
         if leg.state is LegState.ANSWERING:
             self._confirmed(leg)
@@ -273,11 +316,12 @@ class SipLegs:
         leg.media.flow = event.flow
         try:
             leg.media.take_answer(event.sdp, event.dialog)
-        except RemoteSipError:
-            self._unusable(leg, now)
+        except RemoteSipError as error:
+            self._unusable(leg, error, now)
             return
         match self._book.step(leg, LegInput.FAR_ANSWERED):
             case LegAction.TELL_ANSWERED:
+                leg.media.dialog = self._endpoint.dialog_name_of(event.session)
                 self._book.tell(neutral.Answered(leg=leg.id, media=leg.media.tell()))
             case LegAction.SEND_HANGUP:
                 self._hang_up(leg, now)
@@ -288,7 +332,10 @@ class SipLegs:
         unheard = leg.state is LegState.PLACING and event.status in _NOBODY_THERE
         if event.status == 430 and leg.wanted is not None:
             self._endpoint.binding_failed(leg.wanted.tried[-1])
-        if not (unheard and self._placing.try_next(leg, now)):
+        if unheard and self._placing.try_next(leg, now):
+            return
+        refused = leg.state is LegState.PLACING and event.status in _NOT_ACCEPTABLE
+        if not (refused and self._placing.try_encrypted(leg, now)):
             self._book.gone(leg, came_to_nothing(event))
 
     def _session_ended(self, leg: SipLeg, event: sip.SessionEnded, now: float) -> None:
@@ -310,13 +357,16 @@ class SipLegs:
 
     def _confirmed(self, leg: SipLeg) -> None:
         if self._book.step(leg, LegInput.CONFIRMED) is not None:
+            leg.media.dialog = self._endpoint.dialog_name_of(self._book.session(leg))
             self._book.tell(neutral.Answered(leg=leg.id, media=leg.media.tell()))
 
-    def _unusable(self, leg: SipLeg, now: float) -> None:
-        """The dialog stands, but its media does not: hang up."""
+    def _unusable(self, leg: SipLeg, error: RemoteSipError, now: float) -> None:
+        """The dialog stands, but its media does not: hang up, and say why."""
         if self._book.step(leg, LegInput.UNUSABLE) is not None:
             outcome = Outcome.CLIENT if leg.incoming else Outcome.UPSTREAM
-            leg.cause = leg.cause or EndCause(outcome=outcome, reason=Reason.NOT_ACCEPTABLE, sip_code=200)
+            if leg.cause is None:
+                leg.cause = EndCause(outcome=outcome, reason=Reason.NOT_ACCEPTABLE, sip_code=200)
+                leg.text = str(error)
             self._hang_up(leg, now)
 
     def _take_change(self, leg: SipLeg, event: sip.OfferReceived, now: float, *, early: bool = False) -> None:
@@ -328,6 +378,7 @@ class SipLegs:
             with suppress(LocalSipError):
                 self._endpoint.refuse_offer(event.session, error.status_hint, error.reason, now=now)
             return
+        self._moving.ask_again(leg, now)
         with suppress(LocalSipError):
             self._endpoint.answer_offer(event.session, answer, now=now)
         if event.sdp is not None and not early:
@@ -351,7 +402,12 @@ class SipLegs:
         with suppress(LocalSipError):
             self._endpoint.bye(self._book.session(leg), now=now, reason_header=hangup_text(leg.cause, leg.text))
 
+    def _dtmf(self, name: TrunkName) -> str:
+        """How keys come and go on a trunk."""
+        trunk = self._directory.trunks.get(name)
+        return "auto" if trunk is None else trunk.dtmf
+
     def _new_leg(self, leg: LegId, *, incoming: bool, by_peer: Reason) -> SipLeg:
         self._numbers += 1
-        media = SipMedia(number=self._numbers, address=self._media_address)
+        media = SipMedia(number=self._numbers, address=self._media_address, octets=self._octets)
         return self._book.add(SipLeg(id=leg, incoming=incoming, by_peer=by_peer, media=media))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.calls.causes import Reason
+from engine.calls.events import LocalMedia
 from engine.calls.leg_book import BookedLeg
 from engine.calls.sip_media import SipMedia
 from engine.calls.sip_words import Wanted
@@ -22,3 +23,5 @@ class SipLeg(BookedLeg):
     """Of a leg that we placed."""
     text: str = ""
     """What the person is told about our ending it."""
+    next_move: LocalMedia | None = None
+    """What the peer is to be asked for when the move that is under way has its outcome."""

@@ -9,6 +9,7 @@ from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.directory import Directory
 from engine.calls.leg import LegState
 from engine.calls.leg_book import LegBook
+from engine.calls.ports import TrunkNumber
 from engine.calls.sip_carried import SipCarrying
 from engine.calls.sip_leg_record import SipLeg
 from engine.calls.sip_targets import SipTargets
@@ -18,6 +19,7 @@ from engine.ids import LegId
 from engine.sip.endpoint import Endpoint
 from engine.sip.errors import LocalSipError
 from engine.sip.events import SessionId
+from engine.sip.sdes import Srtp
 from engine.sip.stack import Target
 
 UNREACHABLE: Final = EndCause(outcome=Outcome.UPSTREAM, reason=Reason.UNREACHABLE)
@@ -63,18 +65,39 @@ class SipPlacing:
         left = [target for target in self._targets.of(wanted.destination) if target not in wanted.tried]
         for others, target in zip(reversed(range(len(left))), left, strict=True):
             wanted.tried.append(target)
+            leg.media.insists = False
             try:
                 self._book.bind(leg, self._invite(leg, wanted, target, now))
             except LocalSipError:
                 continue
-            if patience_s := PATIENCE_S if others else wanted.destination.patience_s:
-                self._patience.set(leg.id, now + patience_s)
+            self._be_patient(leg, wanted, others, now)
             return True
         return False
+
+    def try_encrypted(self, leg: SipLeg, now: float) -> bool:
+        """Call the phone again that does not take what it was offered, and may want RTP/SAVP: one that insists on
+        encryption refuses plain RTP, also with keys. False where that is no use."""
+        wanted = leg.wanted
+        if wanted is None or leg.media.srtp is not Srtp.OPTIONAL or leg.media.insists:
+            return False
+        leg.media.insists = True
+        target = wanted.tried[-1]
+        try:
+            self._book.bind(leg, self._invite(leg, wanted, target, now))
+        except LocalSipError:
+            return False
+        others = [each for each in self._targets.of(wanted.destination) if each not in wanted.tried]
+        self._be_patient(leg, wanted, len(others), now)
+        return True
+
+    def _be_patient(self, leg: SipLeg, wanted: Wanted, others: int, now: float) -> None:
+        if patience_s := PATIENCE_S if others else wanted.destination.patience_s:
+            self._patience.set(leg.id, now + patience_s)
 
     def _invite(self, leg: SipLeg, wanted: Wanted, target: Target, now: float) -> SessionId:
         to, caller = wanted.destination, wanted.caller
         said = words(self._directory, to, caller)
+        redirects = self._targets.redirects(to)
         return self._endpoint.invite(
             target,
             carried=allowed(self._directory, to, self._carrying.towards(to, target, caller, wanted.carried)),
@@ -85,7 +108,8 @@ class SipPlacing:
             sdp=leg.media.first_offer(self._targets.likely_flow(target)),
             headers=(*said.headers, *((("Referred-By", by),) if (by := wanted.carried.referred_by) else ())),
             max_forwards=wanted.carried.hops - 1,
-            redirects=self._targets.redirects(to),
+            redirects=redirects,
+            may_follow=self._targets.may_follow(to) if redirects and isinstance(to, TrunkNumber) else None,
             now=now,
         )
 

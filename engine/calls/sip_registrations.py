@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from engine.calls.directory import Change, Directory, Drop, Put, Trunk
 from engine.calls.events import TrunkRegistration
@@ -18,6 +18,10 @@ from engine.sip.endpoint import Endpoint
 from engine.sip.errors import LocalSipError
 from engine.sip.events import RegistrationDown, RegistrationUp
 from engine.sip.registration import Registration
+
+SIGNED_OFF: Final = "signed off"
+OUTBOUND: Final = ", outbound"
+"""The registrar watches over the way to us, as we do (RFC 5626)."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,10 +43,15 @@ class SipRegistrations:
         directory: Directory,
         targets: SipTargets,
         tell: Callable[[TrunkRegistration], None],
+        *,
+        instance: Callable[[TrunkName], str] = lambda _: "",
     ) -> None:
+        """`instance` gives the URN by which a registrar knows us again after a restart (RFC 5626 4.1); without one
+        outbound is never asked for."""
         self._endpoint = endpoint
         self._targets = targets
         self._tell = tell
+        self._instance = instance
         self._states: dict[TrunkName, RegistrationState] = {}
         self._leaving: set[TrunkName] = set()
         self._wanted = [trunk for trunk in directory.trunks.values() if trunk.registers]
@@ -86,6 +95,7 @@ class SipRegistrations:
             flow=None if target is None else target.flow,
             account=None if target is None else target.account,
             expires_s=trunk.register_expires_s,
+            instance=self._instance(trunk.name) if trunk.outbound else "",
         )
         self._states.setdefault(trunk.name, RegistrationState())
         try:
@@ -93,14 +103,24 @@ class SipRegistrations:
                 raise LocalSipError("no way to send")
             self._endpoint.register_at(trunk.name, wanted, now=now)
         except LocalSipError as error:
+            # What was registered before is of settings that are no more.
+            self._take_back(trunk.name, now)
             self._changed(trunk.name, registered=False, detail=str(error))
 
     def drop(self, trunk: TrunkName, now: float) -> None:
         """The trunk is gone, or wants no registration any more."""
-        if self._states.pop(trunk, None) is not None:
+        if self._states.pop(trunk, None) is None:
+            return
+        if self._take_back(trunk, now):
             self._leaving.add(trunk)
-            with suppress(LocalSipError):
-                self._endpoint.unregister_at(trunk, now=now)
+        else:
+            self._tell(TrunkRegistration(trunk=trunk, registered=False, detail=SIGNED_OFF, left=True))
+
+    def _take_back(self, trunk: TrunkName, now: float) -> bool:
+        """Whether the registrar will be told, and we what came of it."""
+        with suppress(LocalSipError):
+            return self._endpoint.unregister_at(trunk, now=now)
+        return False
 
     def sign_off(self, now: float) -> None:
         """Take every registration back: the engine stops, and calls must not be sent to where nobody is."""
@@ -117,14 +137,16 @@ class SipRegistrations:
         state = self._states.get(name)
         if state is not None:
             state.service_routes = event.service_routes
-            self._changed(name, registered=True, detail=f"for {event.expires_s} s")
+            self._changed(name, registered=True, detail=f"for {event.expires_s} s{OUTBOUND if event.answers else ''}")
 
     def down(self, event: RegistrationDown, now: float) -> None:
         """A registrar does not know us."""
         name = TrunkName(event.name)
         if event.status is None:
             self._leaving.discard(name)
-            self._tell(TrunkRegistration(trunk=name, registered=False, detail="signed off"))
+            # Of one that other settings took the place of there is nothing to tell.
+            if name not in self._states:
+                self._tell(TrunkRegistration(trunk=name, registered=False, detail=SIGNED_OFF, left=True))
             return
         detail = f"{event.status} {event.reason}".strip()
         if name in self._states:

@@ -11,6 +11,7 @@ from engine.calls.trunk import is_address
 from engine.ids import TrunkName
 from engine.sip.endpoint import Endpoint
 from engine.sip.flow import NOWHERE, Address, Flow, Transport
+from engine.sip.retry import MayFollow
 from engine.sip.stack import Target
 from engine.sip.uri import SipUri
 
@@ -58,6 +59,19 @@ class SipTargets:
             return 0
         trunk = self._directory.trunks.get(destination.trunk)
         return _REDIRECTS if trunk is not None and trunk.redirects else 0
+
+    def may_follow(self, line: TrunkNumber) -> MayFollow:
+        """Where this line may send the call: to numbers that may be called on it, and not to another line of ours,
+        which would take the call for its own and let somebody else pay."""
+
+        def may(uri: SipUri, now: float) -> bool:
+            host = uri.host.strip("[]").lower()
+            lines = {name: each.host.lower() for name, each in self._directory.trunks.items()}
+            if host != lines.get(line.trunk) and host in lines.values():
+                return False
+            return line.may_redirect is None or line.may_redirect(uri.user or "", now)
+
+        return may
 
     def trunk(self, trunk: Trunk, number: str | None) -> Target | None:
         """A number at a line, or the line itself; None where there is no way to send. A line that has a name is located

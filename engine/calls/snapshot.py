@@ -7,7 +7,24 @@ from dataclasses import dataclass
 from engine.calls.call import Call
 from engine.calls.destination import Phase
 from engine.calls.log import CallDirection
+from engine.calls.supervisors import LiveSupervisor, live_supervisors
+from engine.calls.switchboard import CallLeg
 from engine.ids import AgentName, CallId, QueueName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveSound:
+    """How one leg of a live call sounds, as it was told last."""
+
+    who: str
+    """"agent:NAME" or "trunk:NAME"."""
+    mos: float | None
+    lost: int
+    jitter_ms: float
+    round_trip_ms: float | None
+    level_dbm0: float | None
+    one_way: tuple[str, ...]
+    """Ways in which nothing passes now: "in", "out"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +49,23 @@ class LiveCall:
     started: float
     answered_at: float | None
     connected_at: float | None
+    caller_codec: str = ""
+    """What the caller's leg is coded in: "PCMA", "G722", "opus"; empty before it is up."""
+    peer_codec: str = ""
+    """The same of whoever talks to him."""
+    sound: tuple[LiveSound, ...] = ()
+    """Of each leg that was measured."""
     session: str = ""
     """As `events.Carried` has it, like the next."""
     diverted_from: str = ""
+    supervisors: tuple[LiveSupervisor, ...] = ()
+    recording: str = ""
+    """As `recordings.RecordingState` has it."""
 
 
 def live_call(call: Call) -> LiveCall:
     """How this call stands now."""
+    peer = call.destination.other(call.caller)
     return LiveCall(
         call=call.id,
         direction=call.direction,
@@ -54,6 +81,28 @@ def live_call(call: Call) -> LiveCall:
         started=call.started,
         answered_at=call.answered_at,
         connected_at=call.connected_at,
+        caller_codec=_codec(call.caller),
+        peer_codec="" if peer is None else _codec(peer),
+        sound=tuple([_sound(leg) for leg in (call.caller, *call.far.values()) if leg.quality or leg.one_way]),
         session=call.carried.session,
         diverted_from=call.carried.diverted_from,
+        supervisors=live_supervisors(call.board, call.id),
+        recording=call.board.recordings.state(call.id).value,
+    )
+
+
+def _codec(leg: CallLeg) -> str:
+    return "" if leg.remote is None else leg.remote.codec_name
+
+
+def _sound(leg: CallLeg) -> LiveSound:
+    told = leg.quality
+    return LiveSound(
+        who=leg.who,
+        mos=None if told is None else told.mos,
+        lost=0 if told is None else told.lost,
+        jitter_ms=0.0 if told is None else told.jitter_ms,
+        round_trip_ms=None if told is None else told.round_trip_ms,
+        level_dbm0=None if told is None else told.level_dbm0,
+        one_way=tuple(sorted(leg.one_way)),
     )

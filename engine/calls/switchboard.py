@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from engine.calls.causes import EndCause
 from engine.calls.config import CallsConfig
+from engine.calls.decoding import Asked, Decoding
 from engine.calls.directory import Directory
 from engine.calls.events import NOTHING_CARRIED, Carried, LocalMedia, Party, RemoteMedia
 from engine.calls.journal import Journal
@@ -31,15 +32,22 @@ from engine.calls.ports import (
     TransferPort,
     WithdrawOffer,
 )
+from engine.calls.recordings import Recordings
 from engine.calls.timers import Timers
 from engine.calls.toll_guard import TollGuard
 from engine.calls.turns import Turns
+from engine.calls.twin_keys import Twins
 from engine.ids import AgentName, CallId, IdSource, LegId, OfferId, TrunkName
-from engine.media.commands import CloseLeg, Codec, Direction, OpenLeg, SetRemote
+from engine.media.commands import CloseLeg, Codec, Direction, OpenLeg, Play, SetRemote
+from engine.media.events import Quality, Way
 
 if TYPE_CHECKING:
     from engine.calls.call import Call
+    from engine.calls.conference import Conference
+    from engine.calls.onward import Onward
     from engine.calls.queued import Queued
+    from engine.calls.relatch import Relatch
+    from engine.calls.supervision import Supervision
 
 
 class Role(StrEnum):
@@ -73,16 +81,35 @@ class CallLeg:
     """The other side sent tones or words of its own before any answer."""
     playing: str = ""
     """Name of what the leg is played now."""
+    quality: Quality | None = None
+    """How it sounded when the media process told so last."""
+    one_way: frozenset[Way] = frozenset()
+    """Ways in which nothing passes."""
     destination: Destination | None = None
     """Whom it was placed to; None for one that came in."""
     party: Party | None = None
     """Who is on it, where it came here from another call."""
+    awaits: Play | None = None
+    """What it is to be played when it has a codec that we can encode."""
+    decodable: Asked = Asked.NO
+    """Whether its peer was asked for one."""
+    follows: Asked = Asked.NO
+    """Whether its peer was asked for the codec that the other leg cannot leave."""
+    relatch: Relatch | None = None
+    """What was done for it to be heard again; None where nothing was."""
+    twins: Twins | None = None
+    """What is known of its keys; None where none came."""
 
     @property
     def trunk(self) -> TrunkName | None:
         """The line that it goes over; None where it is an agent's phone."""
         kind, _, name = self.who.partition(":")
         return TrunkName(name) if kind == "trunk" else None
+
+    @property
+    def keeps_undecoded(self) -> bool:
+        """Whether it is in a codec that we cannot decode, and its peer has refused any other."""
+        return self.decodable is Asked.REFUSED and self.remote is not None and self.remote.codec is Codec.OPAQUE
 
     @property
     def holding(self) -> bool:
@@ -104,12 +131,16 @@ class LiveCounts(NamedTuple):
 
 class Closing(NamedTuple):
     call: CallId
-    was_up: bool
-    """Its quality is worth a record."""
+    codec: str
+    """What it had at the end; empty: it never was up, and its quality is not worth a record."""
+    who: str = ""
 
 
 class Switchboard:
     """Ports and tables. Calls and destinations change the tables through the methods here only."""
+
+    onward: Onward
+    """Leads a caller on to another number; set by the manager, who knows the router."""
 
     def __init__(
         self,
@@ -139,12 +170,18 @@ class Switchboard:
         self.timers: Timers[CallId] = Timers()
         self.turns = Turns()
         self.calls: dict[CallId, Call] = {}
+        self.decoding = Decoding(legs)
+        self.recordings = Recordings(media, directory, journal, config.recording, self.calls, self.decoding)
         self.owners: dict[LegId, tuple[Call, CallLeg]] = {}
         self.queued: dict[CallId, Queued] = {}
         """Calls that the ACD knows: those who wait, and those it has put through."""
         self.offers: dict[OfferId, Queued] = {}
         self.claims: dict[LegId, tuple[TrunkName, bool]] = {}
         """Legs that take a place on a trunk, and whether we placed them there."""
+        self.conferences: dict[str, dict[CallId, Conference]] = {}
+        """Who is in each or on the way there, in the order in which they came; none is empty."""
+        self.supervised: dict[CallId, list[Supervision]] = {}
+        """Supervisors, by the call that they hear."""
         self.ending: set[LegId] = set()
         self.closing: dict[LegId, Closing] = {}
 
@@ -184,28 +221,32 @@ class Switchboard:
         """Ask for a port; `leg_opened` or `leg_failed` of the call follow."""
         leg.media = True
         self.owners[leg.id] = (call, leg)
-        self.media.send(OpenLeg(leg=leg.id, tag=f"{call.id}:{leg.role}:{call.started:.3f}"))
+        beside = call.beside if leg is call.caller else call.caller.id
+        tag = f"{call.id}:{leg.role}:{call.started:.3f}:{leg.agent or ''}"
+        self.media.open(OpenLeg(leg=leg.id, tag=tag), beside)
 
     def place(
         self,
         leg: CallLeg,
         destination: Destination,
         caller: Party,
-        codecs: tuple[Codec, ...],
+        alike: CallLeg | None,
         now: float,
         *,
         carried: Carried = NOTHING_CARRIED,
-        only: bool = False,
     ) -> None:
-        """Call the far side of a leg whose port is open; with `only`, in no other codec than these."""
+        """Call the far side of a leg whose port is open, if it can be in the codec of the leg that it is to talk with
+        (`alike`); None: in one that we can decode."""
         assert leg.port is not None, "a leg is placed when its port is known"
         leg.dialog, leg.destination = True, destination
-        media = LocalMedia(port=leg.port, codecs=codecs, only=only)
+        media = LocalMedia(port=leg.port, alike=None if alike is None else alike.id)
         self.legs.place(leg.id, destination, caller, media, now, carried=carried)
 
     def set_remote(self, leg: CallLeg, remote: RemoteMedia) -> None:
         """Tell media what was agreed with the peer, first or again."""
         leg.remote = remote
+        if remote.codec is not Codec.OPAQUE:
+            leg.decodable = Asked.NO
         self.media.send(
             SetRemote(
                 leg=leg.id,
@@ -217,6 +258,16 @@ class Switchboard:
                 dtmf_payload_type=remote.dtmf_payload_type,
                 direction=remote.direction,
                 rtcp_port=remote.rtcp_port,
+                srtp=remote.srtp,
+                opaque=remote.opaque,
+                clock_rate=remote.clock_rate,
+                ptime_ms=remote.ptime_ms,
+                heard_as=remote.heard_as,
+                dtmf_heard_as=remote.dtmf_heard_as,
+                dtmf_clock_rate=remote.dtmf_clock_rate,
+                cn_payload_type=remote.cn_payload_type,
+                dialog=remote.dialog,
+                inband=remote.inband,
             )
         )
 
@@ -245,7 +296,7 @@ class Switchboard:
         """Ask the media process to forget the leg. No command about the leg follows this one."""
         if leg.media:
             leg.media = False
-            self.closing[leg.id] = Closing(call, leg.remote is not None)
+            self.closing[leg.id] = Closing(call, "" if leg.remote is None else leg.remote.codec_name, leg.who)
             self.media.send(CloseLeg(leg=leg.id))
 
     def claim(self, leg: CallLeg, trunk: TrunkName, *, placed: bool) -> None:
@@ -255,6 +306,8 @@ class Switchboard:
     def forget(self, leg: CallLeg, now: float) -> None:
         """No event about this leg reaches its call any more, and its place on a trunk is free."""
         self.owners.pop(leg.id, None)
+        if self.decoding.waits:
+            self.decoding.forget(leg)
         claim = self.claims.pop(leg.id, None)
         if claim is None:
             return

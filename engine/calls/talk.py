@@ -21,6 +21,7 @@ class Talk(Destination):
         """Both are up: let them hear each other, unless one holds."""
         self.bridge = Bridge(self.call, far, self._music)
         self.bridge.settle()
+        self.call.board.recordings.linked(self.call, far)
 
     def unlink(self) -> CallLeg | None:
         bridge, self.bridge = self.bridge, None
@@ -37,9 +38,21 @@ class Talk(Destination):
             return bridge.far
         return self.call.caller if leg is bridge.far else None
 
+    def hearing(self) -> CallLeg | None:
+        return None if self.bridge is None or self.bridge.held else self.bridge.far
+
     def media_changed(self, leg: CallLeg, now: float) -> None:
         if self.bridge is not None:
             self.bridge.settle()
+            if self.bridge.parted:
+                super().undecodable(leg, now)
+
+    def undecodable(self, leg: CallLeg, now: float) -> None:
+        if self.bridge is None:
+            super().undecodable(leg, now)
+        else:
+            # Without the music, but not without each other, if there is a way.
+            self.media_changed(leg, now)
 
     def play_failed(self, leg: CallLeg, now: float) -> None:
         self._music.failed(leg)

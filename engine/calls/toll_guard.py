@@ -1,7 +1,7 @@
 """The guard against toll fraud: who may call where, how many calls at once, for how much money a day.
 
 A thief with one stolen password telephones abroad at the house's cost, all weekend, on as many lines as there are. So
-every call to a trunk is judged before it is placed, and counted while it is up:
+every call to a trunk is judged before it is placed, or sent elsewhere by a 3xx, and counted while it is up:
 
 - the number, as dialled and, where a trunk's rules make a foreign one of it, as sent, by the agent's and the trunk's
   list of destinations; without a list an agent reaches no country but ours. What a service code before it hides, or a
@@ -43,6 +43,8 @@ class TollRules:
     """End calls that are up when the day's money is spent; else only refuse new ones."""
     today: Callable[[], int] = lambda: 0
     """The number of the day it is now, where the centre is: spending begins anew with it."""
+    day_age_s: Callable[[], float] = lambda: 0.0
+    """Seconds since it began."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,15 +153,29 @@ class TollGuard:
         who = payer.replace(":", " ", 1)
         if self._judged is None:
             return _no(TollRefusal.NO_PRICE, f"{number} has no price, and {who} has a daily limit", final=final)
-        if self.spent(payer, now) + self._judged.first_minute() > limit:
+        if self._spent(payer, now) + self._judged.first_minute() > limit:
             return _no(TollRefusal.BUDGET, f"the daily budget of {who} does not allow this call", final=final)
         return None
 
     def spent(self, payer: str, now: float) -> float:
         """What this agent's calls, or those on this trunk, have cost today, also those that are up."""
+        self._roll(now)
+        return self._spent(payer, now)
+
+    def _spent(self, payer: str, now: float) -> float:
         return self._settled.get(payer, 0.0) + sum(
             _running(call, now) for call in self._calls.values() if payer in call.payers
         )
+
+    def all_spent(self, now: float) -> Mapping[str, float]:
+        """The same for everybody at once."""
+        self._roll(now)
+        found = self._settled.copy()
+        for call in self._calls.values():
+            cost = _running(call, now)
+            for payer in call.payers:
+                found[payer] += cost
+        return found
 
     # --- what is told ---
 
@@ -167,6 +183,20 @@ class TollGuard:
         """The call that was judged last is placed on this trunk, as this leg."""
         self._at_once[origin] += 1
         self._calls[leg] = _Call(payers=(origin, f"trunk:{trunk}"), price=self._judged)
+
+    def redirect(self, leg: LegId, trunk: Trunk, number: str, now: float) -> TollYes | TollNo:
+        """Whether a call that was begun may go to another number, to which the trunk sends it; with a yes it has that
+        number's price."""
+        found = self._calls.get(leg)
+        if found is None:
+            return _no(TollRefusal.DESTINATION, "the call is over", final=True)
+        origin = found.payers[0]
+        self._at_once[origin] -= 1  # it is counted already, and would be one too many
+        verdict = self.judge(origin, trunk, number, number, now)
+        self._at_once[origin] += 1
+        if isinstance(verdict, TollYes):
+            found.price = self._judged
+        return verdict
 
     def connected(self, leg: LegId, now: float) -> CallRated | None:
         """It was put through and costs money from now on. What it costs; None for nothing."""
@@ -225,7 +255,7 @@ class TollGuard:
         while (payer := self._timers.pop_due(now)) is not None:
             limit = self._limit(payer)
             # To a ten thousandth of what may be spent: floats do not add up to the very limit.
-            if not limit or self.spent(payer, now) < limit * 0.9999:
+            if not limit or self._spent(payer, now) < limit * 0.9999:
                 self._arm(payer, now)
                 continue
             for name, call in self._calls.items():
@@ -246,9 +276,11 @@ class TollGuard:
             return
         self._day = day
         self._settled.clear()
+        # Nobody may have asked since midnight: what was talked from then on is this day's.
+        began = now - self._rules.day_age_s()
         for call in self._calls.values():
             if call.since is not None:
-                call.since = now
+                call.since = max(call.since, began)
         self.directory_changed(now)
 
     def _arm(self, payer: str, now: float) -> None:
@@ -258,7 +290,7 @@ class TollGuard:
         if not a_minute:
             self._timers.cancel(payer)
             return
-        left = max(0.0, limit - self.spent(payer, now))
+        left = max(0.0, limit - self._spent(payer, now))
         self._timers.set(payer, now + 60 * left / a_minute)
 
     def _rate(self, payer: str) -> float:

@@ -19,8 +19,9 @@ EVERYTHING: Final = "all"
 
 _PLAIN: Final = re.compile(r"\+?[0-9]*", re.ASCII)
 _PIECES: Final = re.compile(r"(\*?)(\+?[0-9]+)", re.ASCII)
-_SERVICE_CODE: Final = 2
+_SERVICE_CODE: Final = (1, 2, 3)
 """Digits of a service code that nothing divides from the number: *67 011..., *82 0900..."""
+_NO_DIGITS: Final = re.compile(r"[^0-9]+", re.ASCII)
 
 _ENTRY: Final = re.compile(r"!?(?:all|\+?[0-9*#]{0,20})", re.ASCII)
 
@@ -47,9 +48,10 @@ class Numbering:
     def canonical(self, number: str) -> str:
         """The number in the one form in which it is compared."""
         if number.startswith("+"):
-            return number
+            # No country's code begins with 0: what stands there is what somebody dialled for an outside line.
+            return f"+{number[1:].lstrip('0')}"
         if self.international and number.startswith(self.international):
-            return f"+{number[len(self.international) :]}"
+            return f"+{number[len(self.international) :].lstrip('0')}"
         if self.country and self.national and number.startswith(self.national):
             return f"+{self.country}{number[len(self.national) :]}"
         return number
@@ -57,7 +59,7 @@ class Numbering:
     def hidden(self, number: str) -> tuple[str, ...]:
         """The numbers, in the same form, that a switch on the way may find in this one: behind a service code (*31#,
         *67 and those that have calls forwarded), a letter that some take for a pause, a second +, or a prefix too many
-        behind our country's (+49 0 900)."""
+        behind our country's (+49 0 900); and the one that is left where whatever is no digit is dropped (0_044)."""
         if _PLAIN.fullmatch(number):
             canonical = self.canonical(number)
             own = f"+{self.country}"
@@ -65,11 +67,14 @@ class Numbering:
                 return ()
             inner = self.canonical(canonical[len(own) :])
             return (inner, *self.hidden(inner))
-        found = []
+        parts = [_NO_DIGITS.sub("", number)]
         for star, piece in _PIECES.findall(number):
-            behind = piece[_SERVICE_CODE:] if star else ""
-            for part in filter(None, (piece, behind)):
-                found += [self.canonical(part), *self.hidden(part)]
+            parts.append(piece)
+            if star:
+                parts += [piece[digits:] for digits in _SERVICE_CODE]
+        found: dict[str, None] = {}
+        for part in filter(None, parts):
+            found.update(dict.fromkeys((self.canonical(part), *self.hidden(part))))
         return tuple(found)
 
     def abroad(self, canonical: str, *home: str) -> bool:

@@ -44,6 +44,8 @@ class BlindTransfer:
         self._queue = call.queue
         self._engaged: tuple[AgentName, ...] = ()
         self._left = False
+        self._to: Destination | None = None
+        """What is to be tried."""
 
     # --- the course of things ---
 
@@ -60,8 +62,16 @@ class BlindTransfer:
         call.destination = to
         started = TransferStarted(by=self.referrer.who, to=self._number, destination=to.name)
         call.board.log(call.id, started, now)
-        call.play(call.caller, _PLAYER, tone=Tone.RINGBACK, loop=True)
-        to.start(now)
+        call.play(call.caller, _PLAYER, call.board.config.sounds.tone(Tone.RINGBACK), loop=True)
+        self._to = to
+        self.go_on(now)
+
+    def go_on(self, now: float) -> None:
+        """Try the destination, as soon as the caller has a codec that will do for whoever is there."""
+        to = self._to
+        if to is not None and self._call.caller.awaits is None:
+            self._to = None
+            to.start(now)
 
     def ringing(self, now: float) -> None:
         """The far side's phone rings."""

@@ -3,8 +3,8 @@
 **Blind**: the number is routed in the context of whoever asks, as if he had dialled it, so that what he may not dial he
 cannot send others to. **Attended**: whoever asks has two calls through us; the other sides of both are joined, and both
 of his legs end. Where nobody talks in the second (a queue that he waits in, an announcement), the first one's other
-side is sent there blindly. **Taking a leg's place**: a new call of the same agent, or of a trunk, takes over an end of
-a call: his other phone, or a call that rings and is picked up.
+side is sent there blindly. **Taking a leg's place**: a new call of the same agent or trunk takes over an end of a call:
+his other phone, or a call that rings and is picked up. A trunk that is trusted may take any.
 """
 
 from __future__ import annotations
@@ -140,15 +140,21 @@ class Transfers:
     # --- taking a leg's place ---
 
     def may_replace(self, origin: Origin, wanted: LegId) -> EndCause | None:
-        """Why this origin may not have the place of that leg; None where it may: an agent his own, a trunk, which is
-        trusted, any."""
+        """Why this origin may not have the place of that leg; None where it may: an agent or a trunk its own, a trunk
+        that is trusted any."""
         found = self._board.owners.get(wanted)
         if found is None:
             return _GONE
         call, leg = found
-        if isinstance(origin, FromAgent) and leg.agent != origin.agent:
+        if not self._is_own(leg, origin):
             return _FORBIDDEN
         return _UNDER_WAY if call.attempt is not None or not call.destination.replaceable(leg) else None
+
+    def _is_own(self, leg: CallLeg, origin: Origin) -> bool:
+        if isinstance(origin, FromAgent):
+            return leg.agent == origin.agent
+        trunk = self._board.directory.trunks.get(origin.trunk)
+        return leg.trunk == origin.trunk or (trunk is not None and trunk.trusted)
 
 
 def _refusal(call: Call, leg: CallLeg, route: Route) -> EndCause | None:

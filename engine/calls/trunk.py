@@ -9,8 +9,12 @@ from typing import Final
 from engine.ids import GroupName, TrunkName
 
 TRANSPORTS: Final = ("udp", "tcp", "tls")
-SRTP: Final = ("off",)
-"""What this version can do of `Trunk.srtp`."""
+SRTP: Final = ("off", "optional", "required")
+"""Whether media is encrypted: never, where the other side can do it, or else there is no call."""
+
+DTMF: Final = ("auto", "rfc4733", "inband", "info")
+"""How keys come and go: as telephone-events and, where the other side has none, as tones (auto) or not in the sound at
+all; always as tones; or in the signalling only. Keys in the signalling (INFO) are taken always."""
 
 
 def is_address(host: str) -> bool:
@@ -52,6 +56,9 @@ class Trunk:
     """Register `user` at the trunk, so that it knows where to send calls."""
     register_expires_s: int = 300
     """What is asked for as the life of a registration."""
+    outbound: bool = True
+    """Ask for outbound when registering (RFC 5626): the registrar knows us again after a restart, and where it can do
+    that too it sends calls by the connection that we keep alive. Registrars that cannot pass it over."""
     from_user: str = ""
     """User part of From in our requests, for providers that know callers by account; empty: the caller's number."""
     from_domain: str = ""
@@ -70,13 +77,17 @@ class Trunk:
     trusted: bool = False
     """Believe what it says of identities (P-Asserted-Identity, Privacy: RFC 3325), and tell it ours."""
     redirects: bool = False
-    """It may be sent 3xx and REFER, and ours by it are followed."""
+    """Its 3xx are followed: it may send calls of ours elsewhere. REFER within a call is everybody's."""
 
     # --- media ---
     codecs: tuple[str, ...] = ()
-    """Names of codecs that may be used, best first; empty: all that the engine has."""
+    """Words of `codec_words`, best first; empty: the engine's own list."""
     srtp: str = "off"
     """One of `SRTP`."""
+    dtmf: str = "auto"
+    """One of `DTMF`."""
+    record: bool = False
+    """Record its calls."""
 
     # --- how much ---
     max_calls: int = 0

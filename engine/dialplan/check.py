@@ -5,16 +5,29 @@ What the keys mean stands on top of `dialplans/demo.toml`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from engine.calls.directory import Directory
-from engine.calls.routing import Feature, ToAgent, ToAnnouncement, ToEcho, ToFeature, ToQueue, ToReject
+from engine.calls.routing import (
+    Feature,
+    ToAgent,
+    ToAnnouncement,
+    ToConference,
+    ToEcho,
+    ToFeature,
+    ToQueue,
+    ToReject,
+)
+from engine.dialplan import playing
 from engine.dialplan.fields import Fields, did_you_mean
 from engine.dialplan.model import Action, Context, Dialplan, DialTrunk, Extension
 from engine.dialplan.pattern import Pattern, PatternError, parse
+from engine.dialplan.playing import Sounds, Stock
 from engine.errors import ConfigError
 from engine.ids import AgentName, GroupName, QueueName, TrunkName
+from engine.media.tone_plans import COUNTRIES
 
 AGENT_RING_S: Final = 30.0
 TRUNK_RING_S: Final = 60.0
@@ -22,10 +35,15 @@ TRUNK_RING_S: Final = 60.0
 
 LONGEST_RING_S: Final = 600.0
 
+CONFERENCE_NAME: Final = re.compile(r"[a-z0-9._-]{1,64}")
+"""As that of agents and queues: it stands in addresses of the API."""
+
 _OPTIONS: Final[dict[str, tuple[str, ...]]] = {
     "queue": (),
     "echo": (),
+    "conference": (),
     "announcement": (),
+    "play": playing.OPTIONS,
     "reject": (),
     "agent": ("ring_timeout_s",),
     "trunk": ("strip", "prefix", "ring_timeout_s"),
@@ -34,14 +52,12 @@ _OPTIONS: Final[dict[str, tuple[str, ...]]] = {
 }
 """The actions, and the further keys that each one takes."""
 
-Sounds = Callable[[str], str]
-"""The absolute path of a sound file named in the dialplan. Raises ValueError, saying why, when it cannot be played."""
-
 
 def check(file: str, tables: Mapping[str, object], sounds: Sounds) -> Dialplan:
     """The dialplan in these tables. Raises ConfigError with one line per fault: file, key, found, allowed."""
     faults: list[str] = []
     top = Fields("", tables, faults)
+    stock = Stock(file=sounds, phrases=playing.phrases(top, sounds))
     named = top.table("context")
     if named is None and "context" not in top:
         top.fault("", "no context; a dialplan needs at least one [context.NAME]")
@@ -50,23 +66,27 @@ def check(file: str, tables: Mapping[str, object], sounds: Sounds) -> Dialplan:
     for name, table in (named or {}).items():
         path = f"context.{name}"
         if isinstance(table, dict):
-            contexts[name] = _context(name, Fields(path, table, faults), sounds)
+            contexts[name] = _context(name, Fields(path, table, faults), stock)
         else:
             faults.append(f"{path}: found {table!r}; allowed: a table, [{path}]")
     faults += _include_faults(contexts)
+    dialplan = Dialplan(file=file, contexts=contexts)
+    if not faults:
+        faults += playing.next_faults(dialplan)
     if faults:
         raise ConfigError("\n".join(f"{file}: {fault}" for fault in faults))
-    return Dialplan(file=file, contexts=contexts)
+    return dialplan
 
 
-def _context(name: str, fields: Fields, sounds: Sounds) -> Context:
+def _context(name: str, fields: Fields, stock: Stock) -> Context:
     include = fields.texts("include")
     trunk_to_trunk = fields.boolean("trunk_to_trunk") or False
+    language, country = playing.language(fields), fields.choice("country", COUNTRIES) or ""
     exact: dict[str, Extension] = {}
     patterns: dict[str, Extension] = {}
     for index, table in enumerate(fields.tables("extension")):
         inner = fields.inside(f"extension[{index}]", table)
-        extension = _extension(inner, sounds)
+        extension = _extension(inner, stock)
         if extension is None:
             continue
         kind = exact if extension.pattern.exact else patterns
@@ -78,12 +98,14 @@ def _context(name: str, fields: Fields, sounds: Sounds) -> Context:
         name=name,
         include=tuple(include),
         trunk_to_trunk=trunk_to_trunk,
+        language=language,
+        country=country,
         exact=exact,
         patterns=tuple(sorted(patterns.values(), key=lambda extension: extension.pattern.rank)),
     )
 
 
-def _extension(fields: Fields, sounds: Sounds) -> Extension | None:
+def _extension(fields: Fields, stock: Stock) -> Extension | None:
     pattern = _pattern(fields)
     named = [action for action in _OPTIONS if action in fields]
     if len(named) != 1:
@@ -92,7 +114,7 @@ def _extension(fields: Fields, sounds: Sounds) -> Extension | None:
         fields.know(*_OPTIONS, *(option for options in _OPTIONS.values() for option in options))
         fields.finish()
         return None
-    action = _ACTIONS[named[0]](fields, sounds)
+    action = _ACTIONS[named[0]](fields, stock)
     others = {option for options in _OPTIONS.values() for option in options} - set(_OPTIONS[named[0]])
     for option in sorted(others):
         if option in fields:
@@ -123,30 +145,40 @@ def _pattern(fields: Fields) -> Pattern | None:
 # --- the actions ---
 
 
-def _queue(fields: Fields, sounds: Sounds) -> Action | None:
+def _queue(fields: Fields, stock: Stock) -> Action | None:
     name = fields.text("queue")
     return None if name is None else ToQueue(queue=QueueName(name))
 
 
-def _echo(fields: Fields, sounds: Sounds) -> Action | None:
+def _echo(fields: Fields, stock: Stock) -> Action | None:
     if fields.boolean("echo") is False:
         fields.fault("echo", "found false; allowed: true (or leave the extension out)")
         return None
     return ToEcho()
 
 
-def _announcement(fields: Fields, sounds: Sounds) -> Action | None:
+def _conference(fields: Fields, stock: Stock) -> Action | None:
+    name = fields.text("conference")
+    if name is None:
+        return None
+    if not CONFERENCE_NAME.fullmatch(name):
+        fields.fault("conference", f'found "{name}"; allowed: a name of 1 to 64 of a-z 0-9 . _ -')
+        return None
+    return ToConference(conference=name)
+
+
+def _announcement(fields: Fields, stock: Stock) -> Action | None:
     name = fields.text("announcement")
     if name is None:
         return None
     try:
-        return ToAnnouncement(file=sounds(name))
+        return ToAnnouncement(file=stock.file(name))
     except ValueError as error:
         fields.fault("announcement", f'found "{name}"; {error}')
         return None
 
 
-def _reject(fields: Fields, sounds: Sounds) -> Action | None:
+def _reject(fields: Fields, stock: Stock) -> Action | None:
     table = fields.table("reject")
     if table is None:
         return None
@@ -159,13 +191,13 @@ def _reject(fields: Fields, sounds: Sounds) -> Action | None:
     return None if status is None or reason is None else ToReject(status=status, reason=reason)
 
 
-def _agent(fields: Fields, sounds: Sounds) -> Action | None:
+def _agent(fields: Fields, stock: Stock) -> Action | None:
     name = fields.text("agent")
     ring = fields.seconds("ring_timeout_s", 1, LONGEST_RING_S)
     return None if name is None else ToAgent(agent=AgentName(name), ring_timeout_s=ring or AGENT_RING_S)
 
 
-def _trunk(fields: Fields, sounds: Sounds) -> Action | None:
+def _trunk(fields: Fields, stock: Stock) -> Action | None:
     group = "trunk_group" in fields
     name = fields.text("trunk_group" if group else "trunk")
     strip, prefix = fields.whole("strip", 0, 32), fields.text_or_empty("prefix")
@@ -181,7 +213,7 @@ def _trunk(fields: Fields, sounds: Sounds) -> Action | None:
     )
 
 
-def _feature(fields: Fields, sounds: Sounds) -> Action | None:
+def _feature(fields: Fields, stock: Stock) -> Action | None:
     name, reason = fields.choice("feature", list(Feature)), fields.text("reason")
     if name is None:
         return None
@@ -191,10 +223,12 @@ def _feature(fields: Fields, sounds: Sounds) -> Action | None:
     return ToFeature(feature=feature, reason=reason or "")
 
 
-_ACTIONS: Final[dict[str, Callable[[Fields, Sounds], Action | None]]] = {
+_ACTIONS: Final[dict[str, Callable[[Fields, Stock], Action | None]]] = {
     "queue": _queue,
     "echo": _echo,
+    "conference": _conference,
     "announcement": _announcement,
+    "play": playing.play,
     "reject": _reject,
     "agent": _agent,
     "trunk": _trunk,

@@ -37,6 +37,10 @@ class Fields:
         """A table within this one, whose faults are noted in the same place."""
         return Fields(f"{self.path}.{key}", table, self._faults)
 
+    def within(self, key: str, table: Mapping[str, object]) -> Fields:
+        """The same of the whole file."""
+        return Fields(key, table, self._faults)
+
     def __contains__(self, key: str) -> bool:
         return key in self._table
 
@@ -69,7 +73,11 @@ class Fields:
 
     def seconds(self, key: str, lowest: float, highest: float) -> float | None:
         """A duration in this range."""
-        allowed = f"a number of seconds {lowest:g} to {highest:g}"
+        return self.number(key, lowest, highest, "seconds")
+
+    def number(self, key: str, lowest: float, highest: float, unit: str) -> float | None:
+        """A number of this unit, in this range."""
+        allowed = f"a number of {unit} {lowest:g} to {highest:g}"
         found = self._typed(key, (int, float), allowed)
         if found is not None and not lowest <= found <= highest:
             self.fault(key, f"found {found:g}; allowed: {allowed}")
@@ -107,6 +115,20 @@ class Fields:
             self.fault(key, f'found {found!r}; allowed: a list of texts, such as ["outbound"]')
             return []
         return list(found)
+
+    def one_or_more(self, key: str) -> list[str]:
+        """A text, or a list of at least one; empty where the key is missing or wrong."""
+        if isinstance(self._table.get(key), str):
+            found = self.text(key)
+            return [] if found is None else [found]
+        found_list = self.texts(key)
+        if key in self and self._table[key] == []:
+            self.fault(key, "found an empty list; allowed: at least one text")
+        return found_list
+
+    def plain(self, key: str) -> object:
+        """What is written, unchecked."""
+        return self._table.get(key)
 
     def know(self, *keys: str) -> None:
         """Allow these keys without reading them."""

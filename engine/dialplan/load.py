@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import tomllib
-import wave
 from pathlib import Path
 
 from engine.dialplan.check import check
 from engine.dialplan.model import Dialplan
+from engine.dialplan.sound_file import playable
 from engine.errors import ConfigError
 
 
@@ -27,18 +27,4 @@ def load_dialplan(path: Path) -> Dialplan:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: is not TOML: {error}") from error
     folder = path.absolute().parent
-    return check(str(path), tables, lambda name: _sound(folder / name))
-
-
-def _sound(path: Path) -> str:
-    """The path, when it leads to a WAV file with sound in it. Raises ValueError."""
-    try:
-        with path.open("rb") as raw, wave.open(raw) as sound:
-            frames = sound.getnframes()
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
-    except (wave.Error, EOFError) as error:
-        raise ValueError(f"{path} is not a PCM WAV file: {str(error) or 'it ends too soon'}") from error
-    if frames == 0:
-        raise ValueError(f"{path} holds no sound")
-    return str(path)
+    return check(str(path), tables, lambda name: playable(folder / name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engine.calls.routing import ToAgent, ToAnnouncement, ToEcho, ToFeature, ToQueue, ToReject
+from engine.calls.routing import ToAgent, ToAnnouncement, ToConference, ToEcho, ToFeature, ToPlay, ToQueue, ToReject
 from engine.dialplan.pattern import Pattern
 from engine.ids import GroupName, TrunkName
 
@@ -32,7 +32,7 @@ class DialTrunk:
         return self.prefix + dialled[self.strip :]
 
 
-Action = ToQueue | ToEcho | ToAnnouncement | ToReject | ToAgent | ToFeature | DialTrunk
+Action = ToQueue | ToEcho | ToConference | ToAnnouncement | ToPlay | ToReject | ToAgent | ToFeature | DialTrunk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,10 @@ class Context:
     """Searched in this order when no extension of the context itself matches."""
     trunk_to_trunk: bool
     """Whether a call that a trunk brought into this context may go out on a trunk."""
+    language: str = ""
+    """Of those who enter through it; empty: the engine's."""
+    country: str = ""
+    """Whose tones they hear; empty: the engine's."""
     exact: Mapping[str, Extension]
     patterns: tuple[Extension, ...]
     """Most specific first."""
@@ -74,8 +78,12 @@ def describe(action: Action) -> str:
             words = f'queue "{action.queue}"'
         case ToEcho():
             words = "echo test"
+        case ToConference():
+            words = f'conference "{action.conference}"'
         case ToAnnouncement():
             words = f"announcement {action.file}"
+        case ToPlay():
+            words = _played(action)
         case ToReject():
             words = f'refuse with {action.status} "{action.reason}"'
         case ToAgent():
@@ -86,3 +94,12 @@ def describe(action: Action) -> str:
             change = f' (strip {action.strip}, prefix "{action.prefix}")' if action.strip or action.prefix else ""
             words = f'{action.kind.replace("_", " ")} "{action.trunk}"{change}, ring {action.ring_timeout_s:g} s'
     return words
+
+
+def _played(action: ToPlay) -> str:
+    words = action.name.replace(":", " ", 1) + (f" and {len(action.items) - 1} more" if action.items[1:] else "")
+    words += " over and over" if action.loop else ""
+    words += f" for {action.for_s:g} s" if action.for_s else ""
+    words += f" until a key of {action.stop_digits}" if action.stop_digits else ""
+    leads = [f"on {digit} to {number}" for digit, number in action.on_digit.items()]
+    return ", ".join((words, *leads, f"then to {action.then}" if action.then else "then hang up"))

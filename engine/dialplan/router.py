@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engine.calls.events import FromAgent, FromTrunk, Origin
-from engine.calls.routing import NoRoute, Route, ToFeature, ToGroup, ToTrunk
+from engine.calls.routing import NoRoute, Route, ToFeature, ToGroup, ToPlay, ToTrunk
 from engine.dialplan.explain import nearest
 from engine.dialplan.match import Match, find
-from engine.dialplan.model import Dialplan, DialTrunk
+from engine.dialplan.model import Context, Dialplan, DialTrunk
 from engine.dialplan.pattern import dialled
+from engine.dialplan.playing import spoken_in
 from engine.ids import GroupName, TrunkName
 
 
@@ -30,12 +33,31 @@ class DialplanRouter:
         if refusal is not None:
             return NoRoute(explanation=refusal, forbidden=True)
         action = match.extension.action
-        if isinstance(action, DialTrunk):
-            wanted, ring_s = action.number(number), action.ring_timeout_s
-            if action.group:
-                return ToGroup(group=GroupName(action.trunk), number=wanted, ring_timeout_s=ring_s)
-            return ToTrunk(trunk=TrunkName(action.trunk), number=wanted, ring_timeout_s=ring_s)
-        return action
+        match action:
+            case DialTrunk():
+                return _to_trunk(action, number)
+            case ToPlay():
+                return self._to_play(action, match.context, context, origin)
+            case _:
+                return action
+
+    def _to_play(self, action: ToPlay, stands: Context, context: str, origin: Origin) -> ToPlay:
+        """What is played, in the language of whoever entered, and with his rights for what it leads on to."""
+        entered = self.dialplan.contexts[context]
+        return replace(
+            action,
+            language=spoken_in(action, entered, stands),
+            country=action.country or entered.country or stands.country,
+            context=context,
+            origin=origin,
+        )
+
+
+def _to_trunk(action: DialTrunk, number: str) -> ToTrunk | ToGroup:
+    wanted, ring_s = action.number(number), action.ring_timeout_s
+    if action.group:
+        return ToGroup(group=GroupName(action.trunk), number=wanted, ring_timeout_s=ring_s)
+    return ToTrunk(trunk=TrunkName(action.trunk), number=wanted, ring_timeout_s=ring_s)
 
 
 def refused(dialplan: Dialplan, context: str, match: Match, origin: Origin) -> str | None:

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import IO, Final
 
 from engine.errors import Unavailable
-from engine.media.commands import PROTOCOL_VERSION, Command, Hello, MediaEvent, Refused, Welcome
+from engine.media.commands import PROTOCOL_VERSION, Command, Hello
+from engine.media.events import MediaEvent, Refused, Welcome
 from engine.media.framing import Framer, WireError, encode
 from engine.media.options import PlaneOptions
 
@@ -117,9 +118,10 @@ def spawn(
         stderr=log,
         start_new_session=True,
         close_fds=True,
-        env={**os.environ, **_SINGLE_THREADED},
+        env={**os.environ, **SINGLE_THREADED},
     )
 
 
-_SINGLE_THREADED: Final = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-"""Numpy's linear algebra would start a thread for each core; the tick uses none of it."""
+SINGLE_THREADED: Final = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+"""Numpy's linear algebra would start a thread for each core; the tick and the loading of sounds are
+quicker without. To be set before numpy is loaded."""

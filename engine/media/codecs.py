@@ -1,4 +1,5 @@
-"""G.711 by table: one lookup per sample in each direction, built once from the Recommendation's own tables.
+"""How each codec's sound lies in packets, and G.711 by table: one lookup per sample in each direction, built once from
+the Recommendation's own tables.
 
 ITU-T G.711 tables 1a/1b (A-law) and 2a/2b (mu-law) list decision values x(n) and quantized values y(n), the middle of
 each interval. Both laws are piecewise linear: runs of equal steps, each segment's step twice the one before. The
@@ -10,21 +11,50 @@ so they are multiplied by 8 and 4. A sine of 0 dBm0 then peaks at `PEAK_0DBM0`.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.media.commands import Codec
+from engine.media.commands import G711, Codec
 
 RATE: Final = 8000
-"""Samples per second, of PCM as of the RTP clock of both codecs (RFC 3551 4.5.14)."""
+"""Samples per second of narrow-band PCM, and the RTP clock of all codecs but L16 at 16 kHz."""
 
 FRAME: Final = 160
-"""Samples of one 20 ms frame; with G.711 also its octets."""
+"""Samples of one 20 ms frame of narrow-band PCM; with G.711 also its octets."""
 
-CODECS: Final = (Codec.PCMU, Codec.PCMA)
-"""The order of rows in DECODE, ENCODE and SILENCE."""
+WIDE_RATE: Final = 16000
+"""Samples per second of wide-band PCM."""
+
+WIDE_FRAME: Final = 320
+"""Samples of one 20 ms frame of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """How much 20 ms of a codec's sound is."""
+
+    samples: int
+    """Of PCM: 160 at 8 kHz, 320 at 16 kHz."""
+    units: int
+    """Of the RTP clock (RFC 3551 4.5): 160, also with G.722; 320 with L16 at 16 kHz."""
+    octets: int
+    """Of payload."""
+
+
+FORMS: Final = {
+    Codec.PCMU: Form(samples=160, units=160, octets=160),
+    Codec.PCMA: Form(samples=160, units=160, octets=160),
+    Codec.G722: Form(samples=320, units=160, octets=160),
+    Codec.L16: Form(samples=160, units=160, octets=320),
+    Codec.L16_16K: Form(samples=320, units=320, octets=640),
+}
+"""Of every codec that we can decode."""
+
+CODECS: Final = tuple(FORMS)
+"""Numbered: a codec's index here stands for it in arrays. DECODE and ENCODE have rows for the first two."""
 
 INDEX: Final = {codec: index for index, codec in enumerate(CODECS)}
 
@@ -74,15 +104,20 @@ DECODE: Final[NDArray[np.int16]] = np.stack([decode for decode, _ in _BOTH])
 ENCODE: Final[NDArray[np.uint8]] = np.stack([encode for _, encode in _BOTH])
 """[codec, sample as uint16] -> code."""
 
-SILENCE: Final[tuple[int, ...]] = tuple(int(encode[0]) for _, encode in _BOTH)
-"""The code of a zero sample: 0xFF in mu-law, 0xD5 in A-law."""
+SILENCE: Final[tuple[int, ...]] = (*(int(encode[0]) for _, encode in _BOTH), 0, 0, 0)
+"""The octet that stands for no sound: 0xFF in mu-law, 0xD5 in A-law, 0 in L16. In G.722 an octet whose lower six bits
+are 0 to 3 comes from no encoder (G.722 table 7 lists the codes of the lower band): 0 says that nothing came."""
 
 
 def encode(samples: NDArray[np.int16], codec: Codec) -> NDArray[np.uint8]:
-    """Codes of int16 samples, in the same shape."""
-    return np.take(ENCODE[INDEX[codec]], samples.view(np.uint16))
+    """Octets of int16 samples in G.711 or L16; the last axis is twice as long in L16."""
+    if codec in G711:
+        return np.take(ENCODE[INDEX[codec]], samples.view(np.uint16))
+    return samples.astype(">i2").view(np.uint8)
 
 
 def decode(codes: NDArray[np.uint8], codec: Codec) -> NDArray[np.int16]:
-    """int16 samples of codes, in the same shape."""
-    return np.take(DECODE[INDEX[codec]], codes)
+    """int16 samples of octets in G.711 or L16; the last axis is half as long in L16."""
+    if codec in G711:
+        return np.take(DECODE[INDEX[codec]], codes)
+    return codes.view(">i2").astype(np.int16)

@@ -13,6 +13,7 @@ import os
 import socket
 import stat
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -20,7 +21,8 @@ from typing import Final
 from engine.errors import Unavailable
 from engine.log_format import pairs
 from engine.media.checks import fault
-from engine.media.commands import PROTOCOL_VERSION, Command, Hello, LegClosed, MediaEvent, PlaneStats, Quality, Refused
+from engine.media.commands import PROTOCOL_VERSION, Command, Hello
+from engine.media.events import LegClosed, MediaEvent, PlaneStats, Quality, RecordingFinished, Refused
 from engine.media.framing import Framer, WireError, encode
 from engine.media.io_poll import READ, WRITE, Poller
 
@@ -34,6 +36,8 @@ SOFT_BOUND: Final = 1 << 20
 PATIENCE_S: Final = 0.1
 """News of closed legs and figures wait so long for others, or for what is urgent: control looks at them later still."""
 _NEVER: Final = float("inf")
+MAX_KEPT: Final = 1000
+"""Last words about recordings, which outlive calls: told to the next control where there is none."""
 _PATIENT: Final = (LegClosed, Quality, PlaneStats)
 HARD_BOUND: Final = 16 << 20
 """Octets beyond which control has stopped reading, and is cut off."""
@@ -74,6 +78,8 @@ class ControlServer:
         self._welcome = welcome
         self._guests: dict[int, Peer] = {}
         self._master: Peer | None = None
+        self._kept: deque[MediaEvent] = deque(maxlen=MAX_KEPT)
+        """Of what nobody heard, what the next one is to hear."""
         self._flush_at = _NEVER
         """When what waits for the one in command must leave at the latest."""
         self._listener = _listen(path)
@@ -158,8 +164,9 @@ class ControlServer:
         if old is not None:
             log.info("control_replaced")
             self._drop(old)
-        for event in self._welcome():
+        for event in (*self._welcome(), *self._kept):
             self.emit(event)
+        self._kept.clear()
 
     def _objection(self, message: object) -> str | None:
         if not isinstance(message, Hello) or fault(message) is not None:
@@ -173,8 +180,10 @@ class ControlServer:
     # --- out ---
 
     def emit(self, event: MediaEvent) -> None:
-        """Queue an event for control; without control it is gone."""
+        """Queue an event for control; without control most are gone."""
         peer = self._master
+        if peer is None and isinstance(event, RecordingFinished):
+            self._kept.append(event)
         if peer is None or (len(peer.out) > SOFT_BOUND and isinstance(event, Quality | PlaneStats)):
             return
         if not isinstance(event, _PATIENT):

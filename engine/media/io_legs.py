@@ -1,57 +1,33 @@
-"""The sockets of legs: binding pairs, latching, RTCP. (`io` has the loop that reads RTP once a leg is latched.)
+"""The sockets of legs: latching, moving to a second pair, RTCP. (`io` has the loop that reads latched RTP.)
 
 Until a leg has latched its RTP socket is open to everybody and read here, with recvfrom, one packet at a time. The
-first valid packet from where the peer may speak (`latch.may_latch`) decides: the socket is connected to its source, and
-from then on the kernel drops everybody else's packets. What strangers had queued before that moment is still in the
-socket, so it is emptied with recvfrom, and only what the latched source sent is kept.
+first valid packet from where the peer may speak (`latch.trust`) decides, or a run of them (`probation`): the socket is
+connected to its source, and from then on the kernel drops everybody else's packets. What strangers had queued before
+that moment is still in the socket, so it is emptied with recvfrom, and only what the latched source sent is kept.
+
+A leg that control moves to other ports has a second pair meanwhile. Both are read; the leg sends by the first, until
+the second has latched: then the first is closed, and the second is the only one.
 """
 
 from __future__ import annotations
 
-import errno
-import logging
-import socket
 from collections.abc import Callable
-from typing import Final
 
 from engine.errors import Unavailable
-from engine.log_format import pairs
-from engine.media.commands import Latched, MediaEvent
+from engine.media.bundle import Volley
+from engine.media.events import Latched, MediaEvent, Switched
+from engine.media.io_pairs import QUEUED, Pair, Pairs, forget_what_came, from_kernel
+from engine.media.io_pen import MOST, Pen
 from engine.media.io_poll import READ, Poller
-from engine.media.latch import may_latch, rtcp_target, target
+from engine.media.io_scoop import stamped
+from engine.media.latch import Trust, may_report, rtcp_target, target, trust
+from engine.media.laws import is_other_law
 from engine.media.leg import Address, Leg
-from engine.media.ports import Ports
+from engine.media.probation import Probation
 from engine.media.reception import Reception, deaf, samples_at
 from engine.media.relay import Forwarder
 from engine.media.rtcp import Report, parse
 from engine.media.rtp import MAX_PACKET, payload_span
-
-log = logging.getLogger(__name__)
-
-DRAIN: Final = 64
-"""Packets read from one unlatched or RTCP socket at one look."""
-
-MAX_TOLD: Final = 20
-"""Taken ports that are logged one by one."""
-
-RECEIVE_BUFFER: Final = 65536
-"""Octets that the kernel may queue on a leg: over a second of G.711, and no more, since later is too late."""
-
-
-_MAPPED: Final = "::ffff:"
-
-
-class Pair:
-    """The two sockets of one leg."""
-
-    __slots__ = ("deaf", "leg", "rtcp", "rtp")
-
-    def __init__(self, rtp: socket.socket, rtcp: socket.socket) -> None:
-        self.rtp = rtp
-        self.rtcp = rtcp
-        self.leg: Leg | None = None
-        self.deaf = False
-        """The RTP socket was lost in an unlatch and could not be bound again."""
 
 
 class LegSockets:
@@ -61,81 +37,48 @@ class LegSockets:
         self,
         *,
         poller: Poller,
-        ports: Ports,
-        bind: str,
+        pairs: Pairs,
         forwarder: Forwarder,
         emit: Callable[[MediaEvent], None],
         heard: Callable[[Leg, list[Report], float], None],
+        volley: Volley,
     ) -> None:
+        self.volley = volley
         self.latched: dict[int, Reception] = {}
         """Receptions by the descriptor of their connected RTP socket: the fast path of the loop."""
         self.others: dict[int, Callable[[float], None]] = {}
         """What to call when any other descriptor is ready."""
+        self.pen = Pen(poller)
         self._poller = poller
-        self._ports = ports
-        self._bind = bind
-        self._family = socket.AF_INET6 if ":" in bind else socket.AF_INET
-        self._both = bind == "::"
-        """Whether IPv4 peers are met too, whom the kernel then writes as mapped addresses (RFC 4291 2.5.5.2)."""
+        self._make = pairs
         self._forwarder = forwarder
         self._emit = emit
         self._heard = heard
         self._pairs: dict[int, Pair] = {}
-        self._told_taken: set[int] = set()
+        self._seconds: dict[Leg, Pair] = {}
+        """Where legs are to be heard soon, beside the pair at `leg.port`."""
 
     # --- opening ---
 
     def open(self) -> int:
         """Bind the next free pair of the range. Raises Unavailable when there is none."""
-        for port in self._ports.candidates():
-            try:
-                rtp = self._bound(port)
-            except OSError as error:
-                self._taken(port, error)
-                continue
-            try:
-                rtcp = self._bound(port + 1)
-            except OSError as error:
-                rtp.close()
-                self._taken(port, error)
-                continue
-            self._ports.use(port)
-            self._pairs[port] = Pair(rtp, rtcp)
-            return port
-        raise Unavailable("no free pair of RTP ports is left in the range")
-
-    def _bound(self, port: int) -> socket.socket:
-        sock = socket.socket(self._family, socket.SOCK_DGRAM)
-        try:
-            sock.setblocking(False)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-            if self._both:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-            sock.bind((self._bind, port))
-        except OSError:
-            sock.close()
-            raise
-        return sock
-
-    def _taken(self, port: int, error: OSError) -> None:
-        """Another program holds a port (anything else is no reason to try the next one)."""
-        if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-            raise Unavailable(f"cannot open RTP port {port}: {error.strerror}") from error
-        self._ports.taken.add(port)
-        if port not in self._told_taken:
-            self._told_taken.add(port)
-            if len(self._told_taken) <= MAX_TOLD:
-                log.warning("port_taken", extra=pairs(port=port, reason=error.strerror))
-            elif len(self._told_taken) == MAX_TOLD + 1:
-                log.warning(
-                    "ports_taken", extra=pairs(detail="further ones are not told; `hearthline status` counts them")
-                )
+        pair = self._make.open()
+        self._pairs[pair.port] = pair
+        return pair.port
 
     def attach(self, leg: Leg) -> None:
-        pair = self._pairs[leg.port]
-        pair.leg = leg
+        self._attach(self._pairs[leg.port], leg)
+
+    def add(self, leg: Leg, port: int) -> None:
+        before = self._seconds.pop(leg, None)
+        if before is not None:
+            self._shut(before)
+        pair = self._seconds[leg] = self._pairs[port]
+        self._attach(pair, leg)
+
+    def _attach(self, pair: Pair, leg: Leg) -> None:
         for sock in (pair.rtp, pair.rtcp):
-            _forget_what_came(sock)
+            forget_what_came(sock)
         self._watch_rtp(pair, leg)
         self.others[pair.rtcp.fileno()] = lambda now: self._rtcp_ready(pair, leg, now)
         self._poller.register(pair.rtcp.fileno(), READ)
@@ -144,21 +87,37 @@ class LegSockets:
         self.others[pair.rtp.fileno()] = lambda now: self._unlatched_ready(pair, leg, now)
         self._poller.register(pair.rtp.fileno(), READ)
 
-    def _to_kernel(self, address: Address) -> Address:
-        """An address as our sockets take it."""
-        return (f"{_MAPPED}{address[0]}", address[1]) if self._both and ":" not in address[0] else address
+    # --- lending ---
+
+    def lend(self, leg: Leg) -> int:
+        """See `wire.Wire`."""
+        pair = self._pairs[leg.port]
+        descriptor = -1 if pair.deaf else pair.rtp.fileno()
+        if descriptor not in self.latched or self.pen.has(descriptor):
+            return -1
+        stamped(pair.rtp)
+        self._poller.unregister(descriptor)
+        return descriptor
+
+    def reclaim(self, leg: Leg) -> None:
+        """See `wire.Wire`."""
+        descriptor = self._pairs[leg.port].rtp.fileno()
+        self._poller.register(descriptor, READ)
+        self._poller.edge(descriptor)
 
     # --- sending ---
 
     def aim(self, leg: Leg) -> None:
         pair = self._pairs[leg.port]
         there = None if pair.deaf else target(leg)
+        if leg.latched is not None:
+            leg.hear(pair.rtp.recv_into)
         if there is None:
             leg.point(None)
         elif leg.latched is not None:
-            leg.point(pair.rtp.send)
+            leg.point(pair.rtp.send, pair.rtp.fileno())
         else:
-            sendto, address = pair.rtp.sendto, self._to_kernel(there)
+            sendto, address = pair.rtp.sendto, self._make.to_kernel(there)
             leg.point(lambda packet: sendto(packet, address))
 
     def report(self, leg: Leg, packet: bytes) -> None:
@@ -166,7 +125,8 @@ class LegSockets:
         if there is None:
             return
         try:
-            self._pairs[leg.port].rtcp.sendto(packet, self._to_kernel(there))
+            sealed = packet if leg.shield is None else leg.shield.sealer.rtcp(packet)
+            self._pairs[leg.port].rtcp.sendto(sealed, self._make.to_kernel(there))
         except OSError as error:
             leg.tx.failed(error)
 
@@ -175,7 +135,7 @@ class LegSockets:
     def _unlatched_ready(self, pair: Pair, leg: Leg, now: float) -> None:
         """Read what came to a leg that does not know its peer yet, up to the packet that it latches on."""
         buffer = self._forwarder.buffer
-        for _ in range(DRAIN):
+        for _ in range(MOST):
             try:
                 size, source = pair.rtp.recvfrom_into(buffer)
             except BlockingIOError:
@@ -183,31 +143,47 @@ class LegSockets:
             except OSError as error:
                 leg.tx.failed(error)
                 return
-            if self._believable(leg, buffer, size, peer := _from_kernel(source)):
+            peer = from_kernel(source)
+            size = self._believed(leg, peer, size, now)
+            if size:
                 self._latch(pair, leg, peer, size, now)
                 return
             leg.rx.strangers += 1
+        self.pen.put(pair.rtp.fileno(), now)
 
-    def _believable(self, leg: Leg, buffer: bytearray, size: int, source: Address) -> bool:
-        remote = leg.remote
-        if remote is None or not may_latch(remote, source):
-            return False
-        span = payload_span(buffer, size)
-        if span is None or span[0] == span[1]:
-            return False
-        return buffer[1] & 0x7F in (leg.payload_type, leg.dtmf_type)
+    def _believed(self, leg: Leg, peer: Address, size: int, now: float) -> int:
+        """The size of the plain packet in the buffer, if the leg is to latch on it; else 0."""
+        if leg.remote is None:
+            return 0
+        trusted = trust(leg.remote, peer)
+        if leg.latched is not None and peer[0] == leg.latched[0]:
+            # Of a second pair: who was believed once is believed here.
+            trusted = Trust.FIRST
+        if trusted is Trust.NEVER:
+            return 0
+        buffer = self._forwarder.buffer
+        size = _opened(leg, buffer, size)
+        if not _valid(leg, buffer, size):
+            return 0
+        if trusted is Trust.RUN:
+            if leg.signs.probation is None:
+                leg.signs.probation = Probation(leg.remote.clock_rate)
+            if not leg.signs.probation.passed(peer, buffer, now):
+                return 0
+        return size
 
     def _latch(self, pair: Pair, leg: Leg, source: Address, size: int, now: float) -> None:
         """Connect to the source of the packet in the buffer, and hear it and what else its sender queued."""
         try:
-            pair.rtp.connect(self._to_kernel(source))
+            pair.rtp.connect(self._make.to_kernel(source))
         except OSError as error:
             leg.tx.failed(error)
             return
         descriptor = pair.rtp.fileno()
         del self.others[descriptor]
-        leg.latched = source
-        leg.rx.recv_into = pair.rtp.recv_into
+        if pair.port != leg.port:
+            self._switch(leg, pair)
+        leg.latched, leg.signs.probation = source, None
         self.latched[descriptor] = leg.rx
         self._poller.edge(descriptor)
         self.aim(leg)
@@ -215,10 +191,17 @@ class LegSockets:
         self._forwarder.receive(leg.rx, size, now, samples_at(now))
         self._empty(pair, leg, source, now)
 
+    def _switch(self, leg: Leg, pair: Pair) -> None:
+        """The second pair has heard the peer: it is the only one from now on."""
+        del self._seconds[leg]
+        self._shut(self._pairs[leg.port])
+        leg.port, leg.signs.reported_from = pair.port, None
+        self._emit(Switched(leg=leg.name, port=pair.port))
+
     def _empty(self, pair: Pair, leg: Leg, source: Address, now: float) -> None:
         """Read what was queued before the connect: no more than the kernel's buffer can have held."""
         buffer = self._forwarder.buffer
-        for _ in range(RECEIVE_BUFFER // 64):
+        for _ in range(QUEUED):
             try:
                 size, sender = pair.rtp.recvfrom_into(buffer)
             except BlockingIOError:
@@ -226,18 +209,20 @@ class LegSockets:
             except OSError as error:
                 leg.tx.failed(error)
                 continue
-            if _from_kernel(sender) == source:
-                self._forwarder.receive(leg.rx, size, now, samples_at(now))
+            if from_kernel(sender) == source:
+                self._forwarder.receive(leg.rx, _opened(leg, buffer, size), now, samples_at(now))
             else:
                 leg.rx.strangers += 1
 
     def unlatch(self, leg: Leg) -> None:
         """A socket that was connected is not set free again portably; a new one takes its place on the same port."""
         pair = self._pairs[leg.port]
+        leg.point(None)
         self._drop_rtp(pair)
         leg.rx.recv_into = deaf
+        leg.signs.reported_from = None
         try:
-            pair.rtp = self._bound(leg.port)
+            pair.rtp = self._make.bound(leg.port)
         except OSError as error:
             pair.deaf = True
             raise Unavailable(f"cannot bind port {leg.port} again: {error.strerror}") from error
@@ -246,7 +231,7 @@ class LegSockets:
     # --- RTCP ---
 
     def _rtcp_ready(self, pair: Pair, leg: Leg, now: float) -> None:
-        for _ in range(DRAIN):
+        for _ in range(MOST):
             try:
                 data, source = pair.rtcp.recvfrom(MAX_PACKET)
             except BlockingIOError:
@@ -254,44 +239,59 @@ class LegSockets:
             except OSError as error:
                 leg.tx.failed(error)
                 continue
-            reports = parse(data) if leg.latched is not None and _from_kernel(source)[0] == leg.latched[0] else None
+            reports, peer = None, from_kernel(source)
+            if may_report(leg, peer):
+                reports = parse(data if leg.shield is None else leg.shield.opener.rtcp(data))
             if reports is None:
                 leg.rx.strangers += 1
-            else:
-                self._heard(leg, reports, now)
+                continue
+            if pair.port == leg.port:
+                leg.signs.reported_from = peer
+            self._heard(leg, reports, now)
+        self.pen.put(pair.rtcp.fileno(), now)
 
     # --- closing ---
 
     def close(self, leg: Leg) -> None:
-        pair = self._pairs.pop(leg.port)
+        for pair in (self._pairs[leg.port], self._seconds.pop(leg, None)):
+            if pair is not None:
+                self._shut(pair)
+        leg.rx.recv_into = deaf
+
+    def _shut(self, pair: Pair) -> None:
+        """Close both sockets and give the pair back."""
         self._drop_rtp(pair)
+        del self._pairs[pair.port]
         descriptor = pair.rtcp.fileno()
-        self._poller.unregister(descriptor)
+        self._unwatch(descriptor)
         del self.others[descriptor]
         pair.rtcp.close()
-        leg.rx.recv_into = deaf
-        self._ports.release(leg.port)
+        self._make.release(pair.port)
 
     def _drop_rtp(self, pair: Pair) -> None:
         if pair.deaf:
             return
         descriptor = pair.rtp.fileno()
-        self._poller.unregister(descriptor)
+        if descriptor in self.latched:
+            self.latched.pop(descriptor).rise()
+        self._unwatch(descriptor)
         self.others.pop(descriptor, None)
-        self.latched.pop(descriptor, None)
         pair.rtp.close()
 
-
-def _forget_what_came(sock: socket.socket) -> None:
-    """Empty a socket that was bound before it had a leg: late packets of an earlier call on the same port."""
-    for _ in range(RECEIVE_BUFFER // 64):
-        try:
-            sock.recv(1)
-        except OSError:
-            return
+    def _unwatch(self, descriptor: int) -> None:
+        if not self.pen.forget(descriptor):
+            self._poller.unregister(descriptor)
 
 
-def _from_kernel(source: tuple[str, int, *tuple[int, ...]]) -> Address:
-    """Who sent a packet, an IPv4 peer by his own address."""
-    host = source[0]
-    return host.removeprefix(_MAPPED) if "." in host else host, source[1]
+def _valid(leg: Leg, buffer: bytearray, size: int) -> bool:
+    """Whether this is RTP of a payload number that was agreed, with something in it."""
+    span = payload_span(buffer, size)
+    if span is None or span[0] == span[1]:
+        return False
+    number = buffer[1] & 0x7F
+    return number in (leg.payload_type, leg.dtmf_type) or is_other_law(leg.codec, number)
+
+
+def _opened(leg: Leg, buffer: bytearray, size: int) -> int:
+    """The size of the plain packet in the buffer; 0 where it is not authentic."""
+    return size if leg.shield is None else leg.shield.opener.rtp(buffer, size)

@@ -22,15 +22,22 @@ class PlaneOptions:
     """Last RTP port; its RTCP may be one above."""
     bind: str = "0.0.0.0"
     """Local address of every RTP socket; an IPv6 address makes them IPv6 sockets."""
+    dscp: int = 46
+    """Mark of what RTP and RTCP sockets send; 0 for none."""
     idle_exit_s: float = 30.0
     """Without control and without legs the process ends after this."""
     orphan_s: float = 300.0
     """Without control, a leg on which nothing was heard for this long is closed."""
-    rtp_timeout_s: float = 10.0
-    """RtpTimeout after so much silence on a leg that should be heard."""
-    coalesce_s: float = 0.002
-    """Under load, packets are gathered for this long between two looks at the sockets: it costs each packet half of it
-    in delay and saves a third of the CPU. 0 turns it off."""
+    dead_s: float = 60.0
+    """RtpTimeout after so long without RTP and RTCP on a leg that should be heard."""
+    coalesce_s: float = 0.001
+    """Under load, packets that are passed on are gathered for this long between two looks at the sockets: it costs each
+    half of it in delay and saves a third of the CPU. Twice as long while all are mixed, eight times while nobody is
+    heard. 0 turns it off."""
+    core: int | None = None
+    """The core of the machine that the process is bound to; None: any."""
+    realtime: bool = False
+    """Real-time priority and locked memory, where the machine grants them."""
     log_level: str = "info"
     log_format: LogFormat = LogFormat.KEY_VALUE
 
@@ -39,6 +46,8 @@ class PlaneOptions:
             raise ConfigError(
                 f"port range {self.port_min}-{self.port_max}: found no even port in it; allowed is 1024 to 65535"
             )
+        if not 0 <= self.dscp <= 63:
+            raise ConfigError(f"dscp: found {self.dscp}; allowed is 0 to 63")
         if not 0 <= self.coalesce_s <= 0.005:
             raise ConfigError(f"coalesce_s: found {self.coalesce_s}; allowed is 0 to 0.005")
 
@@ -47,7 +56,10 @@ class PlaneOptions:
         return [
             *("--socket", str(self.socket), "--secret-file", str(self.secret_file)),
             *("--port-min", str(self.port_min), "--port-max", str(self.port_max), "--bind", self.bind),
+            *("--dscp", str(self.dscp)),
             *("--idle-exit", str(self.idle_exit_s), "--orphan", str(self.orphan_s)),
-            *("--rtp-timeout", str(self.rtp_timeout_s), "--coalesce", str(self.coalesce_s)),
+            *("--dead", str(self.dead_s), "--coalesce", str(self.coalesce_s)),
+            *(() if self.core is None else ("--core", str(self.core))),
+            *(("--realtime",) if self.realtime else ()),
             *("--log-level", self.log_level, "--log-format", self.log_format.value),
         ]

@@ -13,31 +13,43 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from engine.errors import EngineError, Unavailable
 from engine.log_format import LogFormat, formatter, pairs
-from engine.media.commands import PROTOCOL_VERSION, CloseLeg, Command, MediaEvent, PlaneStats, Shutdown, Welcome
+from engine.media.commands import PROTOCOL_VERSION, CloseLeg, Command, Shutdown
+from engine.media.events import MediaEvent, PlaneStats, Welcome
 from engine.media.io import Loop
+from engine.media.io_arena import share_one_heap
 from engine.media.io_control import ControlServer
 from engine.media.io_files import Files
 from engine.media.io_legs import LegSockets
+from engine.media.io_pairs import Pairs
 from engine.media.io_poll import READ, best_poller
+from engine.media.io_priority import come_first
+from engine.media.io_recording import Recordings
+from engine.media.io_scoop import Scoop, can_scoop
+from engine.media.io_uring import uring
+from engine.media.io_volley import best_volley
 from engine.media.leg import Leg
 from engine.media.matrix import Route
 from engine.media.options import PlaneOptions
 from engine.media.ports import Ports
+from engine.media.reception import samples_at
 from engine.media.relay import Forwarder
 from engine.media.rounds import Rounds
 from engine.media.rtcp import Report
 from engine.media.stock import Stock
+from engine.media.sweep import Sweep
 from engine.media.switchboard import Switchboard
 
 log = logging.getLogger(__name__)
 
-STATS_S = 1.0
-NICENESS = -10
+SOUNDS = "sounds"
+"""The directory beside the control socket, and so beside those of the machine's other media processes, that keeps
+sounds as they are played."""
 _NEVER = float("inf")
 
 
@@ -51,32 +63,43 @@ class Plane:
         self._options = options
         self._ports = Ports(options.port_min, options.port_max)
         self._poller = best_poller()
-        self._files = Files()
+        self._files = Files(options.socket.parent / SOUNDS)
+        self._recordings = Recordings(self._emit)
         self._board = Switchboard(
             draw=chance.getrandbits,
             cname=secrets.token_hex(12).encode(),
             epoch=epoch,
             emit=self._emit,
             files=self._files,
+            tapes=self._recordings,
         )
-        self._forwarder = Forwarder(self._board.table, pressed=self._board.pressed)
+        self._forwarder = Forwarder(self._board.table, pressed=self._board.digits.pressed)
+        ring = uring()
         self._sockets = LegSockets(
             poller=self._poller,
-            ports=self._ports,
-            bind=options.bind,
+            pairs=Pairs(self._ports, bind=options.bind, dscp=options.dscp),
             forwarder=self._forwarder,
             emit=self._emit,
             heard=self._heard,
+            volley=best_volley(ring),
+        )
+        self._sweep = Sweep(
+            self._board.table,
+            self._forwarder,
+            self._sockets,
+            scoop=partial(Scoop, ring) if ring is not None and can_scoop() else None,
+            clock=time.monotonic,
         )
         self._board.wire = self._sockets
         self._board.stock = Stock(self._ports.count, self._sockets.open, self._emit)
         self._rounds = Rounds(
             self._board,
             wire=self._sockets,
+            sweep=self._sweep,
             random=chance.random,
             emit=self._emit,
             epoch=epoch,
-            rtp_timeout_s=options.rtp_timeout_s,
+            dead_s=options.dead_s,
         )
         self._control = ControlServer(
             options.socket,
@@ -92,13 +115,14 @@ class Plane:
             forwarder=self._forwarder,
             tick=self._tick,
             after=self._after,
+            each_second=self._every_second,
             legs=lambda: len(self._board.legs),
-            due=lambda: self._board.step.due or bool(self._board.pressing),
-            coalesce_s=options.coalesce_s,
+            due=lambda: self._board.step.due or bool(self._board.digits.pressing),
+            coalesce_s=lambda: options.coalesce_s * self._board.patience,
         )
+        self._board.table.epoch = samples_at(self._loop.began_at)
         self._bell, self._ring = socket.socketpair()
         self._used_at = time.monotonic()
-        self._stats_at = 0.0
 
     def run(self) -> None:
         """Serve until control says Shutdown, a signal comes, or nobody needs this process any more."""
@@ -108,6 +132,8 @@ class Plane:
         self._sockets.others[self._files.fileno()] = self._files.ready
         self._poller.register(self._bell.fileno(), READ)
         self._poller.register(self._files.fileno(), READ)
+        self._sockets.others[self._recordings.fileno()] = self._recordings.ready
+        self._poller.register(self._recordings.fileno(), READ)
         signal.set_wakeup_fd(self._ring.fileno())
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # ignored under nohup
@@ -117,6 +143,7 @@ class Plane:
         finally:
             signal.set_wakeup_fd(-1)
             self._obey(Shutdown(), time.monotonic())
+            self._recordings.close()
             self._control.close()
             self._files.close()
             self._poller.close()
@@ -152,18 +179,17 @@ class Plane:
         log.info("ended_by_signal", extra=pairs(signals=",".join(signal.Signals(number).name for number in numbers)))
         self._loop.end()
 
-    def _tick(self, number: int, now: float) -> None:
-        self._board.tick_ended(self._board.step.run(number, now))
-        self._rounds.tick(number, now)
+    def _tick(self, number: int, now: float) -> Iterator[None]:
+        yield from self._sweep.pieces()
+        yield from self._board.tick(number, now)
+        yield from self._rounds.pieces(number, now)
 
     def _after(self, now: float) -> None:
         """After every look at the sockets: a few comparisons, mostly."""
+        self._sockets.pen.let_out(now)
         if self._control.connected and not self._board.draining:
             self._board.stock.top_up()
         self._control.flush(now if self._board.legs else _NEVER)
-        if now - self._stats_at >= STATS_S:
-            self._stats_at = now
-            self._every_second(now)
 
     def _every_second(self, now: float) -> None:
         self._control.expire(now)
@@ -192,7 +218,7 @@ class Plane:
 
     def _stats(self) -> PlaneStats:
         late = self._loop.lateness
-        recent = late.take()
+        recent, work = late.take(), self._loop.work.figures()
         used = resource.getrusage(resource.RUSAGE_SELF)
         legs = list(self._board.legs.values())
         return PlaneStats(
@@ -209,6 +235,9 @@ class Plane:
             packets_sent=self._board.sent_closed + sum(leg.tx.packets for leg in legs),
             ports_taken=len(self._ports.taken),
             cpu_s=round(used.ru_utime + used.ru_stime, 3),
+            tick_p50_ms=round(work.p50 * 1000, 3),
+            tick_p99_ms=round(work.p99 * 1000, 3),
+            collections=self._loop.collections,
         )
 
 
@@ -217,6 +246,7 @@ def run(options: PlaneOptions) -> int:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter(options.log_format, process="media"))
     logging.basicConfig(level=options.log_level.upper(), handlers=[handler])
+    share_one_heap()
     try:
         secret = options.secret_file.read_text().strip()
         if not secret:
@@ -231,17 +261,9 @@ def run(options: PlaneOptions) -> int:
     ports = f"{options.port_min}-{options.port_max}"
     log.info("listening", extra=pairs(pid=os.getpid(), socket=options.socket, ports=ports))
     _allow_many_sockets()
-    _come_first()
+    come_first(realtime=options.realtime, core=options.core)
     plane.run()
     return 0
-
-
-def _come_first() -> None:
-    """Sound cannot wait for the machine's other work. Takes root or CAP_SYS_NICE; a niceness that was chosen is
-    kept."""
-    if os.getpriority(os.PRIO_PROCESS, 0) == 0:
-        with contextlib.suppress(PermissionError):
-            os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
 
 
 def _allow_many_sockets() -> None:
@@ -260,10 +282,13 @@ def options_from(arguments: Sequence[str]) -> PlaneOptions:
     parser.add_argument("--port-min", type=int, default=20002)
     parser.add_argument("--port-max", type=int, default=29998)
     parser.add_argument("--bind", default="0.0.0.0", help="address of the RTP sockets")
+    parser.add_argument("--dscp", type=int, default=46, help="mark of what RTP and RTCP sockets send")
     parser.add_argument("--idle-exit", type=float, default=30.0, metavar="S", dest="idle_exit_s")
     parser.add_argument("--orphan", type=float, default=300.0, metavar="S", dest="orphan_s")
-    parser.add_argument("--rtp-timeout", type=float, default=10.0, metavar="S", dest="rtp_timeout_s")
-    parser.add_argument("--coalesce", type=float, default=0.002, metavar="S", dest="coalesce_s")
+    parser.add_argument("--dead", type=float, default=60.0, metavar="S", dest="dead_s")
+    parser.add_argument("--coalesce", type=float, default=0.001, metavar="S", dest="coalesce_s")
+    parser.add_argument("--core", type=int, default=None, metavar="N", help="the core that the process is bound to")
+    parser.add_argument("--realtime", action="store_true", help="real-time priority, memory locked")
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     parser.add_argument("--log-format", default=LogFormat.KEY_VALUE, type=LogFormat, choices=list(LogFormat))
     return PlaneOptions(**vars(parser.parse_args(arguments)))

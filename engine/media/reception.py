@@ -12,6 +12,7 @@ from engine.media.transmission import Send, Transmission
 
 if TYPE_CHECKING:
     from engine.media.leg import Leg
+    from engine.media.tray import Tray
 
 ReceiveInto = Callable[[bytearray], int]
 
@@ -20,7 +21,9 @@ MAX_DROPOUT: Final = 3000
 MAX_MISORDER: Final = 100
 """RFC 3550 A.1: a step back by less is reordering."""
 MAX_TRANSIT_STEP: Final = 80_000
-"""Samples (10 s). A greater change of transit time is a new time base, not jitter."""
+"""Units of the RTP clock (10 s at 8000). A greater change of transit time is a new time base, not jitter."""
+UNTIMELY: Final = 80
+"""Samples (10 ms) by which the transit of a packet may differ from the last one's."""
 
 
 def samples_at(now: float) -> int:
@@ -47,12 +50,23 @@ class Interval:
     """In timestamp units."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """Where the packets of a stream wait for the tick."""
+
+    tray: Tray
+    place: int
+    left: Callable[[Reception], None]
+    """To be called when it is needed no more."""
+
+
 class Reception:
     """Running account of one leg's incoming stream, and its fast lane.
 
     The fast lane is a promise about the next packet: when it has this head, this SSRC, this size and the next sequence
     number, `relay.Forwarder.receive` needs to touch nothing but this object. What the lane leaves undone (octets, the
     highest number, all that the sending side counts) follows from the number of packets and is made up for by `settle`.
+    Where packets wait for the tick (`seat`), the tray keeps the promise.
     """
 
     __slots__ = (
@@ -62,6 +76,7 @@ class Reception:
         "earlier_expected",
         "earlier_received",
         "expected_prior",
+        "gaps",
         "head",
         "heard_at",
         "highest",
@@ -76,9 +91,13 @@ class Reception:
         "out_ssrc",
         "out_tx",
         "out_view",
+        "rate",
         "received",
         "received_prior",
         "recv_into",
+        "sample",
+        "sampling",
+        "seat",
         "seq_shift",
         "size",
         "ssrc",
@@ -91,6 +110,8 @@ class Reception:
         self.leg = leg
         self.recv_into: ReceiveInto = deaf
         """`recv_into` of the leg's connected socket, once it is latched."""
+        self.rate = RATE
+        """Of the RTP clock, Hz."""
         self.ssrc = -1
         """-1 before the first packet."""
         self.highest = 0
@@ -105,6 +126,11 @@ class Reception:
         self.heard_at = 0.0
         """Monotonic seconds of the last valid packet, or of the moment when listening began."""
         self.strangers = 0
+        self.gaps = 0
+        """Times that packets were missing before one, over every stream."""
+        self.sampling = False
+        """The next packet of sound is wanted in `sample`; whoever asks shuts the lane."""
+        self.sample: bytes | None = None
         self.expected_prior = 0
         self.received_prior = 0
         self.earlier_expected = 0
@@ -126,18 +152,40 @@ class Reception:
         """`next` at the last `settle`; what came since then is not in `received` yet."""
         self.lane_failed = 0
         """Packets since then that the kernel would not take."""
+        self.seat: Seat | None = None
+        """Where its packets wait for the tick; None while they are dealt with on arrival."""
 
     # --- the fast lane ---
+
+    def keep_time(self, rate: int) -> None:
+        """The RTP clock of what is heard from now on."""
+        if rate != self.rate:
+            self.shut()
+            self.rate, self.transit, self.jitter = rate, 0, 0.0
 
     def open(self, head: int, size: int) -> None:
         """Promise that the next packet needs no second look; `highest`, `ssrc` and the `out_` fields are set."""
         self.head = head
         self.size = size
+        if self.seat is not None:
+            self.seat.tray.promise(self.seat.place, self)
+            return
         self.lane_failed = 0
         self.lane_since = self.next = self.highest + 1
 
+    @property
+    def last_heard_at(self) -> float:
+        """`heard_at`, settled or not."""
+        return self.heard_at if self.seat is None else max(self.heard_at, self.seat.tray.heard_at(self.seat.place))
+
     def settle(self) -> None:
         """Bring into line what the fast lane has left behind."""
+        if self.seat is not None:
+            count = self.seat.tray.settle(self.seat.place, self)
+            self.highest += count
+            self.received += count
+            self.octets += count * (self.size - HEADER_SIZE)
+            return
         count = self.next - self.lane_since
         if self.next < 0 or not count:
             return
@@ -160,6 +208,14 @@ class Reception:
         """Settle, and look at every packet closely from now on."""
         self.settle()
         self.next = -1
+        if self.seat is not None:
+            self.seat.tray.shut(self.seat.place)
+
+    def rise(self) -> None:
+        """Its packets wait no more."""
+        if self.seat is not None:
+            self.shut()
+            self.seat.left(self)
 
     # --- RFC 3550 appendix A ---
 
@@ -173,6 +229,7 @@ class Reception:
         if delta < MAX_DROPOUT:
             if seq < self.highest:
                 self.cycles += 0x10000
+            self.gaps += delta > 1
             self.highest = seq
         elif delta <= 0x10000 - MAX_MISORDER:
             if seq != self.bad_sequence:
@@ -206,8 +263,12 @@ class Reception:
         """Expected minus received over every stream that this leg has heard; negative with duplicates."""
         return self.earlier_expected - self.earlier_received + self.expected - self.received
 
+    def leap(self, arrival: int, stamp: int) -> int:
+        """By how much the transit time of a packet differs from that of the last one, timestamps wrapping."""
+        return abs((arrival - stamp - self.transit + 0x80000000 & 0xFFFFFFFF) - 0x80000000)
+
     def clock(self, arrival: int, stamp: int) -> None:
-        """Fold one packet's transit time into the jitter (A.8). `arrival` in samples of our clock."""
+        """Fold one packet's transit time into the jitter (A.8). `arrival` in units of the RTP clock."""
         transit = arrival - stamp
         delta = abs(transit - self.transit)
         if delta < MAX_TRANSIT_STEP:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from engine.media.codecs import RATE
 from engine.media.reception import Interval, Reception
 from engine.media.transmission import Transmission
 
@@ -18,12 +17,17 @@ BYE: Final = 203
 
 INTERVAL_S: Final = 5.0
 """RFC 3550 6.2: the minimum interval; with two members the bandwidth never asks for a longer one."""
+REDUCED: Final = 360.0
+"""RFC 3550 6.2: it may be so many seconds over the session's bandwidth in kbit/s, where that is less."""
+FIRST_WITHIN_S: Final = 1.0
+"""RFC 3550 6.2: the first report of a unicast session need not wait at all; not all of a process come at once."""
 COMPENSATION: Final = 1.21828
 """e - 3/2, RFC 3550 6.3.1."""
 
 _SENDER: Final = struct.Struct("!BBHIIIIII")
 _RECEIVER: Final = struct.Struct("!BBHI")
 _BLOCK: Final = struct.Struct("!IIIIII")
+_PADDED: Final = 0x20
 _EPOCH: Final = 2_208_988_800
 """NTP counts from 1900 (RFC 3550 4)."""
 
@@ -31,9 +35,12 @@ Random = Callable[[], float]
 """A number from [0, 1)."""
 
 
-def report_delay(random: Random, *, first: bool) -> float:
-    """Seconds to the next report: half the interval for the first, spread over [0.5, 1.5] (RFC 3550 6.3.1)."""
-    return (INTERVAL_S / 2 if first else INTERVAL_S) * (0.5 + random()) / COMPENSATION
+def report_delay(random: Random, *, first: bool, kbps: float) -> float:
+    """Seconds to the next report in a session of this bandwidth: the interval, spread over [0.5, 1.5] (RFC 3550
+    6.3.1)."""
+    if first:
+        return FIRST_WITHIN_S * random()
+    return min(INTERVAL_S, REDUCED / kbps) * (0.5 + random()) / COMPENSATION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +56,8 @@ class ReportBlock:
 
     ssrc: int
     lost: int
+    highest: int
+    """Sequence number, extended: grows with what reaches the peer."""
     jitter: int
     last_sr: int
     delay: int
@@ -64,8 +73,8 @@ Report = SenderReport | ReportBlock | Bye
 
 
 def parse(data: bytes) -> list[Report] | None:
-    """The reports of a compound packet, or None when it is not one (RFC 3550 A.2: version, first type, lengths that add
-    up).
+    """The reports of a compound packet, or None when it is not one (RFC 3550 A.2: version, first type, no padding but
+    at the end, lengths that add up).
 
     Other packet types are stepped over.
     """
@@ -76,7 +85,7 @@ def parse(data: bytes) -> list[Report] | None:
             return None
         count, kind = data[at] & 0x1F, data[at + 1]
         end = at + 4 * ((data[at + 2] << 8 | data[at + 3]) + 1)
-        if end > len(data) or (at == 0 and kind not in (SR, RR)):
+        if end > len(data) or (at == 0 and (kind not in (SR, RR) or data[0] & _PADDED)):
             return None
         if kind in (SR, RR):
             blocks = _report(data, at, end, kind, count)
@@ -98,10 +107,10 @@ def _report(data: bytes, at: int, end: int, kind: int, count: int) -> list[Repor
         ssrc, seconds, fraction = struct.unpack_from("!III", data, at + 4)
         reports.append(SenderReport(ssrc=ssrc, ntp_middle=(seconds & 0xFFFF) << 16 | fraction >> 16))
     for index in range(count):
-        ssrc, loss, _, jitter, last_sr, delay = _BLOCK.unpack_from(data, at_blocks + index * _BLOCK.size)
+        ssrc, loss, highest, jitter, last_sr, delay = _BLOCK.unpack_from(data, at_blocks + index * _BLOCK.size)
         lost = loss & 0xFFFFFF
         lost -= (lost & 0x800000) << 1
-        reports.append(ReportBlock(ssrc=ssrc, lost=lost, jitter=jitter, last_sr=last_sr, delay=delay))
+        reports.append(ReportBlock(ssrc=ssrc, lost=lost, highest=highest, jitter=jitter, last_sr=last_sr, delay=delay))
     return reports
 
 
@@ -118,6 +127,8 @@ class RtcpSession:
         "_cname",
         "_peer_middle",
         "_peer_report_at",
+        "_peer_ssrc",
+        "_reported_before",
         "_reported_packets",
         "due",
         "remote_jitter",
@@ -130,7 +141,11 @@ class RtcpSession:
         self._cname = cname
         self._peer_middle = 0
         self._peer_report_at = 0.0
+        self._peer_ssrc = -1
+        """Whose report that was."""
         self._reported_packets = 0
+        self._reported_before = 0
+        """Packets that we had sent at the report before the last."""
         self.due = 0.0
         """Monotonic seconds of the next report; 0 while the leg has no remote."""
         self.remote_lost: int | None = None
@@ -140,15 +155,16 @@ class RtcpSession:
         """Seconds."""
 
     def compound(self, tx: Transmission, rx: Reception, now: float, wall: float, *, bye: bool = False) -> bytes:
-        """A whole compound packet: SR if we sent since the last one, else RR; SDES; and BYE at the end of a leg."""
-        sending = tx.packets != self._reported_packets or (bye and tx.packets > 0)
-        self._reported_packets = tx.packets
-        block = self._block(rx, now) if rx.ssrc >= 0 else b""
+        """A whole compound packet: SR if we sent since the report before the last (RFC 3550 6.3.8), else RR, with a
+        block if anything was heard since the last one (6.4.1); SDES; and BYE at the end of a leg."""
+        sending = tx.packets != self._reported_before or (bye and tx.packets > 0)
+        self._reported_before, self._reported_packets = self._reported_packets, tx.packets
+        block = self._block(rx, now) if rx.ssrc >= 0 and rx.received != rx.received_prior else b""
         blocks = 1 if block else 0
         length = (len(block) + (_SENDER.size if sending else _RECEIVER.size)) // 4 - 1
         if sending:
             seconds, fraction = ntp(wall)
-            stamp = (tx.stamp + round((now - tx.stamp_at) * RATE)) & 0xFFFFFFFF
+            stamp = (tx.stamp + round((now - tx.stamp_at) * tx.rate)) & 0xFFFFFFFF
             head = _SENDER.pack(
                 0x80 | blocks,
                 SR,
@@ -167,13 +183,14 @@ class RtcpSession:
 
     def _block(self, rx: Reception, now: float) -> bytes:
         interval: Interval = rx.interval()
-        delay = min(0xFFFFFFFF, round((now - self._peer_report_at) * 65536)) if self._peer_middle else 0
+        middle = self._peer_middle if self._peer_ssrc == rx.ssrc else 0
+        delay = min(0xFFFFFFFF, round((now - self._peer_report_at) * 65536)) if middle else 0
         return _BLOCK.pack(
             rx.ssrc,
             interval.fraction_lost << 24 | interval.cumulative_lost & 0xFFFFFF,
             interval.highest_sequence,
             interval.jitter,
-            self._peer_middle,
+            middle,
             delay,
         )
 
@@ -187,7 +204,7 @@ class RtcpSession:
         """Take in what the peer reported. Round trip: A - LSR - DLSR (RFC 3550 6.4.1, figure 2)."""
         for report in reports:
             if isinstance(report, SenderReport):
-                self._peer_middle = report.ntp_middle
+                self._peer_ssrc, self._peer_middle = report.ssrc, report.ntp_middle
                 self._peer_report_at = now
             elif isinstance(report, ReportBlock) and report.ssrc == own_ssrc:
                 self.remote_lost = report.lost

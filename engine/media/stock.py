@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from engine.errors import Unavailable
-from engine.media.commands import MediaEvent, Spares
+from engine.media.events import MediaEvent, Spares
 
 FULL: Final = 32
 """Pairs. Sixteen calls at once find a place without a question."""

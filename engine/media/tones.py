@@ -1,5 +1,4 @@
-"""Named tones: frequencies, levels and cadences (North American precise tone plan; ITU-T E.180 supplement 2 lists
-others).
+"""Named tones as sound: those of a country by `tone_plans`, and some that are the same everywhere.
 
 Levels are per frequency in dBm0; 0 dBm0 is a sine that peaks 3.14 dB under full scale (`codecs.PEAK_0DBM0`). MILLIWATT
 is the 1,004 Hz test tone at 0 dBm0 (not 1,000 Hz, whose samples repeat every eighth and so use few codes): a peak of
@@ -9,57 +8,74 @@ is the 1,004 Hz test tone at 0 dBm0 (not 1,000 Hz, whose samples repeat every ei
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import gcd, log10
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.media.codecs import PEAK_0DBM0, RATE
+from engine.media.codecs import FRAME, PEAK_0DBM0, RATE
 from engine.media.commands import Tone
+from engine.media.tone_plans import BY_COUNTRY, COUNTRIES, LEVEL_DBM0, Part, parts
 
 _RAMP: Final = 40
-"""Samples (5 ms) over which a burst rises and falls, so that it does not click."""
+"""Samples at 8 kHz (5 ms) over which a burst rises and falls, so that it does not click."""
+
+_SWING: Final = 0.85
+"""How deep the loudness of a tone swings where its plan has it so: this share of the mean to either side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToneShape:
-    """A tone: these frequencies together, on and off by turns."""
+    """A tone: its parts, one after the other, again and again."""
 
-    frequencies: tuple[float, ...]
-    dbm0: float
-    """Level of each frequency."""
-    cadence: tuple[float, ...]
-    """Seconds on, off, on, off ... of one round; a single figure is a tone without a break, and must hold a whole
-    number of periods."""
+    parts: tuple[Part, ...]
+    """One alone is a tone without a break, and must hold a whole number of periods."""
+    dbm0: float | None = None
+    """Level of each frequency; None: LEVEL_DBM0 together."""
 
 
-TONES: Final = {
-    Tone.RINGBACK: ToneShape(frequencies=(440, 480), dbm0=-19, cadence=(2, 4)),
-    Tone.BUSY: ToneShape(frequencies=(480, 620), dbm0=-24, cadence=(0.5, 0.5)),
-    Tone.CONGESTION: ToneShape(frequencies=(480, 620), dbm0=-24, cadence=(0.25, 0.25)),
-    Tone.CONFIRM: ToneShape(frequencies=(350, 440), dbm0=-15, cadence=(0.1, 0.1, 0.1, 0.1, 0.1, 0.1)),
-    Tone.DENY: ToneShape(frequencies=(480, 620), dbm0=-17, cadence=(0.2, 0.1, 0.4, 0.1)),
-    Tone.MILLIWATT: ToneShape(frequencies=(1004,), dbm0=0, cadence=(1.0,)),
+EVERYWHERE: Final = {
+    Tone.CONFIRM: ToneShape(parts=parts("350+440/0.1 -/0.1 350+440/0.1 -/0.1 350+440/0.1 -/0.1"), dbm0=-15),
+    Tone.DENY: ToneShape(parts=parts("480+620/0.2 -/0.1 480+620/0.4 -/0.1"), dbm0=-17),
+    Tone.MILLIWATT: ToneShape(parts=parts("1004/1"), dbm0=0),
 }
+"""The tones that no country has of its own."""
 
 
-def render(tone: Tone) -> NDArray[np.int16]:
-    """One round of a tone's cadence, int16 at 8 kHz, repeated, it is the tone."""
-    shape = TONES[tone]
-    parts = []
-    for index, seconds in enumerate(shape.cadence):
-        count = round(seconds * RATE)
-        on = index % 2 == 0
-        parts.append(_burst(shape, count, ramp=len(shape.cadence) > 1) if on else np.zeros(count))
-    return np.concatenate(parts).round().astype(np.int16)
+def shape(tone: Tone, country: str = "us") -> ToneShape:
+    """What a tone sounds like there. `country` is a key of COUNTRIES."""
+    if tone not in BY_COUNTRY:
+        return EVERYWHERE[tone]
+    plan = COUNTRIES[country]
+    return ToneShape(parts=plan.tones[tone], dbm0=plan.levels.get(tone))
 
 
-def _burst(shape: ToneShape, count: int, *, ramp: bool) -> NDArray[np.float64]:
-    times = np.arange(count) / RATE
-    peak = PEAK_0DBM0 * 10 ** (shape.dbm0 / 20)
-    sound = peak * np.sum([np.sin(2 * np.pi * frequency * times) for frequency in shape.frequencies], axis=0)
+def render(tone: Tone, rate: int = RATE, country: str = "us") -> NDArray[np.int16]:
+    """Whole rounds of a tone's cadence, int16 at 8 or 16 kHz: as many as fill whole frames. Repeated, it is the
+    tone."""
+    what = shape(tone, country)
+    one = np.concatenate([_sound(part, what.dbm0, rate, ramp=len(what.parts) > 1) for part in what.parts])
+    frame = FRAME * rate // RATE
+    return np.tile(one, frame // gcd(len(one), frame)).round().astype(np.int16)
+
+
+def _sound(part: Part, dbm0: float | None, rate: int, *, ramp: bool) -> NDArray[np.float64]:
+    count = round(part.seconds * rate)
+    if not part.frequencies:
+        return np.zeros(count)
+    times = np.arange(count) / rate
+    if dbm0 is None:
+        dbm0 = LEVEL_DBM0 - 10 * log10(len(part.frequencies))
+    peak = PEAK_0DBM0 * 10 ** (dbm0 / 20)
+    sound = peak * np.sum([np.sin(2 * np.pi * frequency * times) for frequency in part.frequencies], axis=0)
+    if part.swing_hz:
+        # As loud in the mean of its power as it would be without.
+        swing = 1 + _SWING * np.sin(2 * np.pi * part.swing_hz * times)
+        sound *= swing / np.sqrt(1 + _SWING**2 / 2)
     if ramp:
-        edge = (np.arange(_RAMP) + 0.5) / _RAMP
-        sound[:_RAMP] *= edge
-        sound[-_RAMP:] *= edge[::-1]
+        length = _RAMP * rate // RATE
+        edge = (np.arange(length) + 0.5) / length
+        sound[:length] *= edge
+        sound[-length:] *= edge[::-1]
     return np.asarray(sound)

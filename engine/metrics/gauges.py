@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Final, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, TypeVar
 
-from engine.media.commands import PlaneStats
+from engine.media.events import PlaneStats
 from engine.metrics.metrics import MetricSet
 
 SIP_METHODS: Final = frozenset(
@@ -68,37 +68,65 @@ class Totals:
                 yield key, new
 
 
+class TrunkFigures(NamedTuple):
+    """How much a trunk carries."""
+
+    calls_in: int
+    calls_out: int
+    spent: float
+    """Today."""
+    limit: float
+    """Of that; 0 means none."""
+
+
 class EngineGauges:
     """Told about once a second."""
 
     def __init__(self, metrics: MetricSet) -> None:
         self._metrics = metrics
-        self._plane: PlaneStats | None = None
+        self._planes: dict[int, PlaneStats] = {}
         self._sip = Totals()
         self._repeated = Totals()
         self._sip_dropped = Totals()
         self._dropped = Totals()
+        self._handshakes = Totals()
+        self._trunks: dict[str, TrunkFigures] = {}
+        self._limited: set[str] = set()
+        """Trunks that are shown with a limit."""
         self._lag_window = 0.0
         self._lag_max = (0.0, 0.0)
 
-    def media(self, stats: PlaneStats | None) -> None:
-        """What the media process said of itself last; None while none is connected."""
+    def media(self, planes: Sequence[PlaneStats | None]) -> None:
+        """What each media process said of itself last; None while it is not connected."""
+        for number, stats in enumerate(planes):
+            self._media_plane(number, stats)
+
+    def media_load(self, planes: Sequence[tuple[float, str]]) -> None:
+        """Of each media process: what it takes of a core, and why it gets no new calls, empty where it does."""
+        for number, (cpu_share, busy) in enumerate(planes):
+            self._metrics.media_cpu_share.labels(number).set(cpu_share)
+            self._metrics.media_busy.labels(number).set(bool(busy))
+
+    def _media_plane(self, number: int, stats: PlaneStats | None) -> None:
         metrics = self._metrics
-        metrics.media_up.set(stats is not None)
-        metrics.media_legs.set(0 if stats is None else stats.legs)
+        metrics.media_up.labels(number).set(stats is not None)
+        metrics.media_legs.labels(number).set(0 if stats is None else stats.legs)
         if stats is None:
             return
-        before = self._plane
+        before = self._planes.get(number)
         # Another media process counts from nothing again; the same one, found again, goes on.
         same = before is not None and stats.ticks >= before.ticks
         received, sent = (before.packets_received, before.packets_sent) if before is not None and same else (0, 0)
         metrics.rtp_packets.labels(direction="in").inc(max(0, stats.packets_received - received))
         metrics.rtp_packets.labels(direction="out").inc(max(0, stats.packets_sent - sent))
-        metrics.ports_taken.set(stats.ports_taken)
-        metrics.tick_lateness.labels(quantile="0.5").set(stats.lateness_p50_ms / 1000.0)
-        metrics.tick_lateness.labels(quantile="0.999").set(stats.lateness_p999_ms / 1000.0)
-        metrics.tick_lateness.labels(quantile="1").set(stats.lateness_max_ms / 1000.0)
-        self._plane = stats
+        metrics.ports_taken.labels(number).set(stats.ports_taken)
+        metrics.tick_lateness.labels(number, "0.5").set(stats.lateness_p50_ms / 1000.0)
+        metrics.tick_lateness.labels(number, "0.999").set(stats.lateness_p999_ms / 1000.0)
+        metrics.tick_lateness.labels(number, "1").set(stats.lateness_max_ms / 1000.0)
+        metrics.tick_seconds.labels(number, "0.5").set(stats.tick_p50_ms / 1000.0)
+        metrics.tick_seconds.labels(number, "0.99").set(stats.tick_p99_ms / 1000.0)
+        metrics.media_collections.labels(number).set(stats.collections)
+        self._planes[number] = stats
 
     def sip(
         self,
@@ -123,6 +151,36 @@ class EngineGauges:
         metrics.sip_dialogs.set(dialogs)
         metrics.sip_bindings.set(bindings)
         metrics.sip_connections.set(connections)
+
+    def trunks(self, figures: Mapping[str, TrunkFigures]) -> None:
+        """All trunks and how much they carry now. The series of others go, so that their number is bounded."""
+        metrics, told = self._metrics, self._trunks
+        for name, now in figures.items():
+            if now != told.get(name):
+                told[name] = now
+                metrics.trunk_calls.labels(name, "in").set(now.calls_in)
+                metrics.trunk_calls.labels(name, "out").set(now.calls_out)
+                metrics.trunk_spent.labels(name).set(now.spent)
+                self._limit(name, now.limit)
+        for name in [name for name in told if name not in figures]:
+            del told[name]
+            metrics.trunk_calls.remove(name, "in")
+            metrics.trunk_calls.remove(name, "out")
+            metrics.trunk_spent.remove(name)
+            self._limit(name, 0)
+
+    def _limit(self, trunk: str, limit: float) -> None:
+        if limit:
+            self._metrics.trunk_spend_limit.labels(trunk).set(limit)
+            self._limited.add(trunk)
+        elif trunk in self._limited:
+            self._metrics.trunk_spend_limit.remove(trunk)
+            self._limited.discard(trunk)
+
+    def handshakes(self, refused: Mapping[str, int]) -> None:
+        """TLS handshakes that came to nothing, totals by reason since the start."""
+        for reason, new in self._handshakes.news(refused):
+            self._metrics.tls_refused.labels(reason).inc(new)
 
     def guard(self, dropped: Mapping[str, int], bans: int) -> None:
         """What the guard did not let in, totals by reason since the start, and how many sources are banned."""

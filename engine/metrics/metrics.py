@@ -25,6 +25,9 @@ WAIT_BUCKETS: Final = (1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.
 """Seconds; 20 is the usual goal of a service level."""
 RING_BUCKETS: Final = (0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 15.0, 20.0, 30.0, 60.0)
 JITTER_BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
+LOSS_BUCKETS: Final = (0.0, 0.001, 0.003, 0.01, 0.02, 0.03, 0.05, 0.1, 0.3)
+TRIP_BUCKETS: Final = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0)
+MOS_BUCKETS: Final = (1.5, 2.0, 2.5, 3.0, 3.25, 3.5, 3.75, 4.0, 4.2, 4.3)
 LAG_BUCKETS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -57,6 +60,7 @@ class MetricSet:
         self._queues_and_agents()
         self._signalling()
         self._media()
+        self._recordings()
         self._engine()
         build = self._gauge("hearthline_build_info", "Always 1; what runs.", "version", "python")
         build.labels(version=version, python=platform.python_version()).set(1)
@@ -108,6 +112,15 @@ class MetricSet:
         self.trunk_tried = self._counter(
             "hearthline_trunk_failed_calls_total", "Calls that a trunk did not carry, by why.", "trunk", "why"
         )
+        self.trunk_calls = self._gauge(
+            "hearthline_trunk_calls", "Calls on the trunk that are up or being set up.", "trunk", "direction"
+        )
+        self.trunk_spent = self._gauge(
+            "hearthline_trunk_spent_today", "What calls on the trunk have cost since midnight.", "trunk"
+        )
+        self.trunk_spend_limit = self._gauge(
+            "hearthline_trunk_spend_limit", "What calls on the trunk may cost a day; of those with a limit.", "trunk"
+        )
         self.toll_refused = self._counter(
             "hearthline_toll_refused_total", "Calls refused by the guard against toll fraud, by why.", "why"
         )
@@ -140,6 +153,12 @@ class MetricSet:
         self.sip_bindings = self._gauge("hearthline_sip_bindings", "Phones that are registered.")
         self.sip_connections = self._gauge("hearthline_sip_connections", "TCP and TLS connections that stand.")
 
+        self.tls_refused = self._counter(
+            "hearthline_tls_handshakes_refused_total",
+            "TLS handshakes of peers that came to nothing: rate (too many from there), slow, certificate (theirs is "
+            "missing or not good), protocol (no TLS, or none that we speak), distrust (they refused ours), gone.",
+            "reason",
+        )
         self.guard_dropped = self._counter(
             "hearthline_guard_dropped_total",
             "SIP messages that the guard did not let in: rate, unknown, unknown_invites, banned, scanner, no_sip; and "
@@ -154,14 +173,70 @@ class MetricSet:
         self.rtp_jitter = self._histogram(
             "hearthline_rtp_jitter_seconds", "Interarrival jitter (RFC 3550) of a leg when it closed.", JITTER_BUCKETS
         )
-        self.media_legs = self._gauge("hearthline_media_legs", "Legs that the media process has open.")
+        self.rtp_loss = self._histogram(
+            "hearthline_rtp_loss_ratio",
+            "Part of a leg's packets that never came or came too late, when it closed; trunk is empty for phones.",
+            LOSS_BUCKETS,
+            "trunk",
+        )
+        self.rtp_round_trip = self._histogram(
+            "hearthline_rtp_round_trip_seconds", "Round trip of a leg (RTCP) when it closed.", TRIP_BUCKETS, "trunk"
+        )
+        self.rtp_mos = self._histogram(
+            "hearthline_rtp_mos", "Mean opinion score (ITU-T G.107) of what was heard on a leg.", MOS_BUCKETS, "trunk"
+        )
+        self.rtp_one_way = self._counter(
+            "hearthline_rtp_one_way_total",
+            "Times that nothing passed on a leg that talked with another: in (from its peer) or out.",
+            "trunk",
+            "way",
+        )
+        self.rtp_discarded = self._counter(
+            "hearthline_rtp_discarded_total", "RTP packets that came too late to be played, of legs that closed."
+        )
+        self.srtp_unauthentic = self._counter(
+            "hearthline_srtp_unauthentic_total",
+            "SRTP packets that were not the peer's or were played again, of legs that closed.",
+        )
+        self.media_legs = self._gauge("hearthline_media_legs", "Legs that the media process has open.", "plane")
         self.tick_lateness = self._gauge(
             "hearthline_tick_lateness_seconds",
             "How late the media process began its ticks in the last second; quantile 1 is the worst.",
+            "plane",
             "quantile",
         )
-        self.ports_taken = self._gauge("hearthline_ports_taken", "RTP ports of our range that other programs hold.")
-        self.media_up = self._gauge("hearthline_media_up", "1 when a media process is connected.")
+        self.tick_seconds = self._gauge(
+            "hearthline_tick_seconds",
+            "Processor time that a tick of the media process took in the last five seconds; it has 0.02.",
+            "plane",
+            "quantile",
+        )
+        self.media_cpu_share = self._gauge("hearthline_media_cpu_share", "What it takes of one core.", "plane")
+        self.media_busy = self._gauge(
+            "hearthline_media_busy", "1 while the media process gets no new calls, for want of time.", "plane"
+        )
+        self.media_collections = self._gauge(
+            "hearthline_media_collections",
+            "Runs of the media process's garbage collector while it had legs: none, unless something leaks.",
+            "plane",
+        )
+        self.ports_taken = self._gauge(
+            "hearthline_ports_taken", "RTP ports of its range that other programs hold.", "plane"
+        )
+        self.media_up = self._gauge("hearthline_media_up", "1 when the media process is connected.", "plane")
+
+    def _recordings(self) -> None:
+        self.recordings = self._gauge("hearthline_recordings", "Recordings that run, or are being finished.")
+        self.recorded_seconds = self._counter("hearthline_recorded_seconds_total", "Of recordings that are finished.")
+        self.recording_lost = self._counter(
+            "hearthline_recording_lost_seconds_total", "Sound that no disk took, of recordings that are finished."
+        )
+        self.recording_gaps = self._counter(
+            "hearthline_recording_gaps_total", "Times that a recording began to lose sound."
+        )
+        self.recordings_missed = self._counter(
+            "hearthline_recordings_missed_total", "Recordings that could not be made, or not gone on with."
+        )
 
     def _engine(self) -> None:
         self.loop_lag = self._histogram(

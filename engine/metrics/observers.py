@@ -27,10 +27,17 @@ from engine.calls.log import (
     CallerQueued,
     CallStarted,
     DirectoryChanged,
-    LegClosed,
     MediaLost,
     MediaStarted,
     OfferEnded,
+)
+from engine.calls.media_records import LegClosed, OneWayHeard
+from engine.calls.recording_records import (
+    RecordingBegan,
+    RecordingEnded,
+    RecordingFound,
+    RecordingGapped,
+    RecordingMissed,
 )
 from engine.calls.trunk_records import (
     CircuitState,
@@ -63,6 +70,8 @@ class MetricsObserver:
         self._agents = _Census(metrics.agents, "state", [state.value for state in AgentState])
         self._statuses = _Census(metrics.agent_status, "status", [status.value for status in AgentStatus])
         self._reachable: set[AgentName] = set()
+        self._running: set[str] = set()
+        """Recordings that are not finished."""
         self._children: dict[tuple[Any, ...], Any] = {}
         self._on: dict[type[Any], Callable[[CallId | None, Any], None]] = {
             CallStarted: self._call_started,
@@ -72,6 +81,7 @@ class MetricsObserver:
             CallerLeft: self._caller_left,
             OfferEnded: self._offer_ended,
             LegClosed: self._leg_closed,
+            OneWayHeard: self._one_way,
             AgentStateChanged: lambda _, body: self._agents.move(body.agent, body.state),
             AgentStatusChanged: lambda _, body: self._statuses.move(body.agent, body.status.value),
             AgentReachable: self._agent_reachable,
@@ -84,10 +94,16 @@ class MetricsObserver:
             TrunkTried: lambda _, body: self._child(metrics.trunk_tried, body.trunk, body.why.value).inc(),
             TollRefused: lambda _, body: self._child(metrics.toll_refused, body.why.value).inc(),
             TollCutOff: lambda _, body: metrics.toll_cut_off.inc(),
-            MediaStarted: lambda _, body: metrics.media_up.set(1),
+            MediaStarted: lambda _, body: metrics.media_up.labels(body.plane).set(1),
             MediaLost: self._media_lost,
             DirectoryChanged: self._directory_changed,
+            RecordingBegan: lambda _, body: self._running.add(body.recording),
+            RecordingFound: lambda _, body: self._running.add(body.recording),
+            RecordingGapped: lambda _, body: metrics.recording_gaps.inc(not body.over),
+            RecordingEnded: self._recording_ended,
+            RecordingMissed: self._recording_missed,
         }
+        metrics.recordings.set_function(self._running.__len__)
         metrics.calls_active.set_function(self._directions.__len__)
         metrics.registrations.set_function(self._reachable.__len__)
         for why in TollRefusal:
@@ -131,6 +147,15 @@ class MetricsObserver:
         direction = self._directions.pop(call, UNKNOWN)
         self._child(self._metrics.calls_total, str(direction), body.cause.outcome.value).inc()
 
+    def _recording_ended(self, call: CallId | None, body: RecordingEnded) -> None:
+        self._running.discard(body.recording)
+        self._metrics.recorded_seconds.inc(body.seconds)
+        self._metrics.recording_lost.inc(body.lost_s)
+
+    def _recording_missed(self, call: CallId | None, body: RecordingMissed) -> None:
+        self._running.discard(body.recording)
+        self._metrics.recordings_missed.inc()
+
     # --- queues ---
 
     def _caller_queued(self, call: CallId | None, body: CallerQueued) -> None:
@@ -169,12 +194,28 @@ class MetricsObserver:
         # Duplicates make the loss of RFC 3550 negative.
         if body.lost > 0:
             self._metrics.rtp_lost.inc(body.lost)
+        metrics = self._metrics
         if body.packets_received:
-            self._metrics.rtp_jitter.observe(body.jitter_ms / 1000.0)
+            metrics.rtp_jitter.observe(body.jitter_ms / 1000.0)
+            missing = max(0, body.lost) + body.discarded
+            expected = body.packets_received + max(0, body.lost)
+            self._child(metrics.rtp_loss, _trunk(body.who)).observe(missing / expected)
+        if body.round_trip_ms is not None:
+            self._child(metrics.rtp_round_trip, _trunk(body.who)).observe(body.round_trip_ms / 1000.0)
+        if body.mos is not None:
+            self._child(metrics.rtp_mos, _trunk(body.who)).observe(body.mos)
+        if body.discarded:
+            metrics.rtp_discarded.inc(body.discarded)
+        if body.unauthentic:
+            metrics.srtp_unauthentic.inc(body.unauthentic)
 
-    def _media_lost(self, _call: CallId | None, _body: MediaLost) -> None:
-        self._metrics.media_up.set(0)
-        self._metrics.media_legs.set(0)
+    def _one_way(self, _call: CallId | None, body: OneWayHeard) -> None:
+        if not body.over:
+            self._child(self._metrics.rtp_one_way, _trunk(body.who), body.way).inc()
+
+    def _media_lost(self, _call: CallId | None, body: MediaLost) -> None:
+        self._metrics.media_up.labels(body.plane).set(0)
+        self._metrics.media_legs.labels(body.plane).set(0)
 
     # --- agents and lines ---
 
@@ -204,7 +245,8 @@ class MetricsObserver:
             case "trunk", "drop":
                 metrics = self._metrics
                 of_trunks = {metrics.trunk_up, metrics.trunk_circuit_open, metrics.trunk_registered}
-                self._forget(body.name, {*of_trunks, metrics.trunk_tried})
+                of_sound = {metrics.rtp_loss, metrics.rtp_round_trip, metrics.rtp_mos, metrics.rtp_one_way}
+                self._forget(body.name, {*of_trunks, *of_sound, metrics.trunk_tried})
             case _:
                 pass
 
@@ -225,6 +267,12 @@ class MetricsObserver:
         for metric, *labels in [key for key in self._children if key[0] in metrics and key[1] == name]:
             metric.remove(*labels)
             del self._children[metric, *labels]
+
+
+def _trunk(who: str) -> str:
+    """The trunk in a leg's name; empty for a phone."""
+    kind, _, name = who.partition(":")
+    return name if kind == "trunk" else ""
 
 
 class _Census:

@@ -14,7 +14,6 @@ from zope.interface import implementer
 from engine.net.listen import Listen
 from engine.net.reactor import End, StreamTransport, stream_transport
 from engine.net.sockets import mark
-from engine.net.tls import reason_of
 from engine.net.tls_identity import NOBODY, Identities, identities
 from engine.sip.flow import Address, Flow, Transport
 
@@ -33,7 +32,7 @@ class ConnectionOwner(Protocol):
 
     def heard(self, connection: Connection, data: bytes) -> None: ...
 
-    def closed(self, connection: Connection, why: str) -> None: ...
+    def closed(self, connection: Connection, why: BaseException | None) -> None: ...
 
 
 @implementer(interfaces.IHandshakeListener)
@@ -52,6 +51,8 @@ class Connection(protocol.Protocol):
         """For whom the peer's certificate speaks, once it was checked."""
         self.fault = ""
         """What is wrong with the peer, where something is."""
+        self.slow = False
+        """Whether it was closed because it did not come to stand in time."""
         self.stands = False
         """Whether messages can go; with TLS, after the handshake."""
         self._stream: StreamTransport | None = None
@@ -88,7 +89,7 @@ class Connection(protocol.Protocol):
         self._owner.heard(self, data)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
-        self._owner.closed(self, "" if reason is None else reason_of(reason.value))
+        self._owner.closed(self, None if reason is None else reason.value)
         self.stands = False
 
     def _stand(self) -> None:

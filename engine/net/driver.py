@@ -16,7 +16,8 @@ from typing import Any, Final, Protocol, TypeVar
 
 from engine.calls.journal import Record
 from engine.clock import Clock
-from engine.media.commands import Command, MediaEvent
+from engine.media.commands import Command
+from engine.media.events import MediaEvent
 from engine.net.reactor import Reactor, Timer
 from engine.sip.flow import Flow, Transmission
 from engine.sip.guard import Standing
@@ -40,15 +41,15 @@ class Core(Protocol):
     def keeps(self, flow: Flow) -> bool: ...
     def alias_of(self, flow: Flow) -> Flow | None: ...
     def send_failed(self, flow: Flow, now: float) -> None: ...
-    def media_event(self, event: MediaEvent, now: float) -> None: ...
-    def media_lost(self, detail: str, now: float) -> None: ...
+    def media_event(self, event: MediaEvent, now: float, plane: int = 0) -> None: ...
+    def media_lost(self, detail: str, now: float, plane: int = 0) -> None: ...
     def handle_deadline(self, now: float) -> None: ...
     def next_deadline(self) -> float | None: ...
     def take_transmissions(self) -> Sequence[Transmission]: ...
     def take_closes(self) -> Sequence[Flow]: ...
     def take_lookups(self) -> Sequence[Lookup]: ...
     def located(self, key: Any, found: Located, now: float) -> None: ...
-    def take_media_commands(self) -> Sequence[Command]: ...
+    def take_media_commands(self, plane: int = 0) -> Sequence[Command]: ...
     def take_records(self) -> Sequence[Record]: ...
     def take_defects(self) -> Sequence[Exception]: ...
 
@@ -92,16 +93,19 @@ class Driver:
         clock: Clock,
         transmitter: Transmitter,
         locator: Locator,
-        to_media: Callable[[Sequence[Command]], None],
+        to_media: Callable[[Sequence[Command], int], None],
         on_records: Callable[[Sequence[Record]], None],
         on_defect: Callable[[Exception], None],
+        planes: int = 1,
     ) -> None:
+        """`to_media` carries commands to the media process of a number; there are so many `planes`."""
         self._core = core
         self._reactor = reactor
         self._clock = clock
         self._transmitter = transmitter
         self._locator = locator
         self._to_media = to_media
+        self._planes = range(planes)
         self._on_records = on_records
         self._on_defect = on_defect
         self._timer: Timer | None = None
@@ -112,19 +116,21 @@ class Driver:
 
     # --- inputs ---
 
-    def datagram(self, data: bytes, flow: Flow) -> None:
+    def datagram(self, data: bytes, flow: Flow) -> bool:
+        """Whether a trunk sent it."""
         # The most frequent input, in a flood by far, and then it must cost next to nothing.
         now = self._clock.monotonic()
         standing = Standing.TRUNK
         try:
             standing = self._core.receive_datagram(data, flow, now)
             if not standing:
-                return
+                return False
         except Exception as defect:
             self._met(defect, now)
         self._settle(now)
         if standing is Standing.UNKNOWN:
             self._core.stranger_took(self._clock.monotonic() - now)
+        return standing is Standing.TRUNK
 
     def stream(self, data: bytes, flow: Flow) -> None:
         self._feed(self._core.receive_stream, data, flow)
@@ -149,14 +155,16 @@ class Driver:
     def _located(self, key: Any, found: Located) -> None:
         self._feed(self._core.located, key, found)
 
-    def media_events(self, events: Sequence[MediaEvent]) -> None:
+    def media_events(self, events: Sequence[MediaEvent], plane: int = 0) -> None:
         now = self._clock.monotonic()
         for event in events:
-            self._survive(now, self._core.media_event, event, now)
+            self._survive(now, self._core.media_event, event, now, plane)
         self._settle(now)
 
-    def media_lost(self, detail: str) -> None:
-        self._feed(self._core.media_lost, detail)
+    def media_lost(self, detail: str, plane: int = 0) -> None:
+        now = self._clock.monotonic()
+        self._survive(now, self._core.media_lost, detail, now, plane)
+        self._settle(now)
 
     def _feed(self, take: Callable[..., None], *what: object) -> None:
         now = self._clock.monotonic()
@@ -208,8 +216,9 @@ class Driver:
                 self._reactor.callLater(0, self.send_failed, flow)
         for flow in core.take_closes():
             self._transmitter.close(flow)
-        if commands := core.take_media_commands():
-            self._to_media(commands)
+        for plane in self._planes:
+            if commands := core.take_media_commands(plane):
+                self._to_media(commands, plane)
         if records := core.take_records():
             self._survive(now, self._on_records, records)
         for defect in core.take_defects():

@@ -20,7 +20,8 @@ from twisted.internet import protocol
 from twisted.python.failure import Failure
 
 from engine.media.client import MediaConnection, State
-from engine.media.commands import PROTOCOL_VERSION, CloseLeg, Command, MediaEvent, Refused, Shutdown
+from engine.media.commands import PROTOCOL_VERSION, CloseLeg, Command, Shutdown
+from engine.media.events import MediaEvent, Refused
 from engine.media.framing import WireError
 from engine.net.reactor import Reactor, StreamTransport, Timer, stream_transport
 

@@ -6,12 +6,11 @@ same to mypy. The reactor itself is installed by `engine.__main__` and handed do
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import DatagramProtocol, Factory
+from twisted.internet.protocol import Factory
 
 
 class Timer(Protocol):
@@ -27,8 +26,17 @@ class Listener(Protocol):
     def stopListening(self) -> Deferred[None] | None: ...
 
 
+class Reader(Protocol):
+    """Something with a descriptor to read from (IReadDescriptor)."""
+
+    def fileno(self) -> int: ...
+    def logPrefix(self) -> str: ...
+    def doRead(self) -> None: ...
+    def connectionLost(self, reason: Any) -> None: ...
+
+
 class Reactor(Protocol):
-    """IReactorTime, -Socket, -TCP, -UNIX, -FromThreads and -Core of Twisted, as far as we use them."""
+    """IReactorTime, -FDSet, -Socket, -TCP, -UNIX, -FromThreads and -Core of Twisted, as far as we use them."""
 
     def seconds(self) -> float:
         """The time that `callLater` counts by."""
@@ -36,9 +44,9 @@ class Reactor(Protocol):
 
     def callLater(self, delay: float, callable: Callable[..., object], *args: object) -> Timer: ...
 
-    def adoptDatagramPort(
-        self, fileDescriptor: int, addressFamily: int, protocol: DatagramProtocol, maxPacketSize: int = 8192
-    ) -> Listener: ...
+    def addReader(self, reader: Reader) -> None: ...
+
+    def removeReader(self, reader: Reader) -> None: ...
 
     def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: Factory) -> Listener: ...
 
@@ -78,20 +86,7 @@ class StreamTransport(Protocol):
     def unregisterProducer(self) -> None: ...
 
 
-class DatagramTransport(Protocol):
-    """An open UDP socket (IUDPTransport)."""
-
-    def getHost(self) -> End: ...
-    def getHandle(self) -> socket.socket: ...
-
-
 def stream_transport(transport: Any) -> StreamTransport:
     """What a Protocol's `transport` is once its connection is made."""
     assert transport is not None
     return cast(StreamTransport, transport)
-
-
-def datagram_transport(transport: Any) -> DatagramTransport:
-    """What a DatagramProtocol's `transport` is once it is started."""
-    assert transport is not None
-    return cast(DatagramTransport, transport)

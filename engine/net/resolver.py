@@ -202,7 +202,7 @@ class NamesSource:
             return
         alias = next((each for each in answers if each.type == dns.CNAME), None)
         if alias is not None and aliases:
-            self._ask(question, str(alias.payload.name), done, aliases - 1)
+            self._ask(question, _text(alias.payload.name), done, aliases - 1)
         else:
             done(Reply((), _negative_ttl(authority)))
 
@@ -221,13 +221,19 @@ def _negative_ttl(authority: Sequence[Any]) -> float:
     )
 
 
+def _text(name: Any) -> str:
+    """A name, whose octets may be any (RFC 2181 11). One that is not ASCII is no host's: asked for, it is not there."""
+    octets: bytes = name.name
+    return octets.decode("latin-1")
+
+
 def _record(kind: Kind, payload: Any) -> Record:
     match kind:
         case Kind.SRV:
-            return Srv(payload.priority, payload.weight, payload.port, str(payload.target))
+            return Srv(payload.priority, payload.weight, payload.port, _text(payload.target))
         case Kind.NAPTR:
             flags, service = payload.flags.string.decode("latin-1"), payload.service.string.decode("latin-1")
-            return Naptr(payload.order, payload.preference, flags, service, str(payload.replacement))
+            return Naptr(payload.order, payload.preference, flags, service, _text(payload.replacement))
         case Kind.A:
             return str(payload.dottedQuad())
         case Kind.AAAA:

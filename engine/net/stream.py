@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 
 from engine.net.addresses import LocalAddresses
 from engine.net.connection import Connection
-from engine.net.handshakes import Handshakes, source_of
+from engine.net.handshakes import Handshakes, Refusal, refusal_of, source_of
 from engine.net.listen import Listen, printed
 from engine.net.reactor import Reactor, Timer
 from engine.net.tls import TlsContexts, accepting_tls, connecting_tls, reason_of
@@ -158,6 +158,7 @@ class StreamConnections:
         del self._strangers[number]
         connection = self._open[number]
         if not (connection.stands and self._keeps(connection)):
+            connection.slow = not connection.stands
             connection.abort()
 
     # --- what a connection tells (connection.ConnectionOwner) ---
@@ -188,7 +189,7 @@ class StreamConnections:
     def heard(self, connection: Connection, data: bytes) -> None:
         self.sink.stream(data, connection.flow)
 
-    def closed(self, connection: Connection, why: str) -> None:
+    def closed(self, connection: Connection, why: BaseException | None) -> None:
         self._open.pop(connection.number, None)
         if (timer := self._strangers.pop(connection.number, None)) is not None:
             timer.cancel()
@@ -198,8 +199,10 @@ class StreamConnections:
             held.pop(connection.number, None)
             if not held:
                 self._sources.pop(source, None)
+            if connection.listen.transport is Transport.TLS and not connection.stands:
+                self.handshakes.refused[Refusal.SLOW if connection.slow else refusal_of(why)] += 1
         elif not connection.stands:
-            self._failed(connection, connection.fault or why)
+            self._failed(connection, connection.fault or reason_of(why))
         for way in [way for way, each in self._ways.items() if each is connection] if self._ways else ():
             del self._ways[way]
         if connection.stands:

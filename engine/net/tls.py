@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from OpenSSL import SSL
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator
+from twisted.internet.interfaces import IAddress, IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator
 from twisted.internet.protocol import Factory
-from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from engine.errors import ConfigError
@@ -96,10 +96,18 @@ class ClientCreator:
         return self._contexts.client(self._name)
 
 
+class _Accepting(TLSMemoryBIOFactory):
+    """Twisted's, which would make a connection also of one that is turned away, and fail in it."""
+
+    def buildProtocol(self, addr: IAddress | None) -> TLSMemoryBIOProtocol | None:  # type: ignore[override]
+        wrapped = self.wrappedFactory.buildProtocol(addr)
+        return None if wrapped is None else self.protocol(self, wrapped)
+
+
 def accepting_tls(contexts: TlsContexts, factory: Factory, reactor: Reactor) -> Factory:
     """The factory, for connections that come by TLS."""
     creator = cast(Any, ServerCreator(contexts))
-    return cast(Factory, TLSMemoryBIOFactory(creator, False, cast(Any, factory), cast(Any, reactor)))
+    return cast(Factory, _Accepting(creator, False, cast(Any, factory), cast(Any, reactor)))
 
 
 def connecting_tls(contexts: TlsContexts, name: str, factory: Factory, reactor: Reactor) -> Factory:
@@ -178,4 +186,4 @@ def reason_of(error: BaseException | None) -> str:
     """What OpenSSL, or the network, says went wrong."""
     if isinstance(error, SSL.Error) and error.args and isinstance(error.args[0], list):
         return "; ".join(str(each[-1]) for each in error.args[0]) or "the peer closed"
-    return str(error)
+    return "" if error is None else str(error)

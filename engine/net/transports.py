@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from engine.net.addresses import ANY, LocalAddresses
@@ -16,13 +16,11 @@ from engine.net.tls import TlsContexts
 from engine.net.udp import UdpListener
 from engine.sip.flow import Address, Flow, Transport
 
-_MAX_DATAGRAM = 65535
-
 
 class SipSink(StreamSink, Protocol):
     """Who is told about datagrams and streams (the driver)."""
 
-    def datagram(self, data: bytes, flow: Flow) -> None: ...
+    def datagram(self, data: bytes, flow: Flow) -> bool: ...
 
 
 class Transports:
@@ -52,16 +50,17 @@ class Transports:
         has it."""
         self._streams.sink = sink
         for each in self._listeners:
-            with self._opener(each) as opened:
+            opened = self._opener(each)
+            if each.transport is Transport.UDP:
+                udp = self._udp[each.local]
+                udp.receive = sink.datagram
+                udp.open(self._reactor, opened)
+                self._ports.append(udp)
+                continue
+            with opened:
                 # The reactor takes a copy of the descriptor.
-                if each.transport is Transport.UDP:
-                    udp = self._udp[each.local]
-                    udp.receive = sink.datagram
-                    port = self._reactor.adoptDatagramPort(opened.fileno(), opened.family, udp, _MAX_DATAGRAM)
-                else:
-                    factory = self._streams.factory(each)
-                    port = self._reactor.adoptStreamPort(opened.fileno(), opened.family, factory)
-            self._ports.append(port)
+                factory = self._streams.factory(each)
+                self._ports.append(self._reactor.adoptStreamPort(opened.fileno(), opened.family, factory))
 
     def flow_to(self, transport: Transport, remote: Address, name: str = "") -> Flow | None:
         """The flow from our listener to an address that no phone opened for us (a trunk); None where nothing listens
@@ -102,6 +101,10 @@ class Transports:
             listener = self._udp.get(flow.local)
             return listener is not None and listener.send(data, flow.remote)
         return self._streams.send(flow, data)
+
+    def refused_handshakes(self) -> Mapping[str, int]:
+        """TLS handshakes of peers that came to nothing, by `handshakes.Refusal`."""
+        return self._streams.handshakes.refused
 
     def close(self, flow: Flow) -> None:
         """Close a stream flow."""

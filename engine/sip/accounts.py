@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, Protocol
 from engine.ids import IdSource
 from engine.sip.auth import best_challenge, credentials, ha1
 from engine.sip.errors import RemoteSipError
+from engine.sip.hashes import is_session
 from engine.sip.headers import parse_auth
 from engine.sip.limits import MAX_CHALLENGES, MAX_REALMS
 from engine.sip.message import Request, Response
@@ -66,13 +67,15 @@ class Space(NamedTuple):
 class _Nonce:
     """The last challenge of a space, and how often it was answered."""
 
-    __slots__ = ("algorithm", "count", "login", "params", "secret")
+    __slots__ = ("algorithm", "cnonce", "count", "login", "params", "secret")
 
-    def __init__(self, params: Mapping[str, str], algorithm: str, login: Login) -> None:
+    def __init__(self, params: Mapping[str, str], algorithm: str, login: Login, cnonce: str) -> None:
         self.params = params
         self.algorithm = algorithm
         self.login = login
         self.secret = ha1(login.user, params["realm"], login.password, algorithm)
+        self.cnonce = cnonce
+        """Ours for all of a session (`-sess`, RFC 7616 3.4.2); empty where each request has its own."""
         self.count = 0
 
 
@@ -113,7 +116,7 @@ class Accounts:
                 user=nonce.login.user,
                 method=request.method,
                 uri=request.request_uri,
-                cnonce=self._ids.token(),
+                cnonce=nonce.cnonce or self._ids.token(),
                 nc=nonce.count,
                 body=request.body,
             )
@@ -135,7 +138,8 @@ class Accounts:
                     continue
                 space = Space(field, realm)
                 found[space] = auth.params.get("stale", "").lower() == "true"
-                self._note(account, space, _Nonce(auth.params, algorithm, login))
+                cnonce = self._ids.token() if is_session(algorithm) else ""
+                self._note(account, space, _Nonce(auth.params, algorithm, login, cnonce))
         return found
 
     def refused(self, account: str, spaces: dict[Space, bool]) -> None:
@@ -159,13 +163,17 @@ class Accounts:
             mine = [space for space in spaces if space.field == field]
             if following and len(mine) == 1:
                 nonce = spaces[mine[0]]
+                if nonce.cnonce:
+                    # Which nonces a session goes on with is not said: let the server begin another.
+                    del spaces[mine[0]]
+                    continue
                 nonce.params, nonce.count = {**nonce.params, "nonce": following}, 0
 
     def _note(self, account: str, space: Space, nonce: _Nonce) -> None:
         spaces = self._spaces.setdefault(account, {})
         before = spaces.pop(space, None)
         if before is not None and before.params["nonce"] == nonce.params["nonce"] and before.login == nonce.login:
-            nonce.count = before.count
+            nonce.count, nonce.cnonce = before.count, nonce.cnonce and before.cnonce
         spaces[space] = nonce
         if len(spaces) > MAX_REALMS:
             del spaces[next(iter(spaces))]

@@ -16,6 +16,7 @@ from engine.sip.refusal import Refusal, Silence
 from engine.sip.registrations import Registrations
 from engine.sip.source_key import source_key
 from engine.sip.stack import EndpointConfig
+from engine.sip.visible import dialled
 
 
 class PeerDirectory(Protocol):
@@ -29,6 +30,10 @@ class PeerDirectory(Protocol):
         """Whether this trunk's word on who calls is believed, and ours told to it (RFC 3325 2.3)."""
         ...
 
+    def tls_name(self, trunk: str) -> str:
+        """The name that this trunk's certificate must be for; empty where none is set."""
+        ...
+
 
 class Admission:
     """Decides from whom a request outside of dialogs is. Refusals need no state: a stranger gets one 401 for each
@@ -37,7 +42,7 @@ class Admission:
     A wrong password and an unknown user are answered alike, 403 and nothing in it, after the same work: 403 tells a
     phone to stop (RFC 3261 21.4.4), where a fresh challenge would invite the next guess."""
 
-    __slots__ = ("_carried", "_credentials", "_digest", "_guard", "_passed", "_peers", "_registrations")
+    __slots__ = ("_carried", "_credentials", "_digest", "_guard", "_passed", "_peers", "_realm", "_registrations")
 
     def __init__(
         self,
@@ -48,6 +53,7 @@ class Admission:
         digest: DigestServer | None = None,
         guard: Guard | None = None,
     ) -> None:
+        self._realm = config.realm
         self._registrations = registrations
         self._digest = digest or DigestServer(
             config.realm, config.nonce_secret, config.nonce_ttl_s, config.digest_algorithms
@@ -69,12 +75,12 @@ class Admission:
         return AgentPeer(user=self.agent(request, flow, now))
 
     def called(self, request: Request, peer: Peer) -> str:
-        """The number that an INVITE is for."""
+        """The number that an INVITE is for. Raises RemoteSipError(404) for one with line breaks or controls."""
         if self._registrations and isinstance(peer, TrunkPeer):
             number = self._registrations.called(request)
             if number is not None:
                 return number
-        return request.uri.user or ""
+        return dialled(request.uri, self._realm)
 
     def carried(self, request: Request, peer: Peer) -> Carried:
         """What the INVITE of this peer brings along for the next leg; of most calls, nothing."""
@@ -83,6 +89,10 @@ class Admission:
         agent = peer.user if isinstance(peer, AgentPeer) else None
         trusted = isinstance(peer, TrunkPeer) and self._peers.trusts(peer.name)
         return read_carried(request, agent=agent, trusted=trusted, passed=self._passed)
+
+    def tls_name(self, peer: Peer) -> str:
+        """The name that the peer's certificate must be for where we open the connection; empty where none is known."""
+        return self._peers.tls_name(peer.name) if isinstance(peer, TrunkPeer) else ""
 
     def party(self, request: Request, flow: Flow, home: Flow, now: float) -> str | None:
         """Who sends a request within a dialog that lives at `home`, but from elsewhere: an agent proves it by digest, a
@@ -118,7 +128,7 @@ class Admission:
             raise refuse(403, "credentials are wrong")
         if verdict.outcome is Outcome.DENIED:
             if guard is not None:
-                guard.login_failed(flow, user, verdict.proved or flow.connection != 0, now)
+                guard.login_failed(flow, user, now)
             raise refuse(403, "credentials are wrong")
         challenges = self._digest.challenges(now, verdict.outcome is Outcome.STALE, source)
         raise Refusal(401, "credentials are wanted", tuple(("WWW-Authenticate", each) for each in challenges))

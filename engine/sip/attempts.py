@@ -31,7 +31,7 @@ from engine.sip.events import LocateKey, LocateWanted
 from engine.sip.flow import NOWHERE, Flow, Transport
 from engine.sip.identity import BRANCH_COOKIE, Identity
 from engine.sip.leftover import Leftover
-from engine.sip.limits import MAX_CHALLENGED, MAX_HOPS
+from engine.sip.limits import MAX_CHALLENGED, MAX_HOPS, MAX_RETRY_AFTER_S
 from engine.sip.message import Headers, Request, Response
 from engine.sip.outbox import Outbox
 from engine.sip.timers import Timers
@@ -40,7 +40,6 @@ from engine.sip.transaction import ClientTransaction
 if TYPE_CHECKING:
     from engine.sip.uri import SipUri
 
-_MOST_RETRY_AFTER_S: Final = 3600
 _NO_STREAM_S: Final = 600.0
 """How long an address that refused TCP is sent everything by UDP."""
 
@@ -179,7 +178,7 @@ class Attempts:
         if status in (401, 407):
             return self._challenged(transaction, response, now)
         if status == 503:
-            self._retries.deaths.note(transaction.flow, now + (_retry_after(response) or self._retries.rules.dead_s))
+            self._retries.deaths.note(transaction.flow, now + (retry_after_of(response) or self._retries.rules.dead_s))
             return self._next(transaction, now)
         if 200 <= status < 300 and self._account is not None:
             self._retries.accounts.renew(self._account, response)
@@ -219,6 +218,8 @@ class Attempts:
             if self._begun_at is not None and now - self._begun_at >= self._retries.timers.transaction:
                 return False
             if self._send(transaction, transaction.request, flow, now):
+                if self._uri is not None:
+                    self._retries.dialogs.moved(transaction.request, flow)
                 return True
         return False
 
@@ -286,8 +287,9 @@ def copy_of(request: Request, *, via: str | None = None, number: int | None = No
     return again
 
 
-def _retry_after(response: Response) -> int:
+def retry_after_of(response: Response) -> int:
+    """For how many seconds the peer wants to be left alone; 0 where it does not say, or not readably."""
     try:
-        return min(response.retry_after or 0, _MOST_RETRY_AFTER_S)
+        return min(response.retry_after or 0, MAX_RETRY_AFTER_S)
     except RemoteSipError:
         return 0

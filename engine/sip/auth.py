@@ -2,12 +2,11 @@
 
 A nonce is its own record: time, serial number, a mark of the source that it was made for, and an HMAC over all, so
 that the server stores nothing for a challenge. Only nonces that have been used are remembered, for their counts. Who
-brings a nonce back from the source that it was sent to has shown that he hears there (`Verdict.proved`).
+brings a nonce back from the source that it was sent to has shown that he hears there; nobody else is verified.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -19,6 +18,7 @@ from typing import Final, Protocol
 
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.grammar import NONCE_COUNT, quote
+from engine.sip.hashes import NAMES, OFFERED, hash_of, is_session, session_secret
 from engine.sip.headers import AuthParams, parse_auth
 from engine.sip.limits import MAX_NONCE_COUNTS, NONCE_COUNT_WINDOW
 from engine.sip.names import refuse
@@ -27,8 +27,6 @@ from engine.sip.uri import parse_uri
 Ha1Lookup = Callable[[str, str, str], str | None]
 """(user, realm, algorithm) to HA1 in hex, or None where the user is not known: `CredentialStore.ha1`, as a function."""
 
-_HASHES: Final = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}
-"""Algorithm names as RFC 7616 and 8760 write them, the preferred first."""
 _QOPS: Final = ("auth", "auth-int")
 _TIME_BYTES: Final = 6
 _HEAD_BYTES: Final = 10
@@ -55,8 +53,9 @@ class Outcome(StrEnum):
 
     OK = "ok"
     STALE = "stale"
-    """The nonce is old, used up or not ours: challenge with `stale=True` (RFC 7616 3.3). Whether the password is right
-    is told only for a nonce of ours that is young, so that every guess needs one."""
+    """The nonce is old, used up, not ours or made for another source: challenge with `stale=True` (RFC 7616 3.3); a
+    phone that changed networks asks once more. Whether the password is right is told only for a nonce of ours that is
+    young and came from where it was sent to, so that every guess needs one, and counts against who makes it."""
     DENIED = "denied"
     ABSENT = "absent"
     """No Digest credentials for our realm."""
@@ -68,8 +67,6 @@ class Verdict:
 
     outcome: Outcome
     user: str = ""
-    proved: bool = False
-    """Whether the credentials show that their sender hears at the source which they came from."""
 
     @property
     def ok(self) -> bool:
@@ -80,8 +77,8 @@ _ABSENT: Final = Verdict(outcome=Outcome.ABSENT)
 
 
 def ha1(user: str, realm: str, password: str, algorithm: str) -> str:
-    """H(user:realm:password) in hex (RFC 7616 3.4.2). Raises LocalSipError for an algorithm other than MD5, SHA-256."""
-    return _hash(algorithm, f"{user}:{realm}:{password}".encode())
+    """H(user:realm:password) in hex (RFC 7616 3.4.2). Raises LocalSipError for an algorithm that is not here."""
+    return hash_of(algorithm, f"{user}:{realm}:{password}".encode())
 
 
 def response_digest(
@@ -100,10 +97,10 @@ def response_digest(
     2617 3.2.2.1)."""
     a2 = f"{method}:{uri}"
     if qop == "auth-int":
-        a2 = f"{a2}:{_hash(algorithm, body)}"
-    ha2 = _hash(algorithm, a2.encode())
+        a2 = f"{a2}:{hash_of(algorithm, body)}"
+    ha2 = hash_of(algorithm, a2.encode())
     middle = f"{nonce}:{nonce_count}:{cnonce}:{qop}" if qop else nonce
-    return _hash(algorithm, f"{secret}:{middle}:{ha2}".encode())
+    return hash_of(algorithm, f"{secret}:{middle}:{ha2}".encode())
 
 
 class DigestServer:
@@ -122,7 +119,7 @@ class DigestServer:
     )
 
     def __init__(
-        self, realm: str, nonce_secret: bytes, nonce_ttl_s: float, algorithms: Sequence[str] = tuple(_HASHES)
+        self, realm: str, nonce_secret: bytes, nonce_ttl_s: float, algorithms: Sequence[str] = tuple(OFFERED)
     ) -> None:
         self._realm = realm
         self._algorithms = tuple(algorithms)
@@ -134,7 +131,7 @@ class DigestServer:
         """Nonces made up to here (ms) may have been used and forgotten, so that they count as stale: those of an
         earlier process too, where the secret is kept."""
         self._unknown_ha1 = {
-            algorithm: hmac.digest(nonce_secret, algorithm.encode(), _HASHES[algorithm]).hex() for algorithm in _HASHES
+            algorithm: hmac.digest(nonce_secret, algorithm.encode(), make).hex() for algorithm, make in OFFERED.items()
         }
 
     def challenges(self, now: float, stale: bool = False, source: str = "") -> list[str]:
@@ -170,11 +167,11 @@ class DigestServer:
         made_ms, proved = self._read_nonce(nonce, source, now_ms)
         algorithm = given.get("algorithm", "MD5").upper()
         qop = given.get("qop", "").lower()
-        denied = Verdict(outcome=Outcome.DENIED, user=user, proved=proved)
+        if made_ms is None or not proved:
+            return Verdict(outcome=Outcome.STALE, user=user)
+        denied = Verdict(outcome=Outcome.DENIED, user=user)
         if algorithm not in self._algorithms or (qop and qop not in _QOPS):
             return denied
-        if made_ms is None:
-            return Verdict(outcome=Outcome.STALE, user=user)
         known = ha1_lookup(user, self._realm, algorithm)
         expected = response_digest(
             known or self._unknown_ha1[algorithm],
@@ -194,7 +191,7 @@ class DigestServer:
         if count is None:
             return denied
         fresh = self._use_nonce(nonce, made_ms, count, now_ms)
-        return Verdict(outcome=Outcome.OK if fresh else Outcome.STALE, user=user, proved=proved)
+        return Verdict(outcome=Outcome.OK if fresh else Outcome.STALE, user=user)
 
     def echoed(self, data: bytes, source: str, now: float) -> bool:
         """Whether a datagram, not yet read, has a nonce in it that was made for this source and is young: its sender
@@ -228,8 +225,7 @@ class DigestServer:
         return hmac.digest(self._secret, b"nonce " + marked + self._realm.encode(), "sha256")[:_MAC_BYTES]
 
     def _read_nonce(self, nonce: str, source: str, now_ms: int) -> tuple[int | None, bool]:
-        """When the nonce was made, None where it is not ours or not young; and whether it was made for the source. A
-        phone that changes networks may go on with its nonce, but proves nothing of the new one by it."""
+        """When the nonce was made, None where it is not ours or not young; and whether it was made for the source."""
         if not _NONCE.fullmatch(nonce.encode(errors="replace")):
             return None, False
         raw = urlsafe_b64decode(nonce)
@@ -301,9 +297,9 @@ def answer_challenge(
     ha1_lookup: Ha1Lookup | None = None,
     proxy: bool = False,
 ) -> tuple[str, str]:
-    """Header name and value that answer the values of WWW-Authenticate (or with `proxy` Proxy-Authenticate), SHA-256
-    before MD5; from the password, or from a look-up of HA1. Raises RemoteSipError where no challenge can be answered,
-    LocalSipError without a secret."""
+    """Header name and value that answer the values of WWW-Authenticate (or with `proxy` Proxy-Authenticate), of
+    several algorithms the strongest; from the password, or from a look-up of HA1. Raises RemoteSipError where no
+    challenge can be answered, LocalSipError without a secret."""
     auth, algorithm = best_challenge(challenges)
     realm = auth.params["realm"]
     secret = ha1_lookup(user, realm, algorithm) if ha1_lookup is not None else None
@@ -329,12 +325,13 @@ def credentials(
     nc: int,
     body: bytes,
 ) -> str:
-    """The value that answers the parameters of a Digest challenge, from HA1 (RFC 7616 3.4)."""
+    """The value that answers the parameters of a Digest challenge, from HA1 (RFC 7616 3.4). A session's secret is made
+    of this cnonce, so that all requests of one nonce need the same."""
     offered = [item.strip().lower() for item in challenge.get("qop", "").split(",")]
     qop = next((name for name in _QOPS if name in offered), "")
     count = f"{nc:08x}" if qop else ""
     digest = response_digest(
-        *(secret, algorithm),
+        *(session_secret(secret, algorithm, challenge["nonce"], cnonce), algorithm),
         **{"nonce": challenge["nonce"], "method": method, "uri": uri, "qop": qop, "nonce_count": count},
         cnonce=cnonce if qop else "",
         body=body,
@@ -342,7 +339,7 @@ def credentials(
     realm, nonce = quote(challenge["realm"]), quote(challenge["nonce"])
     parts = [
         f"Digest username={quote(user)}, realm={realm}, nonce={nonce}, uri={quote(uri)}",
-        f'response="{digest}", algorithm={algorithm}',
+        f'response="{digest}", algorithm={NAMES[algorithm]}',
     ]
     if qop:
         parts.append(f"qop={qop}, nc={count}, cnonce={quote(cnonce)}")
@@ -352,8 +349,8 @@ def credentials(
 
 
 def best_challenge(challenges: Sequence[str]) -> tuple[AuthParams, str]:
-    """The challenge to answer, with its algorithm: SHA-256 before MD5, whatever the order. Raises RemoteSipError where
-    none can be read and answered."""
+    """The challenge to answer, with its algorithm in capitals: the strongest, whatever the order. One of a session
+    needs a qop, for without it our nonce is not told. Raises RemoteSipError where none can be read and answered."""
     found: dict[str, AuthParams] = {}
     for text in challenges:
         try:
@@ -361,19 +358,13 @@ def best_challenge(challenges: Sequence[str]) -> tuple[AuthParams, str]:
         except RemoteSipError:
             continue
         algorithm = auth.params.get("algorithm", "MD5").upper()
-        if auth.scheme == "digest" and auth.params.keys() >= {"realm", "nonce"}:
+        wanted = {"realm", "nonce", "qop"} if is_session(algorithm) else {"realm", "nonce"}
+        if auth.scheme == "digest" and auth.params.keys() >= wanted:
             found.setdefault(algorithm, auth)
-    for algorithm in _HASHES:
+    for algorithm in NAMES:
         if algorithm in found:
             return found[algorithm], algorithm
     raise refuse(400, "no challenge that can be answered")
-
-
-def _hash(algorithm: str, data: bytes) -> str:
-    make = _HASHES.get(algorithm)
-    if make is None:
-        raise LocalSipError(f"digest algorithm {algorithm!r} is not supported")
-    return make(data, usedforsecurity=False).hexdigest()
 
 
 def _read_count(given: Mapping[str, str]) -> int | None:

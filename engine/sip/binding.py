@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Final
 
+from engine.sip.errors import RemoteSipError
 from engine.sip.flow import Flow, Transport
-from engine.sip.headers import NameAddr
+from engine.sip.headers import NameAddr, parse_name_addr
 from engine.sip.stack import Target
 from engine.sip.uri import SipUri
 
+_PORT: Final = 5060
 Q_ONE: Final = 1000
 """q=1, the greatest preference, in thousandths."""
 
@@ -22,7 +25,8 @@ class Binding:
     contact: SipUri
     """As the phone gave it; behind NAT its host means nothing to us."""
     flow: Flow
-    """The way that the last REGISTER came; calls go out on it."""
+    """The way that the last REGISTER came. Calls go out on it; with a Path it is the nearest proxy's, and only a
+    way to that."""
     expires_at: float
     user_agent: str
     instance: str | None
@@ -57,7 +61,7 @@ class Binding:
     @property
     def outlives_us(self) -> bool:
         """Whether the phone can still be reached when this process has ended and begun again."""
-        return self.flow.transport is Transport.UDP
+        return self.flow.transport is Transport.UDP or bool(self.path)
 
     def describe(self, now: float) -> str:
         """As a Contact of the answer to REGISTER (RFC 3261 10.3 step 8)."""
@@ -72,7 +76,36 @@ class Binding:
         return f"{NameAddr('', self.contact, params)};expires={left}"
 
 
-def target_of(binding: Binding) -> Target:
-    """Where a call to the phone goes: its own Contact as Request-URI, by the flow that it registered on, through the
-    proxies that it registered by."""
+def target_of(binding: Binding, *, flow_stands: bool) -> Target:
+    """Where a call to the phone goes: its own Contact as Request-URI, by the flow that it registered on. Through the
+    proxies that it registered by (RFC 3327 5.3) where there are some: the nearest is located (RFC 3261 8.1.2) unless
+    the REGISTER came from there and its connection, if it has one, stands."""
+    if binding.path and not (flow_stands and _came_from_nearest(binding)):
+        return Target(uri=binding.contact, flow=None, routes=binding.path)
     return Target(uri=binding.contact, flow=binding.flow, routes=binding.path, pinned=True)
+
+
+def _came_from_nearest(binding: Binding) -> bool:
+    """Whether the flow leads to where the topmost Path says. A proxy's connection comes from a port of no meaning, and
+    one that speaks outbound (`ob`) hears us on its flow wherever its name would lead."""
+    flow = binding.flow
+    try:
+        uri = parse_name_addr(binding.path[0]).uri
+    except RemoteSipError:
+        return True
+    if "ob" in uri.params:
+        return True
+    named = (uri.params.get("transport") or flow.transport).upper()
+    if uri.scheme == "sips":
+        named = Transport.TLS
+    if named != flow.transport or "maddr" in uri.params or not _is_same(uri.host, flow.remote.host):
+        return False
+    return flow.transport is not Transport.UDP or (uri.port or _PORT) == flow.remote.port
+
+
+def _is_same(host: str, address: str) -> bool:
+    """IPv6 has more than one way to write an address."""
+    try:
+        return host == address or (":" in host and ip_address(host) == ip_address(address))
+    except ValueError:
+        return False

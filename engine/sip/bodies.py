@@ -49,7 +49,7 @@ def check_body(request: Request) -> None:
     kind = request.content_type or ""
     if kind in _ENCRYPTED:
         raise refuse(493, f"body of type {kind}")
-    unread = kind
+    unread = kind or "none"
     if kind.startswith("multipart/"):
         found, unread = _read_parts(request)
         if found is not None and kind == "multipart/alternative":

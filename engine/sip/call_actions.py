@@ -13,6 +13,7 @@ from engine.sip.invite_out import OutgoingSession
 from engine.sip.ping import Ping
 from engine.sip.reinvite import Negotiation
 from engine.sip.request_out import MAX_FORWARDS, invite_request, options_request
+from engine.sip.retry import MayFollow
 from engine.sip.session import Phase, Session
 from engine.sip.stack import Stack, Target
 
@@ -38,12 +39,13 @@ class CallActions:
         carried: Carried = NOTHING,
         max_forwards: int = MAX_FORWARDS,
         redirects: int = 0,
+        may_follow: MayFollow | None = None,
         now: float,
     ) -> SessionId:
         """Call somebody, with what another leg `carried` along. Without `sdp` the peer is asked for an offer, which
         `answer_offer` answers after InviteAccepted. A call that came from elsewhere has one less of `max_forwards` than
-        `InviteReceived.hops`; so many `redirects` (3xx) are followed. Raises LocalSipError for what cannot be written,
-        and where there is no room."""
+        `InviteReceived.hops`; so many `redirects` (3xx) are followed, to where `may_follow` lets them. Raises
+        LocalSipError for what cannot be written, and where there is no room."""
         stack = self._stack
         stack.transactions.require_room()
         tag = stack.ids.token()
@@ -64,7 +66,7 @@ class CallActions:
             number = stack.admit_session(now)
         except RemoteSipError as error:
             raise LocalSipError(str(error)) from None
-        OutgoingSession(stack, number, request, tag, target, redirects).start(now)
+        OutgoingSession(stack, number, request, tag, target, redirects, may_follow).start(now)
         return number
 
     def progress(
@@ -106,7 +108,8 @@ class CallActions:
         self._session(session).bye(now, one_line(reason_header))
 
     def offer(self, session: SessionId, sdp: bytes, *, now: float) -> None:
-        """Send a re-INVITE, as soon as no other is under way; OfferAnswered or OfferRefused follows."""
+        """Send a re-INVITE, as soon as no other is under way; OfferAnswered or OfferRefused follows. One that waits for
+        that, or to be sent again after a 491, is replaced."""
         self._negotiation(session, Phase.UP).offer(sdp, now)
 
     def update(self, session: SessionId, sdp: bytes, *, now: float) -> None:

@@ -30,7 +30,7 @@ from typing import Final
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.headers import NameAddr, parse_name_addr_list
 from engine.sip.history import retargeted
-from engine.sip.limits import MAX_CARRIED, MAX_CARRIED_FIELDS, MAX_CARRIED_TOKEN, MAX_HISTORY
+from engine.sip.limits import MAX_ASSERTED, MAX_CARRIED, MAX_CARRIED_FIELDS, MAX_CARRIED_TOKEN, MAX_HISTORY
 from engine.sip.message import Headers, Request
 from engine.sip.session_id import read_session_id
 from engine.sip.uri import SipUri
@@ -46,9 +46,6 @@ all that the caller said (RFC 3323 4.2; `full` is of its drafts and still sent).
 B2BUA does anyway: no Via, Contact, Record-Route or media address of the caller goes to the other leg."""
 
 _PRIVACY: Final = frozenset({*_HIDING, "header", "session", "none", "critical", "history"})
-
-_MOST_ASSERTED: Final = 2
-"""RFC 3325 9.1: one sip and one tel URI."""
 
 _FIELDS: Final = (
     *("P-Asserted-Identity", "Privacy", "Diversion", "History-Info", "Session-ID", "User-to-User", "Identity"),
@@ -184,7 +181,7 @@ def read_carried(request: Request, *, agent: str | None, trusted: bool, passed: 
     if trusted:
         return replace(
             carried,
-            asserted=_addresses(headers, "P-Asserted-Identity", _MOST_ASSERTED),
+            asserted=_addresses(headers, "P-Asserted-Identity", MAX_ASSERTED),
             alert_info=_texts(headers, "Alert-Info", MAX_CARRIED),
             answer_mode=_mode(headers, "Answer-Mode"),
             priv_answer_mode=_mode(headers, "Priv-Answer-Mode"),

@@ -23,9 +23,9 @@ class ClientActions:
         LocalSipError for what cannot be written."""
         self._registrations.put(name, registration, now)
 
-    def unregister_at(self, name: str, *, now: float) -> None:
-        """Take a registration back; RegistrationDown follows. None of the name is fine."""
-        self._registrations.drop(name, now)
+    def unregister_at(self, name: str, *, now: float) -> bool:
+        """Take a registration back; RegistrationDown follows. False where there is none of the name."""
+        return self._registrations.drop(name, now)
 
     def registered(self) -> tuple[str, ...]:
         """Names that are registered or tried: what is to be taken back when the engine stops."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, Protocol
 
 from engine.ids import IdSource
-from engine.sip.errors import LocalSipError
-from engine.sip.flow import Flow
+from engine.sip.errors import RemoteSipError
+from engine.sip.flow import NOWHERE, Address, Flow, Transport
+from engine.sip.grammar import IPV4
 from engine.sip.headers import NameAddr, parse_name_addr_list
 from engine.sip.identity import Identity
 from engine.sip.limits import MAX_ROUTES
@@ -17,6 +19,10 @@ from engine.sip.names import refuse
 from engine.sip.outbox import Outbox
 from engine.sip.session_id import SessionIds, read_session_id
 from engine.sip.transaction import ClientTransaction
+from engine.sip.uri import SipUri, parse_any_uri
+
+_DEFAULT_PORT: Final = 5060
+_TLS_PORT: Final = 5061
 
 DialogKey = tuple[str, str, str]
 """Call-ID, local tag, remote tag."""
@@ -42,6 +48,11 @@ class _Gone:
 
 
 GONE: Final = _Gone()
+
+
+def dialog_name(call_id: str, local_tag: str, remote_tag: str) -> str:
+    """One word for each dialog (RFC 3261 12), for those who have to know it again: none of the three has a space."""
+    return f"{call_id} {local_tag} {remote_tag}"
 
 
 class Dialog:
@@ -126,19 +137,36 @@ class Dialog:
         self.remote_sequence = number
 
     @property
+    def next_hop(self) -> str:
+        """The URI that a request is sent to: of the nearest route, or of the peer (RFC 3261 8.1.2)."""
+        return self.routes[0][1:-1] if self.routes else self.remote_target
+
+    @property
     def takes_update(self) -> bool:
         """Whether the peer has said that it takes UPDATE (RFC 3311 4)."""
         return "UPDATE" in self.allow
 
-    def route_by(self, response: Response) -> None:
+    def route_by(self, response: Response) -> bool:
         """Take target and route set of a response to our INVITE: of the first that must be acted on while the dialog is
-        early, and of the 2xx (RFC 3261 13.2.2.4). Raises RemoteSipError where they cannot be used."""
-        contact = contact_of(response)
-        routes = _routes(response)[::-1]
-        if contact is not None:
-            self.remote_target = contact
-        self.routes = routes
+        early, and of the 2xx (RFC 3261 13.2.2.4). False where its Contact is missing or of no use, or its Record-Route
+        is: what remains is the best way there is to end the call, and no more."""
+        sound = True
+        try:
+            contact = contact_of(response)
+            if contact is None:
+                sound = False
+            else:
+                self.remote_target = contact
+        except RemoteSipError:
+            sound = False
+        try:
+            self.routes = _routes(response)[::-1]
+        except RemoteSipError:
+            sound = False
         self.allow = response.headers.first.get("Allow") or self.allow
+        if self.session_ids is not None:
+            self.session_ids.hear(response.headers.first.get("Session-ID"))
+        return sound
 
     def refresh_target(self, message: Request | Response) -> None:
         """Take over the Contact of a re-INVITE or UPDATE or of its 2xx (RFC 3261 12.2, RFC 3311 5); none leaves the old
@@ -147,6 +175,8 @@ class Dialog:
         if contact is not None:
             self.remote_target = contact
         self.allow = message.headers.first.get("Allow") or self.allow
+        if self.session_ids is not None:
+            self.session_ids.hear(message.headers.first.get("Session-ID"))
 
 
 class Dialogs:
@@ -224,10 +254,26 @@ class Dialogs:
 
     def flow_for(self, dialog: Dialog) -> Flow:
         """Where a request goes now: a connection that is gone is replaced by one made on demand, where the dialog began
-        with such a one."""
-        if not self._outbox.reaches(dialog.flow) and dialog.home_flow.connection == 0:
-            dialog.flow = dialog.home_flow
+        with such a one. NOWHERE where the nearest route is to be located anew instead (RFC 3261 8.1.2): the proxy
+        before a phone. The phone itself is not: its Contact names an address behind a home router, or the port that it
+        called from, and it comes back by itself."""
+        if not self._outbox.reaches(dialog.flow):
+            if dialog.home_flow.connection == 0:
+                dialog.flow = dialog.home_flow
+            elif dialog.routes:
+                return NOWHERE
         return dialog.flow
+
+    def moved(self, request: Request, flow: Flow) -> None:
+        """A request of ours was located anew: what follows it in its dialog goes there too."""
+        dialog = self.of_ours(request)
+        if dialog is not None:
+            dialog.flow = flow
+
+    def next_hop(self, request: Request) -> SipUri:
+        """Where a request of ours goes by its dialog. Raises RemoteSipError where that cannot be read."""
+        dialog = self.of_ours(request)
+        return parse_any_uri(request.request_uri if dialog is None else dialog.next_hop)
 
 
 def of_request(request: Request, local_tag: str, flow: Flow, user: DialogUser) -> Dialog:
@@ -254,13 +300,9 @@ def of_request(request: Request, local_tag: str, flow: Flow, user: DialogUser) -
     return dialog
 
 
-def of_response(
-    invite: ClientTransaction, local_tag: str, response: Response, user: DialogUser, *, early: bool = False
-) -> Dialog:
-    """The dialog that a response to our INVITE makes (RFC 3261 12.1.2). An early one takes requests and sends none, so
-    that it needs no target and no routes until `Dialog.route_by`. Raises
-    RemoteSipError where Contact or Record-Route cannot be used."""
-    target = None if early else contact_of(response)
+def of_response(invite: ClientTransaction, local_tag: str, response: Response, user: DialogUser) -> Dialog:
+    """The dialog that a response to our INVITE makes (RFC 3261 12.1.2). It takes requests; for those that it sends it
+    has the INVITE's target and routes until `Dialog.route_by`."""
     request = invite.request
     dialog = Dialog(
         call_id=request.headers.first.get("Call-ID", ""),
@@ -269,8 +311,8 @@ def of_response(
         local_sequence=invite.number,
         remote_party=response.headers.first.get("To", ""),
         remote_tag=response.to_tag or "",
-        remote_target=request.request_uri if target is None else target,
-        routes=() if early else _routes(response)[::-1],
+        remote_target=request.request_uri,
+        routes=tuple(request.headers.get_all("Route")) if "Route" in request.headers.first else (),
         allow=response.headers.first.get("Allow", ""),
         flow=invite.flow,
         user=user,
@@ -305,10 +347,12 @@ def _read_contact(text: str) -> str:
 
 def _target(address: NameAddr) -> str:
     uri = address.uri
-    try:
-        text = str(uri)
-    except LocalSipError as error:
-        raise refuse(400, str(error)) from None
+    text = str(uri)
+    if "method" in uri.params:
+        # No part of a Request-URI (RFC 3261 19.1.1), nor is what follows the "?".
+        return str(
+            replace(uri, params={key: value for key, value in uri.params.items() if key != "method"}, headers={})
+        )
     return text.partition("?")[0] if uri.headers else text
 
 
@@ -318,13 +362,37 @@ def _routes(message: Request | Response) -> tuple[str, ...]:
     addresses = message.record_routes
     if len(addresses) > MAX_ROUTES:
         raise refuse(400, f"{len(addresses)} Record-Route")
+    if not all(address.uri.is_sip for address in addresses):
+        raise refuse(400, "Record-Route must be SIP URIs")
     return tuple(f"<{_target(address)}>" for address in addresses)
+
+
+def way_back(dialog: Dialog, flow: Flow, tls_name: str) -> Flow:
+    """Where requests go to a line that called by a connection, once that is gone: to the address it called from, at the
+    port and by the transport that its nearest route or its Contact names. A dialog does not end with a connection
+    (RFC 3261 18), and servers close idle ones. Never to another host, which may be one that only they can reach. Its
+    certificate must be for `tls_name`; where none is set, for the host named there."""
+    uri = parse_any_uri(dialog.next_hop)
+    named = (uri.params.get("transport") or "").upper()
+    transport = Transport.TLS if uri.scheme == "sips" else Transport.__members__.get(named, flow.transport)
+    port = uri.port or (_TLS_PORT if transport is Transport.TLS else _DEFAULT_PORT)
+    name = tls_name or ("" if IPV4.fullmatch(uri.host) or ":" in uri.host else uri.host)
+    return Flow(transport, flow.local, Address(flow.remote.host, port), name=name if transport is Transport.TLS else "")
+
+
+def answers_way(request: Request, flow: Flow, tls_name: str) -> Flow:
+    """Where answers go once the connection that the request came by is gone (RFC 3261 18.2.2)."""
+    tls = flow.transport is Transport.TLS
+    port = request.via.port or (_TLS_PORT if tls else _DEFAULT_PORT)
+    return Flow(flow.transport, flow.local, Address(flow.remote.host, port), name=tls_name if tls else "")
 
 
 def follow(routes: tuple[str, ...], target: str) -> tuple[str, tuple[str, ...]]:
     """Request-URI and Route of a request: loose routers leave the target in the Request-URI, a strict one (RFC 2543)
     wants to be it (RFC 3261 12.2.1.1)."""
     first = routes[0][1:-1]
-    if any(param == "lr" or param.startswith("lr=") for param in first.lower().split(";")[1:]):
+    # Behind the last "@", since a user part may hold semicolons.
+    params = first.lower().rpartition("@")[2].split(";")[1:]
+    if any(param == "lr" or param.startswith("lr=") for param in params):
         return target, routes
     return first, (*routes[1:], f"<{target}>")

@@ -69,7 +69,7 @@ class Endpoint(CallActions, FeatureActions, RegistrarActions, ClientActions, Wat
         self._stack = Stack(config, ids, accounts)
         homes = Homes()
         self._registrar = Registrar(self._stack, homes)
-        self._streams = Streams(self._stack, self.connection_lost)
+        self._streams = Streams(self._stack, self.connection_lost, self._hears_keep_alive)
         self._registrations = Registrations(self._stack, self._streams.keep_alives)
         digest = DigestServer(config.realm, config.nonce_secret, config.nonce_ttl_s, config.digest_algorithms)
         self.guard = Guard(config.guard, peers, digest, homes) if config.guard.enabled else None
@@ -158,6 +158,9 @@ class Endpoint(CallActions, FeatureActions, RegistrarActions, ClientActions, Wat
     def send_failed(self, flow: Flow, now: float) -> None:
         """The network said that nobody hears on the flow."""
         self._stack.transactions.flow_failed(flow, now)
+        if flow.transport.reliable:
+            for session in list(self._stack.sessions.values()):
+                session.flow_lost(flow, now)
 
     def handle_deadline(self, now: float) -> None:
         """Time has come to at least `next_deadline`."""
@@ -201,6 +204,9 @@ class Endpoint(CallActions, FeatureActions, RegistrarActions, ClientActions, Wat
         self._streams.keep_alives.release(flow)
 
     # --- inner ---
+
+    def _hears_keep_alive(self, flow: Flow, now: float) -> bool:
+        return self.guard is None or bool(self.guard.stream("", flow, now))
 
     def _let_in_as(self, message: Message | None, flow: Flow, now: float) -> Standing:
         """As what a message on a connection is let in."""

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from xml.sax.saxutils import escape, quoteattr
 
 from engine.sip.uri import address_of
+from engine.sip.visible import visible
 
 
 class Package(StrEnum):
@@ -108,7 +109,7 @@ def dialog_info(dialogs: Sequence[WatchedDialog], *, resource: str, host: str, v
         lines.append(f"<state>{dialog.state}</state>")
         if dialog.remote_number:
             display = f" display={_attribute(dialog.remote_display)}" if dialog.remote_display else ""
-            uri = escape(_visible(address_of("sip", dialog.remote_number, host)))
+            uri = escape(visible(address_of("sip", dialog.remote_number, host)))
             lines.append(f"<remote><identity{display}>{uri}</identity></remote>")
         lines.append("</dialog>")
     lines.append("</dialog-info>\n")
@@ -116,9 +117,4 @@ def dialog_info(dialogs: Sequence[WatchedDialog], *, resource: str, host: str, v
 
 
 def _attribute(text: str) -> str:
-    return quoteattr(_visible(text))
-
-
-def _visible(text: str) -> str:
-    """Without what XML cannot hold."""
-    return text if text.isprintable() else "".join(char for char in text if char.isprintable())
+    return quoteattr(visible(text))

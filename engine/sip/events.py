@@ -165,6 +165,8 @@ class OfferAnswered:
 
     session: SessionId
     sdp: bytes | None
+    flow: Flow | None = field(default=None, compare=False)
+    """The way that our request went; None of a PRACK."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +177,15 @@ class OfferRefused:
     session: SessionId
     status: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowMoved:
+    """The phone of a session that is up has registered from another address; what we send in the session goes there
+    from now on."""
+
+    session: SessionId
+    flow: Flow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,6 +311,8 @@ class RegistrationUp:
     """The way by which it did."""
     service_routes: tuple[str, ...]
     """Route header values for requests to it (RFC 3608), for `Target.routes`; mostly none."""
+    answers: bool = False
+    """Whether it promised to answer on the flow (RFC 5626 6: `Require: outbound`, Flow-Timer), which is kept alive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,6 +335,13 @@ class LocateWanted:
     """The next hop: the first route, else the target."""
 
 
+@dataclass(frozen=True, slots=True)
+class AbandonedEnded:
+    """A peer has hung up in a dialog that `Endpoint.abandoned` names; answered already."""
+
+    dialog: str
+
+
 SipEvent = (
     InviteReceived
     | InviteCancelled
@@ -333,6 +353,7 @@ SipEvent = (
     | OfferReceived
     | OfferAnswered
     | OfferRefused
+    | FlowMoved
     | BindingAdded
     | BindingRemoved
     | PingAnswered
@@ -345,4 +366,5 @@ SipEvent = (
     | LocateWanted
     | RegistrationUp
     | RegistrationDown
+    | AbandonedEnded
 )

@@ -151,7 +151,7 @@ INVITE_SERVER: Final[Machine] = {
     (_S.PROCEEDING, _I.PROVISIONAL): Transition(_S.PROCEEDING, (_E.SEND_RESPONSE,)),
     (_S.PROCEEDING, _I.SUCCESS): Transition(_S.ACCEPTED, (_E.SEND_RESPONSE, _E.START_L)),
     (_S.PROCEEDING, _I.FAILURE): Transition(_S.COMPLETED, (_E.SEND_RESPONSE, _E.START_G_H)),
-    (_S.PROCEEDING, _I.TRANSPORT_ERROR): Transition(_S.PROCEEDING, (_E.TELL_TRANSPORT_ERROR,)),
+    (_S.PROCEEDING, _I.TRANSPORT_ERROR): Transition(_S.PROCEEDING),
     (_S.PROCEEDING, _I.ABANDON): Transition(_S.TERMINATED),
     (_S.COMPLETED, _I.REQUEST): Transition(_S.COMPLETED, (_E.RESEND_RESPONSE,)),
     (_S.COMPLETED, _I.ACK): Transition(_S.CONFIRMED, (_E.STOP_TIMERS, _E.START_I)),
@@ -160,11 +160,12 @@ INVITE_SERVER: Final[Machine] = {
     (_S.CONFIRMED, _I.TIMER_I): Transition(_S.TERMINATED),
     (_S.ACCEPTED, _I.SUCCESS): Transition(_S.ACCEPTED, (_E.SEND_RESPONSE,)),
     (_S.ACCEPTED, _I.ACK): Transition(_S.ACCEPTED, (_E.PASS_ACK,)),
-    (_S.ACCEPTED, _I.TRANSPORT_ERROR): Transition(_S.ACCEPTED, (_E.TELL_TRANSPORT_ERROR,)),
+    (_S.ACCEPTED, _I.TRANSPORT_ERROR): Transition(_S.ACCEPTED),
     (_S.ACCEPTED, _I.TIMER_L): Transition(_S.TERMINATED),
 }
 """RFC 3261 figure 7 as replaced by RFC 6026 figure 8.5. A transport error does not end it (RFC 6026 8.8): a peer whose
-route came back gets the same answer. A repeated INVITE in accepted is dropped: the user repeats the 2xx."""
+route came back gets the same answer. Nobody is told (17.2.4 of RFC 3261 tells the user): a session hears of its flow by
+itself. A repeated INVITE in accepted is dropped: the user repeats the 2xx."""
 
 NON_INVITE_CLIENT: Final[Machine] = {
     (_S.TRYING, _I.TIMER_E): Transition(_S.TRYING, (_E.RESEND_REQUEST, _E.RESTART_E)),
@@ -194,7 +195,7 @@ NON_INVITE_SERVER: Final[Machine] = {
     (_S.PROCEEDING, _I.PROVISIONAL): Transition(_S.PROCEEDING, (_E.SEND_RESPONSE,)),
     (_S.PROCEEDING, _I.SUCCESS): Transition(_S.COMPLETED, (_E.SEND_RESPONSE, _E.START_J)),
     (_S.PROCEEDING, _I.FAILURE): Transition(_S.COMPLETED, (_E.SEND_RESPONSE, _E.START_J)),
-    (_S.PROCEEDING, _I.TRANSPORT_ERROR): Transition(_S.TERMINATED, (_E.TELL_TRANSPORT_ERROR,)),
+    (_S.PROCEEDING, _I.TRANSPORT_ERROR): Transition(_S.TERMINATED),
     (_S.PROCEEDING, _I.ABANDON): Transition(_S.TERMINATED),
     (_S.COMPLETED, _I.REQUEST): Transition(_S.COMPLETED, (_E.RESEND_RESPONSE,)),
     (_S.COMPLETED, _I.TIMER_J): Transition(_S.TERMINATED),

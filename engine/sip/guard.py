@@ -7,7 +7,7 @@ Every source (`source_key`) has a standing, looked up with each message:
   `known_per_s` of each group of methods, answers and what ends calls up to ten times that; beyond, 503 a few times a
   second, then nothing.
 - **proven**: on a stream connection, or a datagram that brought back the nonce which we sent to this address. Heard up
-  to `source_per_s`, and banned `excess` messages beyond.
+  to `source_per_s`, and banned `excess` messages beyond; keep-alives on a connection count too.
 - **unknown**: any other UDP address; it may be forged. Heard up to `source_per_s`, all together up to `unknown_per_s`
   and the share `unknown_time` of our time; beyond, nothing. Never banned, since another's address could be banned so.
 
@@ -245,13 +245,13 @@ class Guard:
         _touch(self._logins, (source, user[:MAX_USER_KEPT]), None, self._policy.sources)
         self._befriend(source, now)
 
-    def login_failed(self, flow: Flow, user: str, proved: bool, now: float) -> None:
-        """The password for the user was wrong; `proved` where the request itself shows that it came from the flow's
-        remote."""
+    def login_failed(self, flow: Flow, user: str, now: float) -> None:
+        """The password for the user was wrong, in a request that shows by its nonce that it came from the flow's
+        remote: whoever forges addresses could else ban others, or lock the user out."""
         policy, user = self._policy, user[:MAX_USER_KEPT]
         self._bucket(self._users, user, policy.user_failures, policy.user_window_s, now).take(now)
         source = source_key(flow.remote.host)
-        if not proved or (self._trusted is not None and self._trusted(flow.remote.host)):
+        if self._trusted is not None and self._trusted(flow.remote.host):
             return
         tried = user if self._spared(source, flow) else None
         bucket = self._bucket(self._failures, (source, tried), policy.auth_failures, policy.auth_window_s, now)

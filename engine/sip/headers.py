@@ -363,6 +363,11 @@ def parse_tokens(text: str) -> tuple[str, ...]:
     return tuple(TOKEN.findall(text))
 
 
+def parse_option_tags(text: str) -> tuple[str, ...]:
+    """A list of option tags, in lower case. Raises RemoteSipError(400)."""
+    return parse_tokens(text.lower())
+
+
 def parse_media_type(text: str) -> tuple[str, dict[str, str | None]]:
     """Content-Type: "type/subtype" in lower case and its parameters. Raises RemoteSipError(400)."""
     match = MEDIA_TYPE.fullmatch(text)

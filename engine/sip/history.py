@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from engine.sip.headers import NameAddr
-from engine.sip.limits import MAX_HISTORY
+from engine.sip.limits import MAX_HISTORY, MAX_HISTORY_LEVELS
 from engine.sip.uri import SipUri
 
-_LEVELS_MAX: Final = 16
 _DIGITS: Final = frozenset("0123456789.")
 
 
@@ -32,4 +31,4 @@ def _is_index(text: str | None) -> bool:
     if not text or not _DIGITS.issuperset(text):
         return False
     levels = text.split(".")
-    return len(levels) < _LEVELS_MAX and all(levels)
+    return len(levels) < MAX_HISTORY_LEVELS and all(levels)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.sip.errors import LocalSipError
 from engine.sip.events import DtmfReceived
-from engine.sip.limits import MAX_INFO_BYTES
+from engine.sip.limits import MAX_INFO_BYTES, MAX_KEY_MS
 from engine.sip.message import Request, Response
 from engine.sip.names import refuse
 from engine.sip.refusal import Refusal
@@ -30,13 +30,12 @@ _KEYS: Final = frozenset("0123456789*#ABCD")
 _BY_EVENT: Final = {str(number): key for number, key in enumerate("0123456789*#ABCD")}
 """Some send the number of RFC 4733's event instead of the key: 10 is the star."""
 _DEFAULT_MS: Final = 160
-_LONGEST_MS: Final = 5000
 
 
 def received(session: Session, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
     """An INFO within the dialog. Raises RemoteSipError to refuse it: 469, 415, 400."""
-    if not session.up:
-        raise refuse(481, "the call is not up")
+    if not session.open:
+        raise refuse(481, "the call is over")
     if "Info-Package" in request.headers.first:
         raise Refusal(469, "no Info Package is taken", (NO_PACKAGES,))
     kind = request.content_type if request.body else None
@@ -59,7 +58,7 @@ def send_key(session: Session, dialog: Dialog, digit: str, duration_ms: int, now
     if digit not in _KEYS:
         raise LocalSipError(f"{digit!r} is no key")
     stack = session.stack
-    body = f"Signal={digit}\r\nDuration={max(1, min(duration_ms, _LONGEST_MS))}\r\n".encode()
+    body = f"Signal={digit}\r\nDuration={max(1, min(duration_ms, MAX_KEY_MS))}\r\n".encode()
     flow = stack.dialogs.flow_for(dialog)
     request = stack.dialogs.request(dialog, "INFO", body=body, content_type=DTMF_RELAY)
     stack.transactions.client(request, flow, NOBODY).start(now)
@@ -74,7 +73,7 @@ def _read_key(body: bytes) -> tuple[str, int] | None:
         signal = fields.get("signal", "")
         held = fields.get("duration", "")
         if held.isdigit() and held.isascii() and len(held) < 6:
-            duration = max(1, min(int(held), _LONGEST_MS))
+            duration = max(1, min(int(held), MAX_KEY_MS))
     signal = signal.upper()
     key = signal if signal in _KEYS else _BY_EVENT.get(signal)
     return None if key is None else (key, duration)

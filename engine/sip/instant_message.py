@@ -16,6 +16,7 @@ from engine.sip.message import Request, Response
 from engine.sip.names import refuse
 from engine.sip.refusal import Refusal, check_required
 from engine.sip.request_out import message_request
+from engine.sip.visible import dialled, visible
 
 if TYPE_CHECKING:
     from engine.sip.dialog import Dialog
@@ -114,10 +115,10 @@ def _take(stack: Stack, request: Request, flow: Flow, peer: Peer | None, session
     if len(stack.messages) >= stack.config.limits.messages:
         raise refuse(503, "too many MESSAGE wait")
     sender = request.from_
-    from_user = sender.uri.user or ""
+    from_user = visible(sender.uri.user or "")
     if peer is not None and not isinstance(peer, TrunkPeer):
         from_user = peer.user
-    to_user = request.uri.user or ""
+    to_user = dialled(request.uri, stack.config.realm)
     message = ReceivedMessage(stack, stack.admit(request, flow, None), now)
     stack.outbox.events.append(
         MessageReceived(
@@ -126,7 +127,7 @@ def _take(stack: Stack, request: Request, flow: Flow, peer: Peer | None, session
             within=None if session is None else session.id,
             to_user=to_user,
             from_user=from_user,
-            from_display=sender.display,
+            from_display=visible(sender.display),
             text=request.body.decode("utf-8", "replace"),
         )
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from engine.sip.acceptance import Acceptance
 from engine.sip.bodies import check_body, sdp_of
 from engine.sip.carried import Carried
-from engine.sip.dialog import Dialog, of_request
-from engine.sip.errors import LocalSipError
+from engine.sip.dialog import Dialog, answers_way, of_request, way_back
+from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.events import (
     AgentPeer,
     EndedBy,
@@ -27,18 +28,22 @@ from engine.sip.limits import RETRY_AFTER_S
 from engine.sip.message import Request, Response
 from engine.sip.names import REASONS, refuse
 from engine.sip.prack_in import ReliableProvisionals, answer_prack
-from engine.sip.session import Phase, Session, reason_of
+from engine.sip.reason import reason_of
+from engine.sip.session import Phase, Session
 from engine.sip.session_headers import rack_of
 from engine.sip.session_id import SessionIds, new_session_id
 from engine.sip.stack import Stack
 from engine.sip.timers import Timer
 from engine.sip.transaction import ServerTransaction
 from engine.sip.usage_fsm import ReliableInput, ReliableState
+from engine.sip.visible import visible
 
 _KEEP_RINGING_S: Final = 60.0
 """A provisional is repeated this often, so that no proxy's Timer C ends the call (RFC 3261 13.3.1.1)."""
 _NO_PRACK: Final = 'SIP;cause=504;text="no PRACK"'
 """What the layer above hears of a caller who did not confirm a provisional response."""
+_EXPIRED: Final = 'SIP;cause=487;text="the INVITE has expired"'
+"""The same of one who wanted an answer sooner (Expires)."""
 _NO_ROOM: Final = 'SIP;cause=503;text="too many calls"'
 """The same of one who has confirmed nothing, and gave way to another."""
 
@@ -49,6 +54,7 @@ class IncomingSession(Session):
     __slots__ = (
         "_answer",
         "_described",
+        "_expiry_of_offer",
         "_keep_ringing",
         "_late_offer",
         "_proved",
@@ -66,9 +72,9 @@ class IncomingSession(Session):
         self._replaces = replaces
         self._tag = stack.ids.token()
         dialog = of_request(request, self._tag, flow, self)
-        if not dialog.remote_tag:
-            raise refuse(400, "From has no tag")
         self._keep_ringing: Timer | None = None
+        self._expiry_of_offer: Timer | None = None
+        """Until when the caller wants to hear a final answer, where he said so."""
         self._late_offer = False
         """The INVITE brought no offer, so that we make it."""
         self._reliable: ReliableProvisionals | None = None
@@ -147,7 +153,7 @@ class IncomingSession(Session):
         """Whether provisional responses go out reliably: where the peer requires it, or can and we like to."""
         request = self._transaction.request
         first = request.headers.first
-        if "Require" in first and "100rel" in request.require:
+        if "Require" in first and request.requires("100rel"):
             return True
         return self._stack.rings_reliably and "Supported" in first and "100rel" in request.supported
 
@@ -237,6 +243,10 @@ class IncomingSession(Session):
     def agreed_in(self, dialog: Dialog) -> bool:
         return self._described or super().agreed_in(dialog)
 
+    def awaits_answer(self, dialog: Dialog) -> bool:
+        reliable = self._reliable
+        return self._late_offer and reliable is not None and reliable.described
+
     # --- from the stack ---
 
     def begin(self, peer: Peer, flow: Flow, called: str, carried: Carried, now: float) -> None:
@@ -245,16 +255,26 @@ class IncomingSession(Session):
         if self._dialog is not None:
             if isinstance(peer, AgentPeer):
                 self._dialog.pinned = True
-            elif self._stack.retries.accounts.has(peer.name):
+            elif flow.connection:
+                admission = self._stack.admission
+                assert admission is not None, "an endpoint has its admission"
+                self._dialog.home_flow = way_back(self._dialog, flow, admission.tls_name(peer))
+            if isinstance(peer, TrunkPeer) and self._stack.retries.accounts.has(peer.name):
                 # Our requests within the call are challenged as well (RFC 3261 22): the trunk's account has its name.
                 self._dialog.account = peer.name
         self._proved = isinstance(peer, AgentPeer) or flow.connection != 0
         caller = request.from_
+        user, display = caller.uri.user or "", caller.display
+        if not (user.isprintable() and display.isprintable()):
+            user, display = visible(user), visible(display)
         sdp = sdp_of(request)
         self._late_offer = sdp is None
         self._transaction.try_soon(now)
+        if "Expires" in request.headers.first:
+            self._note_expiry(request, now)
         if carried.session and self._dialog is not None:
-            self._dialog.session_ids = SessionIds(new_session_id(self._stack.ids), carried.session)
+            request.session_ids = SessionIds(new_session_id(self._stack.ids), carried.session)
+            self._dialog.session_ids = request.session_ids
         self._stack.outbox.events.append(
             InviteReceived(
                 session=self.id,
@@ -262,8 +282,8 @@ class IncomingSession(Session):
                 flow=flow,
                 call_id=request.call_id,
                 to_user=called,
-                from_user=(caller.uri.user or "") if isinstance(peer, TrunkPeer) else peer.user,
-                from_display=caller.display,
+                from_user=user if isinstance(peer, TrunkPeer) else peer.user,
+                from_display=display,
                 carried=carried,
                 replaces=self._replaces,
                 sdp=sdp,
@@ -277,12 +297,19 @@ class IncomingSession(Session):
             self._withdrawn(reason_of(cancel), now)
 
     def flow_lost(self, flow: Flow, now: float) -> None:
-        if self.phase is Phase.OFFERED and self._transaction.flow == flow:
-            self._withdrawn("", now)
-        else:
+        if self.phase is not Phase.OFFERED or self._transaction.flow != flow:
             super().flow_lost(flow, now)
+        elif flow.connection and self._dialog is not None and self._dialog.home_flow.connection == 0:
+            # To a line one is made, at once: where it cannot be, the caller is gone, and no agent is to be called.
+            self._transaction.answer_by(answers_way(self._transaction.request, flow, self._dialog.home_flow.name))
+        else:
+            self._withdrawn("", now)
 
     def timer_rang(self, what: str, now: float) -> None:
+        if what == "offer":
+            self._expiry_of_offer = None
+            self._withdrawn(_EXPIRED, now)
+            return
         if what != "provisional":
             super().timer_rang(what, now)
             return
@@ -292,6 +319,8 @@ class IncomingSession(Session):
     def close(self, now: float) -> None:
         self._stop_ringing()
         if self._reliable is not None:
+            if self._reliable.waits:
+                self._transaction.unconfirmed = self._reliable.rseq
             self._reliable.close()
             self._reliable = None
         super().close(now)
@@ -309,8 +338,6 @@ class IncomingSession(Session):
     def _respond(self, status: int, reason: str, headers: Sequence[tuple[str, str]], body: bytes, now: float) -> None:
         reason = reason or REASONS.get(status, "Refused")
         request = self._transaction.request
-        if self._dialog is not None and self._dialog.session_ids is not None:
-            headers = [*headers, ("Session-ID", str(self._dialog.session_ids))]
         response = Response.build(request, status, reason, self._tag, headers, body)
         self._transaction.respond(response, now)
 
@@ -319,13 +346,24 @@ class IncomingSession(Session):
         self.close(now)
         self._stack.outbox.events.append(InviteCancelled(session=self.id, reason=reason))
 
-    def _ended_by_peer(self, reason: str, now: float) -> None:
+    def _ended_by_peer(self, dialog: Dialog, reason: str, now: float) -> None:
         # RFC 3261 15: the caller may send BYE on an early dialog instead of CANCEL.
         if self.phase is Phase.OFFERED:
             self._withdrawn(reason, now)
         else:
-            super()._ended_by_peer(reason, now)
+            super()._ended_by_peer(dialog, reason, now)
+
+    def _note_expiry(self, request: Request, now: float) -> None:
+        """RFC 3261 13.3.1: after so many seconds without a final answer the INVITE is refused with 487. A field that
+        cannot be read says nothing."""
+        with suppress(RemoteSipError):
+            seconds = request.expires
+            if seconds is not None:
+                self._expiry_of_offer = self._stack.heap.start(now + seconds, self, "offer")
 
     def _stop_ringing(self) -> None:
         self._stack.heap.cancel(self._keep_ringing)
         self._keep_ringing = None
+        if self._expiry_of_offer is not None:
+            self._stack.heap.cancel(self._expiry_of_offer)
+            self._expiry_of_offer = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from contextlib import suppress
 from typing import Final
 
 from engine.sip.bodies import sdp_of
@@ -13,17 +12,19 @@ from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.events import EndedBy, InviteAccepted, InviteFailed, ProgressReceived, SessionId
 from engine.sip.flow import Flow
 from engine.sip.fsm import State
-from engine.sip.message import Headers, Request, Response
+from engine.sip.message import Request, Response
 from engine.sip.names import REASONS
 from engine.sip.prack_out import Confirmations, is_reliable
+from engine.sip.reason import reason_of
 from engine.sip.refusal import Refusal
 from engine.sip.reinvite import Negotiation
-from engine.sip.retry import RETRIED, Retries
-from engine.sip.session import Phase, Session, reason_of, send_bye
+from engine.sip.retry import RETRIED, MayFollow, Retries
+from engine.sip.session import Phase, Session, send_bye
 from engine.sip.stack import Stack, Target
 from engine.sip.timers import Timer
 from engine.sip.transaction import ClientTransaction
 from engine.sip.transaction_base import NOBODY
+from engine.sip.visible import visible
 
 _EARLY_DIALOG_TERMINATED: Final = 199
 
@@ -40,10 +41,12 @@ class OutgoingSession(Session):
         "_early",
         "_early_sdp",
         "_late_offer",
+        "_may_follow",
         "_negotiations",
         "_owed",
         "_redirects",
         "_retries",
+        "_spent",
         "_tag",
         "_transaction",
     )
@@ -51,7 +54,14 @@ class OutgoingSession(Session):
     outgoing = True
 
     def __init__(
-        self, stack: Stack, number: SessionId, request: Request, tag: str, target: Target, redirects: int = 0
+        self,
+        stack: Stack,
+        number: SessionId,
+        request: Request,
+        tag: str,
+        target: Target,
+        redirects: int = 0,
+        may_follow: MayFollow | None = None,
     ) -> None:
         """Raises LocalSipError where the target has a route that is no address."""
         super().__init__(stack, number)
@@ -59,6 +69,7 @@ class OutgoingSession(Session):
         """Made for the first refusal that may be answered by another INVITE."""
         self._redirects = redirects
         """3xx that may be followed."""
+        self._may_follow = may_follow
         self.local_sdp = request.body
         self._tag = tag
         self._transaction = stack.client(request, target, self)
@@ -72,6 +83,8 @@ class OutgoingSession(Session):
         """By the peer's tag: where an offer came in an early dialog, or was made there."""
         self._owed: deque[Confirmations] = deque()
         """Reliable provisional responses that brought an offer: their PRACK waits for our answer."""
+        self._spent: dict[str, int] = {}
+        """By the peer's tag: the last CSeq number that was used in an early dialog which is forgotten."""
         self._acks: dict[str, bytes] = {}
         """By the peer's tag: what is sent again when a 2xx comes again."""
         self._late_offer = not request.body
@@ -138,6 +151,9 @@ class OutgoingSession(Session):
         found = self._confirmations.get(dialog.remote_tag)
         return found is not None and found.sdp is not None and (found.answered or not self._late_offer)
 
+    def awaits_answer(self, dialog: Dialog) -> bool:
+        return self.phase is Phase.OFFERED and not self._late_offer and not self.agreed_in(dialog)
+
     def settled_dialog(self) -> Dialog | None:
         if self.phase is not Phase.OFFERED:
             return super().settled_dialog()
@@ -171,7 +187,7 @@ class OutgoingSession(Session):
         elif response.status < 300:
             self._success_received(response, now)
         elif self.phase is Phase.OFFERED and not (self._may_try_again(response) and self._try_again(response, now)):
-            self._failed(response.status, response.reason, now, response=response)
+            self._failed(response.status, visible(response.reason), now, response=response)
 
     def request_timed_out(self, transaction: ClientTransaction, now: float) -> None:
         if transaction is not self._transaction:
@@ -231,7 +247,7 @@ class OutgoingSession(Session):
         elif response.status > 100:
             tag = response.to_tag or ""
             if tag and tag not in self._early and len(self._early) < self._stack.config.limits.forks:
-                dialog = of_response(self._transaction, self._tag, response, self, early=True)
+                dialog = of_response(self._transaction, self._tag, response, self)
                 self._early[tag] = dialog
                 self._stack.dialogs.add(dialog)
             if "RSeq" in response.headers.first and is_reliable(response):
@@ -254,8 +270,7 @@ class OutgoingSession(Session):
         found = self._confirmations.get(tag)
         if found is None:
             # One that cannot be routed back keeps the target of the INVITE.
-            with suppress(RemoteSipError):
-                dialog.route_by(response)
+            dialog.route_by(response)
             found = Confirmations(self._stack, dialog, self._transaction.number, self)
             self._confirmations[tag] = found
         if not found.take(response):
@@ -273,11 +288,23 @@ class OutgoingSession(Session):
         told = ProgressReceived(session=self.id, status=status, sdp=sdp, reliable=True, dialog=tag)
         self._stack.outbox.events.append(told)
 
+    def _ended_by_peer(self, dialog: Dialog, reason: str, now: float) -> None:
+        """A place that was called may not hang up before it has answered (RFC 3261 15); of one that does all the same
+        nothing more is expected. The others ring on; after the last the INVITE is taken back."""
+        if self.phase is not Phase.OFFERED:
+            super()._ended_by_peer(dialog, reason, now)
+            return
+        self._drop_early(dialog.remote_tag, now)
+        if not self._early:
+            self.cancel(now)
+
     def _drop_early(self, tag: str, now: float) -> None:
         """One place of several has ended its dialog (RFC 6228)."""
         dialog = self._early.pop(tag, None)
         if dialog is not None:
             self._stack.dialogs.remove(dialog)
+            if dialog.local_sequence > self._transaction.number:
+                self._spent[tag] = dialog.local_sequence
         negotiation = self._negotiations.pop(tag, None)
         if negotiation is not None:
             negotiation.close(now)
@@ -296,17 +323,22 @@ class OutgoingSession(Session):
             self._stack.outbox.resend(self._transaction.flow, self._acks[tag], "ACK")
         elif self.phase is Phase.OFFERED and self._cancel_reason is None:
             self._confirmed(response, tag, now)
-        elif dialog is None or dialog.remote_tag != tag:
-            self._decline(response, tag, now)
+        elif (dialog is None or dialog.remote_tag != tag) and len(self._acks) < self._stack.config.limits.forks:
+            # Another fork, or a 2xx that crossed our CANCEL (RFC 3261 13.2.2.4, 9.1).
+            declined = of_response(self._transaction, self._tag, response, self)
+            declined.route_by(response)
+            self._drop_early(tag, now)
+            declined.local_sequence = max(declined.local_sequence, self._spent.get(tag, 0))
+            self._decline(declined, now, 487)
 
     def _confirmed(self, response: Response, tag: str, now: float) -> None:
-        dialog = self._early.pop(tag, None)
-        if dialog is None:
-            dialog = self._dialog_of(response)
+        dialog = self._early.get(tag) or of_response(self._transaction, self._tag, response, self)
+        if not dialog.route_by(response):
+            # Whom no request can be sent to for sure cannot be kept in a call (RFC 3261 12.1.2).
+            self._decline(dialog, now, 502)
+            return
+        if self._early.pop(tag, None) is None:
             self._stack.dialogs.add(dialog)
-        else:
-            with suppress(RemoteSipError):
-                dialog.route_by(response)
         sdp = sdp_of(response)
         owes_answer = self._late_offer
         if self._confirmations or self._early_sdp:
@@ -332,9 +364,9 @@ class OutgoingSession(Session):
         if self._cancel_reason is not None:
             return False
         if self._retries is None:
-            self._retries = Retries(self._stack, self._redirects)
+            self._retries = Retries(self._stack, self._redirects, self._may_follow)
         transaction = self._transaction
-        again = self._retries.after(response, transaction.request, transaction.flow)
+        again = self._retries.after(response, transaction.request, transaction.flow, now)
         if again is None:
             return False
         self._drop_all_early(now)
@@ -342,29 +374,19 @@ class OutgoingSession(Session):
         self._transaction.start(now)
         return True
 
-    def _decline(self, response: Response, tag: str, now: float) -> None:
-        """Another fork, or a 2xx that crossed our CANCEL: ACK and BYE at once (RFC 3261 13.2.2.4, 9.1)."""
-        if len(self._acks) >= self._stack.config.limits.forks:
-            return
-        dialog = self._dialog_of(response)
+    def _decline(self, dialog: Dialog, now: float, status: int) -> None:
+        """ACK and BYE at once. `status` is what becomes of the call where nothing else does."""
         self._send_ack(dialog, b"")
-        send_bye(self._stack, dialog, now)
+        send_bye(self._stack, dialog, now, self._cancel_reason or "")
         if self.phase is Phase.OFFERED:
-            self._failed(487, REASONS[487], now)
-
-    def _dialog_of(self, response: Response) -> Dialog:
-        """The dialog that a 2xx confirms. Made from the 2xx and not from the early one, since target and route set are
-        the 2xx's (RFC 3261 13.2.2.4). One that cannot be read still has to be acknowledged: then without Contact and
-        routes."""
-        try:
-            return of_response(self._transaction, self._tag, response, self)
-        except RemoteSipError:
-            plain = Headers([("To", response.headers.get("To") or "")])
-            return of_response(self._transaction, self._tag, Response(response.status, "", plain), self)
+            self._failed(status, REASONS[status], now)
 
     def _send_ack(self, dialog: Dialog, sdp: bytes) -> None:
-        ack = self._stack.dialogs.request(dialog, "ACK", number=self._transaction.number, body=sdp)
-        self._acks[dialog.remote_tag] = self._stack.outbox.send_request(self._stack.dialogs.flow_for(dialog), ack)
+        number, invite = self._transaction.number, self._transaction.request
+        signed = "Authorization" in invite.headers.first or "Proxy-Authorization" in invite.headers.first
+        headers = invite.credentials if signed else ()
+        ack = self._stack.dialogs.request(dialog, "ACK", number=number, headers=headers, body=sdp)
+        self._acks[dialog.remote_tag] = self._stack.outbox.send_request(dialog.flow, ack)
 
     def _send_cancel(self, now: float) -> None:
         if self._cancel_sent:

@@ -62,9 +62,9 @@ class KeepAlives:
             self.release(flow)
             _Datagrams(self, flow, every_s or DATAGRAM_S, now, failed)
         elif (kept := self._standing(flow)) is not None:
-            kept.promise(every_s or STREAM_S, failed)
+            kept.promise(every_s or STREAM_S, failed, now)
         elif flow.connection:
-            _Stream(self, flow, every_s or STREAM_S, now).promise(every_s or STREAM_S, failed)
+            _Stream(self, flow, every_s or STREAM_S, now).promise(every_s or STREAM_S, failed, now)
 
     def _standing(self, flow: Flow) -> _Kept | None:
         """A stream that is kept; by a flow without a number, the connection that was made for it."""
@@ -147,7 +147,7 @@ class _Kept:
         """Until the next ping."""
         self.keeper.arm(self, self.keeper.pause(self.every_s), "ping", now)
 
-    def promise(self, every_s: float, failed: FlowFailed) -> None:
+    def promise(self, every_s: float, failed: FlowFailed, now: float) -> None:
         self.every_s, self.failed = every_s, failed
 
 
@@ -163,9 +163,13 @@ class _Stream(_Kept):
         """Whether the peer is known to answer."""
         super().__init__(keeper, flow, every_s, now, None)
 
-    def promise(self, every_s: float, failed: FlowFailed) -> None:
+    def promise(self, every_s: float, failed: FlowFailed, now: float) -> None:
+        late = every_s < self.every_s and not (self._asked and self._answers)
         self._answers = True
-        super().promise(every_s, failed)
+        super().promise(every_s, failed, now)
+        if late:
+            # The next ping was to leave by the time of before: the registrar would take us for dead by then.
+            self.rest(now)
 
     def ponged(self, now: float) -> None:
         if self._asked:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.sip.dialog import Dialog, of_response
-from engine.sip.errors import RemoteSipError
 from engine.sip.flow import Flow
 from engine.sip.fsm import Input, State
 from engine.sip.message import Request, Response
@@ -71,11 +70,10 @@ class Leftover:
         if transaction is not self._transaction or tag in self._declined or transaction.state is not State.ACCEPTED:
             return
         self._declined.add(tag)
-        try:
-            dialog = of_response(transaction, transaction.request.from_tag or "", response, self)
-        except RemoteSipError:
-            return
+        dialog = of_response(transaction, transaction.request.from_tag or "", response, self)
+        dialog.route_by(response)
         retries = self._retries
-        ack = retries.dialogs.request(dialog, "ACK", number=transaction.number)
+        headers = transaction.request.credentials
+        ack = retries.dialogs.request(dialog, "ACK", number=transaction.number, headers=headers)
         retries.outbox.send_request(dialog.flow, ack)
         transaction.layer.client(retries.dialogs.request(dialog, "BYE"), dialog.flow, self).start(now)

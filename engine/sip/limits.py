@@ -1,5 +1,6 @@
-"""How much of a message we are ready to read. The peer chooses the bytes, so everything that it can make large is
-bounded here, and a bound that is passed is answered with the status the RFC has for it."""
+"""How much of a message we are ready to read, and which times that a peer names we keep to. The peer chooses the bytes,
+so everything that it can make large is bounded here, and a bound that is passed is answered with the status the RFC has
+for it. How many entries the tables may have is in `stack.Limits`, as an operator may want others."""
 
 from __future__ import annotations
 
@@ -42,6 +43,9 @@ MAX_SDP_MEDIA: Final = 32
 
 MAX_SDP_FORMATS: Final = 128
 """Payload types of one m-line: there are no more than 128 numbers (RFC 3550 5.1)."""
+
+MAX_SDP_CRYPTO: Final = 32
+"""Keys of one m-line that are looked at; phones bring up to a dozen, one for each suite."""
 
 MAX_NONCE_COUNTS: Final = 4096
 """Nonces whose counts are remembered by one DigestServer; past it the oldest is forgotten and counts as stale."""
@@ -116,6 +120,12 @@ MAX_REMEMBERED_FLOWS: Final = 4096
 MAX_HISTORY: Final = 16
 """Entries of History-Info. Twice of what a call over four providers collects; past it the oldest are left out."""
 
+MAX_HISTORY_LEVELS: Final = 16
+"""Levels of an index of History-Info ("1.1.2" has three); each time that a call is sent on adds one."""
+
+MAX_ASSERTED: Final = 2
+"""Addresses of P-Asserted-Identity: one sip and one tel URI (RFC 3325 9.1)."""
+
 MAX_INFO_BYTES: Final = 256
 """Of an INFO with a key."""
 
@@ -148,3 +158,32 @@ MAX_REDIRECTED: Final = 8
 
 MAX_EVENT: Final = 200
 """Characters of an Event header that are repeated in NOTIFY."""
+
+# --- times that a peer names ---
+
+MAX_RETRY_AFTER_S: Final = 3600
+"""Of a Retry-After: a registrar or server that wants to be left alone for longer is asked once an hour."""
+
+MAX_OFFER_WAIT_S: Final = 60
+"""Of a Retry-After to an offer within a call; one that is to wait for longer counts as refused."""
+
+MAX_OFFER_TRIES: Final = 5
+"""491, 500 with Retry-After and the like in a row, after which our offer counts as refused."""
+
+MAX_GRANTED_S: Final = 86_400
+"""Life of a registration of ours, whatever is granted: once a day it is seen whether we are known still."""
+
+MIN_GRANTED_S: Final = 10
+"""Less would be a REGISTER every few seconds, whatever the registrar says."""
+
+MAX_BRIEF: Final = 3
+"""423 in a row that a registration of ours follows: a registrar that raises its wish each time has none."""
+
+MIN_FLOW_TIMER_S: Final = 5
+"""Less would be a packet every few seconds, whatever the registrar says."""
+
+MAX_REFERRED_S: Final = 3600
+"""How long a peer may take to tell what came of a REFER of ours (RFC 3515 2.4.4)."""
+
+MAX_KEY_MS: Final = 5000
+"""How long a key of an INFO is held."""

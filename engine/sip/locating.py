@@ -105,7 +105,7 @@ def locate(uri: SipUri, abilities: Abilities, random: Callable[[int], int]) -> L
     wanted = _transport_of(uri)
     secure = uri.scheme == "sips" or wanted is Transport.TLS
     usable = tuple(each for each in abilities.transports if each is Transport.TLS or uri.scheme != "sips")
-    host = (uri.params.get("maddr") or uri.host).lower().rstrip(".")
+    host = (uri.params.get("maddr") or uri.host).lower().strip("[]").rstrip(".")
     usual = wanted or (Transport.TLS if secure else Transport.UDP)
     unknown = wanted is None and "transport" in uri.params
     if not uri.is_sip or not is_host(host) or unknown or (wanted is not None and wanted not in usable):

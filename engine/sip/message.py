@@ -13,26 +13,32 @@ from engine.sip.headers import (
     NameAddr,
     Via,
     parse_cseq,
-    parse_media_type,
     parse_name_addr,
     parse_name_addr_list,
+    parse_option_tags,
     parse_tokens,
     parse_via,
     parse_via_list,
     read_hop,
-    read_number,
     split_list,
 )
-from engine.sip.limits import MAX_DELTA_SECONDS
 from engine.sip.multimap import Headers
 from engine.sip.names import METHODS, REASONS, refuse
+from engine.sip.plain_values import (
+    SDP,
+    parse_call_id,
+    parse_content_type,
+    parse_max_forwards,
+    parse_retry_after,
+    parse_seconds,
+)
+from engine.sip.session_id import SessionIds
 from engine.sip.uri import SipUri, parse_uri
 
 __all__ = ["Headers", "Message", "Request", "Response"]
 
 _FORMS_DIALOG: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 _ECHOED: Final = ("Via", "From", "To", "Call-ID", "CSeq")
-_SDP: Final = "application/sdp"
 
 
 class Message:
@@ -69,7 +75,7 @@ class Message:
 
     @property
     def call_id(self) -> str:
-        return self.headers.one("Call-ID", _parse_call_id)
+        return self.headers.one("Call-ID", parse_call_id)
 
     @property
     def cseq(self) -> CSeq:
@@ -141,31 +147,35 @@ class Message:
     @property
     def max_forwards(self) -> int | None:
         """0-255; None where absent (RFC 2543 peers), which counts as 70 (RFC 3261 16.3)."""
-        return self.headers.maybe("Max-Forwards", _parse_max_forwards)
+        return self.headers.maybe("Max-Forwards", parse_max_forwards)
 
     @property
     def expires(self) -> int | None:
         """Seconds, at most 2**32-1."""
-        return self.headers.maybe("Expires", _parse_seconds)
+        return self.headers.maybe("Expires", parse_seconds)
 
     @property
     def min_expires(self) -> int | None:
-        return self.headers.maybe("Min-Expires", _parse_seconds)
+        return self.headers.maybe("Min-Expires", parse_seconds)
 
     @property
     def retry_after(self) -> int | None:
         """Seconds, without the comment and parameters that may follow (RFC 3261 20.33)."""
-        return self.headers.maybe("Retry-After", _parse_retry_after)
+        return self.headers.maybe("Retry-After", parse_retry_after)
 
     @property
     def content_type(self) -> str | None:
         """type/subtype in lower case, without parameters."""
-        return self.headers.maybe("Content-Type", _parse_content_type)
+        return self.headers.maybe("Content-Type", parse_content_type)
 
     @property
     def require(self) -> tuple[str, ...]:
-        """Option tags."""
+        """Option tags as they are written, for `Unsupported` repeats them; `requires` asks without case."""
         return self.headers.each("Require", parse_tokens)
+
+    def requires(self, tag: str) -> bool:
+        """Whether Require has the tag, given in lower case (RFC 3261 7.3.1: case means nothing)."""
+        return any(each.lower() == tag for each in self.require)
 
     @property
     def proxy_require(self) -> tuple[str, ...]:
@@ -173,7 +183,8 @@ class Message:
 
     @property
     def supported(self) -> tuple[str, ...]:
-        return self.headers.each("Supported", parse_tokens)
+        """Option tags, lower case."""
+        return self.headers.each("Supported", parse_option_tags)
 
     @property
     def allow(self) -> tuple[str, ...]:
@@ -193,7 +204,7 @@ def _tag_of(message: Message, key: str) -> str | None:
     if text[-1:] == ">":
         return None
     _, found, tag = text.rpartition(">;tag=")
-    if found and (tag.isalnum() or _is_plain(tag)):
+    if found and tag and (tag.isalnum() or _is_plain(tag)):
         return tag
     return message.headers.one(key, parse_name_addr).tag
 
@@ -212,7 +223,7 @@ _CHECKED: Final = (
 class Request(Message):
     """A request (RFC 3261 7.1)."""
 
-    __slots__ = ("_uri", "account", "method", "pinned", "request_uri")
+    __slots__ = ("_uri", "account", "method", "pinned", "request_uri", "session_ids")
 
     def __init__(self, method: str, uri: SipUri | str, headers: Headers | None = None, body: bytes = b"") -> None:
         self.method = method
@@ -222,6 +233,8 @@ class Request(Message):
         """Of a request of ours: whose login answers a challenge to it."""
         self.pinned = False
         """Of a request of ours: its flow is the only way to the peer, whatever its length."""
+        self.session_ids: SessionIds | None = None
+        """Of a request of a peer: what its answers name the session (RFC 7989 6)."""
         self._uri: SipUri | None = None
         self._hop = None
         self.headers = headers if headers is not None else Headers()
@@ -268,6 +281,13 @@ class Request(Message):
             self._uri = parse_uri(self.request_uri)
         return self._uri
 
+    @property
+    def credentials(self) -> list[tuple[str, str]]:
+        """What an ACK repeats of its INVITE, since nobody may challenge it (RFC 3261 22.1)."""
+        first = self.headers.first
+        names = [name for name in ("Authorization", "Proxy-Authorization") if name in first]
+        return [(name, value) for name in names for value in self.headers.get_all(name)]
+
     def check(self) -> None:
         uri = self.uri
         if uri.headers:
@@ -289,6 +309,8 @@ class Request(Message):
         via = self.via.with_source(host, port)
         if via is not self.via:
             rest = split_list(text)[1:] if "," in text else []
+            if "\0" in text:  # which we could not write back, as every answer would have to
+                raise refuse(400, "NUL in Via")
             self.headers.set_first("Via", ", ".join([str(via), *rest]))
 
 
@@ -354,6 +376,8 @@ def _echo(request: Request, status: int, to_tag: str | None) -> Headers:
         echo["To"] += f";tag={to_tag}"
     if status == 100 and "Timestamp" in first:
         echo["Timestamp"] = first["Timestamp"]
+    if request.session_ids is not None:
+        echo["Session-ID"] = str(request.session_ids)
     routed = "Record-Route" in first and 100 < status < 300 and request.method in _FORMS_DIALOG
     if not routed and not headers.repeats:
         return Headers.of(echo)
@@ -377,35 +401,4 @@ def _type_body(message: Message, content_type: str | None) -> None:
     if content_type is not None:
         message.headers.set("Content-Type", content_type)
     elif message.body and "Content-Type" not in message.headers:
-        message.headers.add("Content-Type", _SDP)
-
-
-def _parse_call_id(text: str) -> str:
-    # Any printable ASCII but white space: what the grammar asks of words is passed over, since some peers use "=" and
-    # "," and nothing is split at them here (RFC 3261 25.1, callid).
-    if not text.isascii() or not text.isprintable() or " " in text or not text:
-        raise refuse(400, f"not a Call-ID: {text[:80]!r}")
-    return text
-
-
-def _parse_max_forwards(text: str) -> int:
-    hops = read_number(text, 256)
-    if hops is None or hops > 255:
-        raise refuse(400, f"not a Max-Forwards: {text[:80]!r}")
-    return hops
-
-
-def _parse_seconds(text: str) -> int:
-    seconds = read_number(text, MAX_DELTA_SECONDS)
-    if seconds is None:
-        raise refuse(400, f"not a number of seconds: {text[:80]!r}")
-    return seconds
-
-
-def _parse_retry_after(text: str) -> int:
-    digits = text.partition(";")[0].partition("(")[0].rstrip(" \t")
-    return _parse_seconds(digits)
-
-
-def _parse_content_type(text: str) -> str:
-    return _SDP if text == _SDP else parse_media_type(text)[0]
+        message.headers.add("Content-Type", SDP)

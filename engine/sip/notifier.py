@@ -41,9 +41,6 @@ class Notifier:
         self.watched: set[str] = set()
         """Whose dialogs somebody watches: what changes elsewhere is of no interest."""
 
-    def __len__(self) -> int:
-        return self._count
-
     def subscribe(self, request: Request, flow: Flow, peer: Peer, now: float) -> None:
         """A SUBSCRIBE outside of dialogs. Raises RemoteSipError to refuse it: 489, 403, 406, 423, 503."""
         check_required(request)

@@ -67,7 +67,10 @@ def parse_datagram(data: bytes) -> Request | Response | KeepAlive:
         raise _headless(data)
     message, length, error = _read_head(head)
     if error is not None:
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # else our frame would hold the error, whose traceback holds our frame
     if length is not None:
         if length > len(body):
             raise _error(f"body has {len(body)} octets, Content-Length says {length}", message)
@@ -125,7 +128,7 @@ class StreamFramer:
                 while self._step(items):
                     pass
             except ParseError as error:
-                self._broken = error
+                self._broken = error.with_traceback(None)  # it holds this frame, which holds us
                 self._buffer.clear()
         if self._broken is not None:
             raise BrokenStream(self._broken, items)
@@ -165,12 +168,15 @@ class StreamFramer:
     def _frame(self, head: bytes) -> tuple[Request | Response | ParseError, int]:
         message, length, error = _read_head(head)
         message.octets = head + _END_OF_HEAD
-        if length is None:
-            # RFC 3261 20.14: on a stream the field must be there.
-            raise error or _error("no Content-Length on a stream", message)
-        if length > self._max_body:
-            raise error or _error(f"body of {length} octets is over the limit", message, 513)
-        return error or message, length
+        try:
+            if length is None:
+                # RFC 3261 20.14: on a stream the field must be there.
+                raise error or _error("no Content-Length on a stream", message)
+            if length > self._max_body:
+                raise error or _error(f"body of {length} octets is over the limit", message, 513)
+            return error or message, length
+        finally:
+            del error  # see `parse_datagram`
 
     def _skip_line_ends(self, items: list[Framed]) -> bool:
         """A run of CRLF between messages: stray (RFC 3261 7.5), a ping or a pong (RFC 5626 4.4.1)."""

@@ -55,6 +55,11 @@ class ReliableProvisionals:
         return rack == (self.rseq, self._number, "INVITE") and (self.state, ReliableInput.PRACK) in RELIABLE
 
     @property
+    def waits(self) -> bool:
+        """Whether the last one has not been confirmed, and the INVITE not been accepted."""
+        return self.state in (ReliableState.RINGING, ReliableState.DESCRIBING, ReliableState.HOLDING)
+
+    @property
     def described(self) -> bool:
         """Whether the response that waits brought a session description."""
         return self._sent is not None and self._sent.sdp is not None

@@ -6,6 +6,8 @@ from typing import Final, NamedTuple
 
 from engine.sip.errors import RemoteSipError
 from engine.sip.headers import parse_params, read_number, split_list
+from engine.sip.limits import MAX_REASON
+from engine.sip.message import Request, Response
 
 _Q850_MAX: Final = 127
 """Causes have seven bits (ITU-T Q.850 2.2.5)."""
@@ -19,6 +21,11 @@ class Causes(NamedTuple):
 
 
 NO_CAUSES: Final = Causes(None, None)
+
+
+def reason_of(message: Request | Response) -> str:
+    """The Reason header (RFC 3326), every field of it, shortened."""
+    return ", ".join(message.headers.get_all("Reason"))[:MAX_REASON] if "Reason" in message.headers.first else ""
 
 
 def read_reasons(text: str) -> Causes:

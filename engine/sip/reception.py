@@ -7,11 +7,14 @@ from typing import Final
 from engine.sip import instant_message
 from engine.sip.admission import Admission
 from engine.sip.bodies import check_answerable, check_body
+from engine.sip.dialog import dialog_name
 from engine.sip.drops import MALFORMED, UNANSWERABLE
 from engine.sip.errors import RemoteSipError
+from engine.sip.events import AbandonedEnded
 from engine.sip.flow import Flow
-from engine.sip.identity import ACCEPT, ALLOW_ALL, Reliable
+from engine.sip.identity import ALLOW_ALL, Reliable
 from engine.sip.invite_in import IncomingSession
+from engine.sip.limits import RETRY_AFTER_S
 from engine.sip.message import Request, Response
 from engine.sip.names import refuse
 from engine.sip.recorder import Kind
@@ -19,7 +22,7 @@ from engine.sip.refusal import Refusal, Silence, check_required, method_not_allo
 from engine.sip.registrar import Registrar
 from engine.sip.replaces import replaced_by_invite
 from engine.sip.session_timer import check_fields, check_interval
-from engine.sip.stack import Stack
+from engine.sip.stack import Stack, capabilities
 from engine.sip.transaction import server_key
 
 
@@ -66,6 +69,8 @@ class Reception:
         key = server_key(request)
         if stack.transactions.absorb(request, key, now):
             return
+        if "Replaces" in request.headers.first and method not in _MAY_REPLACE:
+            raise refuse(400, f"Replaces in {method} (RFC 3891 3)")
         if method == "CANCEL":
             self._cancel(request, flow, now)
         elif request.to_tag is None or method == "REGISTER":
@@ -81,13 +86,18 @@ class Reception:
     def _within_dialog(self, request: Request, flow: Flow, now: float) -> None:
         dialog = self._stack.dialogs.find(request)
         if dialog is None:
-            if request.method != "ACK":
-                raise refuse(481, "no such dialog")
+            if request.method == "PRACK" and self._stack.transactions.refused_unconfirmed(request):
+                self._stack.reply(request, flow, 200)
+            elif request.method != "ACK":
+                self._abandoned(request, flow)
         elif request.method == "ACK":
             dialog.flow = flow
             dialog.user.ack_received_for(request.cseq.number, request, now)
         else:
             try:
+                if dialog.session_ids is not None:
+                    dialog.session_ids.hear(request.headers.first.get("Session-ID"))
+                    request.session_ids = dialog.session_ids
                 dialog.take_sequence(request)
                 if "Require" in request.headers.first:
                     check_required(request, self._stack.understood)
@@ -99,13 +109,26 @@ class Reception:
                 response = Response.build(request, error.status_hint, headers=headers)
                 self._stack.admit(request, flow, None).respond(response, now)
 
+    def _abandoned(self, request: Request, flow: Flow) -> None:
+        """A request within a dialog that we do not know. Those of the process before us are hung up in, like any; to
+        whatever else is said there, 481 would have the peer hang up (RFC 5057 5.1), who talks on."""
+        stack = self._stack
+        name = dialog_name(request.call_id, request.to_tag or "", request.from_tag or "")
+        if name not in stack.abandoned:
+            raise refuse(481, "no such dialog")
+        if request.method != "BYE":
+            raise Refusal(500, "the server was restarted", (("Retry-After", str(RETRY_AFTER_S)),))
+        stack.reply(request, flow, 200)
+        stack.outbox.events.append(AbandonedEnded(dialog=name))
+
     def _cancel(self, request: Request, flow: Flow, now: float) -> None:
-        """RFC 3261 9.2. Answered without a transaction: a repeated CANCEL finds the INVITE still there."""
+        """RFC 3261 9.2. Answered without a transaction: a repeated CANCEL finds the INVITE still there. It changes
+        nothing for any other method."""
         transaction = self._stack.transactions.cancel(server_key(request))
         if transaction is None:
-            raise refuse(481, "no INVITE to cancel")
+            raise refuse(481, "nothing to cancel")
         self._stack.reply(request, flow, 200, to_tag=transaction.to_tag)
-        if not transaction.answered and transaction.user is not None:
+        if transaction.method == "INVITE" and not transaction.answered and transaction.user is not None:
             transaction.user.cancelled(transaction, request, now)
 
     def _invite(self, request: Request, flow: Flow, now: float) -> None:
@@ -115,11 +138,11 @@ class Reception:
             raise refuse(483, "Max-Forwards is used up")
         self._check_invite(request)
         _check_addresses(request)
+        called = self._admission.called(request, peer)
         replaces = replaced_by_invite(self._stack, request) if "Replaces" in request.headers.first else None
         session = IncomingSession(self._stack, request, flow, self._stack.admit_session(now), replaces)
         if (recorder := self._stack.outbox.recorder) is not None:
             recorder.keep(request.call_id, Kind.CALL)
-        called = self._admission.called(request, peer)
         session.begin(peer, flow, called, self._admission.carried(request, peer), now)
 
     def _check_invite(self, request: Request) -> None:
@@ -133,7 +156,9 @@ class Reception:
         check_fields(request)
         if "Session-Expires" in first:
             check_interval(request, stack.config)
-        if stack.config.reliable is Reliable.ALWAYS and "100rel" not in (*request.supported, *request.require):
+        if stack.config.reliable is not Reliable.ALWAYS:
+            return
+        if "100rel" not in request.supported and not request.requires("100rel"):
             raise Refusal(421, "100rel is required", (("Require", "100rel"),))
 
     def _register(self, request: Request, flow: Flow, now: float) -> None:
@@ -145,7 +170,7 @@ class Reception:
         headers = [("Allow", ALLOW_ALL)]
         if self._stack.allowance is None:
             # Strangers get a short answer, rather than one that has to be cut.
-            headers += [("Accept", ACCEPT), ("Accept-Encoding", "identity"), ("Supported", self._stack.offered)]
+            headers += capabilities(self._stack)
             headers += self._stack.server
         self._stack.reply(request, flow, 200, headers=headers)
 
@@ -174,7 +199,9 @@ def _check_addresses(request: Request) -> None:
     request.from_.uri, request.to.uri  # noqa: B018  # they are read now
 
 
-_WITHIN: Final = frozenset({"BYE", "PRACK", "UPDATE"})
+_MAY_REPLACE: Final = frozenset({"INVITE", "ACK"})
+"""No ACK is ever answered."""
+_WITHIN: Final = frozenset({"BYE", "INFO", "PRACK", "UPDATE"})
 """Methods that have no meaning without a dialog."""
 _OUTSIDE: Final = {
     "INVITE": Reception._invite,

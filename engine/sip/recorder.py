@@ -51,6 +51,8 @@ class RecorderLimits:
     strangers: int = 256
     messages: int = 100
     """Of one Call-ID, the latest."""
+    stranger_messages: int = 12
+    """The same of a stranger's, enough for an INVITE and every answer to it: a flood would fill it all."""
     octets: int = 16 * 2**20
     """Of all messages; past it the oldest Call-IDs go, strangers' first."""
 
@@ -115,11 +117,15 @@ class Recorder:
         trace = self._book.get(call_id)
         if trace is None:
             return
-        trace.user = user
         if trace.kind is not kind:
             del self._rings[trace.kind][call_id]
+            if trace.kind is Kind.STRANGER:
+                before, trace = trace, Trace(call_id, kind, self._limits.messages)
+                trace.extend(before)
+                self._book[call_id] = trace
             trace.kind = kind
             self._enter(trace, self._most[kind])
+        trace.user = user
 
     # --- for those who look ---
 
@@ -145,7 +151,9 @@ class Recorder:
             kind = Kind.OTHER if self.known else Kind.STRANGER
         else:
             kind = Kind.CALL if data.startswith(b"INVITE ") else Kind.OTHER
-        trace = self._book[call_id] = Trace(call_id, kind, self._limits.messages)
+        limits = self._limits
+        most = limits.messages if kind is not Kind.STRANGER else min(limits.messages, limits.stranger_messages)
+        trace = self._book[call_id] = Trace(call_id, kind, most)
         # One more is let in: it may be about to move on, and nothing need go for it.
         self._enter(trace, self._most[kind] + 1)
         return trace

@@ -21,6 +21,7 @@ from engine.sip.message import Request, Response
 from engine.sip.names import REASONS, refuse
 from engine.sip.refusal import Refusal, check_required
 from engine.sip.replaces import parse_replaces, replaced_by
+from engine.sip.visible import dialled
 
 if TYPE_CHECKING:
     from engine.sip.dialog import Dialog
@@ -206,7 +207,7 @@ class Referral:
         headers = [
             ("Event", f"refer;id={self.number}"),
             ("Subscription-State", state),
-            ("Contact", stack.identity.of(flow).contact_for(dialog.remote_target)),
+            ("Contact", stack.identity.of(dialog.flow).contact_for(dialog.remote_target)),
         ]
         body = f"SIP/2.0 {status} {reason}\r\n".encode()
         request = stack.dialogs.request(dialog, "NOTIFY", headers=headers, body=body, content_type=SIPFRAG)
@@ -221,24 +222,26 @@ def received(session: Session, dialog: Dialog, request: Request, flow: Flow, now
         raise Refusal(415, "REFER with a body", (("Accept", "application/sdp"),))
     by = _proof(stack, dialog, request, flow, now)
     if not session.up:
-        raise refuse(481, "the call is not up")
+        # 481 would end an early dialog, which is none of REFER's business (RFC 5057 5.1).
+        raise refuse(491 if session.open else 481, "the call is not up")
     if session.referral is not None and session.referral.open:
         raise refuse(491, "another REFER is under way")
     if len(stack.referrals) >= stack.config.limits.sessions:
         raise refuse(503, "too many REFER are under way")
     target = _refer_to(request)
+    to_user = dialled(target.uri, stack.config.realm)
     replaced, wanted = _replaced(stack, target)
     referred_by = _referred_by(request)
     subscribed = (request.headers.get("Refer-Sub") or "true").partition(";")[0].strip().lower() != "false"
+    dialog.refresh_target(request)
     transaction = stack.admit(request, flow, None)
     referral = Referral(stack, ReferId(next(stack.feature_numbers)), dialog, transaction, subscribed)
     session.referral = referral
-    dialog.refresh_target(request)
     stack.outbox.events.append(
         ReferReceived(
             session=session.id,
             refer=referral.id,
-            to_user=target.uri.user or "",
+            to_user=to_user,
             to_uri=str(target.uri).partition("?")[0],
             replaces_asked=wanted,
             replaces=replaced,
@@ -260,10 +263,13 @@ def subscribe_received(session: Session, dialog: Dialog, request: Request, flow:
 
 
 def _proof(stack: Stack, dialog: Dialog, request: Request, flow: Flow, now: float) -> str | None:
-    """Who has proved by digest to be asking; None where the request came from where the dialog lives. Raises
-    RemoteSipError for everybody else: the tags alone give nobody the right to place calls."""
+    """Who has proved by digest to be asking; None where the request came from where the dialog lives. For a phone that
+    is to the port, since a home has one address for all who live there; a line may use several. Raises RemoteSipError
+    for everybody else: the tags alone give nobody the right to place calls."""
     home = dialog.home_flow
-    if flow.remote.host == home.remote.host:
+    if flow.remote.host == home.remote.host and not dialog.pinned:
+        return None
+    if flow.remote == home.remote and flow.transport is home.transport:
         return None
     assert stack.admission is not None, "an endpoint has its admission"
     return stack.admission.party(request, flow, home, now)

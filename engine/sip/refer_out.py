@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.events import ReferAnswered, ReferId, ReferNotified
 from engine.sip.headers import parse_event
-from engine.sip.limits import MAX_PHRASE, MAX_REFERRALS
+from engine.sip.limits import MAX_PHRASE, MAX_REFERRALS, MAX_REFERRED_S
 from engine.sip.message import Request, Response
 from engine.sip.names import refuse
 from engine.sip.refusal import Refusal
 from engine.sip.uri import SipUri
+from engine.sip.visible import visible
 
 if TYPE_CHECKING:
     from engine.sip.dialog import Dialog
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from engine.sip.stack import Stack
     from engine.sip.timers import Timer
     from engine.sip.transaction import ClientTransaction
-
-_LONGEST_S: Final = 3600
 
 
 class SentReferral:
@@ -42,7 +41,7 @@ class SentReferral:
         """Send it. Raises LocalSipError where it cannot be written."""
         stack = self._stack
         flow = stack.dialogs.flow_for(dialog)
-        headers.append(("Contact", stack.identity.of(flow).contact_for(dialog.remote_target)))
+        headers.append(("Contact", stack.identity.of(dialog.flow).contact_for(dialog.remote_target)))
         request = stack.dialogs.request(dialog, "REFER", headers=headers)
         self._number = dialog.local_sequence
         stack.transactions.client(request, flow, self).start(now)
@@ -85,7 +84,7 @@ class SentReferral:
         status, phrase = _read_sipfrag(request)
         self._stack.admit(request, flow, None).respond(Response.build(request, 200), now)
         over = state.strip().lower() == "terminated"
-        told = ReferNotified(refer=self.id, status=status, reason=phrase, over=over)
+        told = ReferNotified(refer=self.id, status=status, reason=visible(phrase), over=over)
         self._stack.outbox.events.append(told)
         if over:
             self._forget()
@@ -160,7 +159,7 @@ def notify_received(session: Session, dialog: Dialog, request: Request, flow: Fl
         raise Refusal(489, "NOTIFY of an event that nobody subscribed to", (("Allow-Events", "refer"),))
     for referral in session.sent_referrals:
         # The first REFER of a dialog may be told of without its number (RFC 3515 2.4.6).
-        if number == str(referral.number) or (not number and referral is session.sent_referrals[0]):
+        if number in ("", str(referral.number)):
             referral.notified(request, flow, now)
             return
     raise refuse(481, "no such subscription")
@@ -187,5 +186,5 @@ def _seconds(params: str) -> float:
     for param in params.split(";"):
         name, _, value = param.strip().partition("=")
         if name.lower() == "expires" and value.isdigit() and value.isascii() and len(value) < 10:
-            return float(min(int(value), _LONGEST_S))
-    return float(_LONGEST_S)
+            return float(min(int(value), MAX_REFERRED_S))
+    return float(MAX_REFERRED_S)

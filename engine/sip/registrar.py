@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Final
 
 from engine.sip.binding import Binding, target_of
 from engine.sip.binding_changes import Change, Changes, read_changes
@@ -16,8 +17,12 @@ from engine.sip.names import refuse
 from engine.sip.recorder import Kind
 from engine.sip.stack import Stack, Target
 from engine.sip.timers import Timer
+from engine.sip.uri import SIP_SCHEMES
 
-__all__ = ["Binding", "Registrar", "target_of"]
+__all__ = ["Binding", "Registrar"]
+
+_NO_CONNECTION: Final = -1
+"""A number that no connection has."""
 
 
 class _Entry:
@@ -62,10 +67,20 @@ class Registrar:
         newest_first = [entry.binding for entry in reversed(entries)]
         return tuple(newest_first if len(newest_first) < 2 else sorted(newest_first, key=_preference))
 
+    def target_of(self, binding: Binding) -> Target:
+        """Whom to invite to call the phone."""
+        return target_of(binding, flow_stands=not binding.path or self._stack.outbox.reaches(binding.flow))
+
     def register(self, user: str, request: Request, flow: Flow, now: float) -> None:
         """Serve the REGISTER of a user whom digest has proved; what From says does not matter. Raises RemoteSipError to
-        refuse it, with nothing changed: also for another's address (RFC 3261 10.3 step 4)."""
-        if request.to.uri.user != user:
+        refuse it, with nothing changed: also for another's address, or one that is not of SIP (RFC 3261 10.3)."""
+        if request.request_uri.partition(":")[0].lower() not in SIP_SCHEMES:
+            raise refuse(416, "a registrar is asked at a SIP URI")
+        request.uri  # noqa: B018  # it is read now
+        address = request.to.uri
+        if not address.is_sip:
+            raise refuse(404, f"no {address.scheme[:20]} address is served here")
+        if address.user != user:
             raise refuse(403, f"{user} may not register another address")
         config = self._stack.config
         known = [entry.binding for entry in self._users.get(user, ())]
@@ -90,8 +105,10 @@ class Registrar:
             self._remove(entry, BindingEnd.UNREGISTERED)
 
     def flow_lost(self, flow: Flow) -> None:
-        """A connection is gone, and whoever registered by it cannot be reached (RFC 5626 4.2.1)."""
-        for entry in [each for entries in self._users.values() for each in entries if each.binding.flow == flow]:
+        """A connection is gone, and whoever registered by it cannot be reached (RFC 5626 4.2.1). That of a proxy can
+        be made anew: what tells of the phone's own flow is the proxy's 430 (RFC 5626 5.3.1)."""
+        lost = [each for entries in self._users.values() for each in entries if each.binding.flow == flow]
+        for entry in [each for each in lost if not each.binding.path]:
             self._remove(entry, BindingEnd.CONNECTION_LOST)
             self._lost[entry.binding.phone] = flow
             if len(self._lost) > MAX_LOST_PHONES:
@@ -101,7 +118,8 @@ class Registrar:
         """A proxy between us and the phone has no connection to it any more (430, RFC 5626 5.3.1, 11.6): the binding
         is of no use."""
         for entry in [each for entries in self._users.values() for each in entries]:
-            if target_of(entry.binding) == target:
+            binding = entry.binding
+            if (binding.contact, binding.path) == (target.uri, target.routes) and target.flow in (None, binding.flow):
                 self._remove(entry, BindingEnd.CONNECTION_LOST)
 
     # --- over a restart ---
@@ -122,7 +140,9 @@ class Registrar:
             if binding.expires_at > now and binding.outlives_us and room:
                 # The time of day, which it was kept by, may have been set meanwhile.
                 latest = now + self._stack.config.max_expires_s
-                taken = replace(binding, expires_at=min(binding.expires_at, latest))
+                taken = replace(
+                    binding, expires_at=min(binding.expires_at, latest), flow=_of_earlier_process(binding.flow)
+                )
                 self._add(_Entry(self, taken), replaced=None)
                 self._tell_added(taken, now)
 
@@ -232,6 +252,12 @@ class Registrar:
             timer = config.flow_timer_udp_s if flow.transport is Transport.UDP else config.flow_timer_stream_s
             fields += [("Require", "outbound"), ("Flow-Timer", str(timer))]
         return fields
+
+
+def _of_earlier_process(flow: Flow) -> Flow:
+    """A connection of an earlier process does not stand any more, and none may be made to the port that it came
+    from."""
+    return flow if flow.transport is Transport.UDP else flow._replace(connection=_NO_CONNECTION)
 
 
 def _preference(binding: Binding) -> int:

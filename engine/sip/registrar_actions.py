@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engine.sip.binding import Binding, target_of
+from engine.sip.binding import Binding
 from engine.sip.registrar import Registrar
 from engine.sip.stack import Target
 
@@ -19,8 +19,8 @@ class RegistrarActions:
         return self._registrar.bindings(user)
 
     def target_of(self, binding: Binding) -> Target:
-        """Whom to invite to call the phone."""
-        return target_of(binding)
+        """Whom to invite to call the phone; its flow is None where a proxy before it is to be located first."""
+        return self._registrar.target_of(binding)
 
     def remove_bindings(self, user: str, now: float) -> None:
         """Forget the user's phones; BindingRemoved follows for each."""

@@ -21,12 +21,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from engine.sip.attempts import retry_after_of
 from engine.sip.errors import RemoteSipError
 from engine.sip.events import RegistrationDown, RegistrationUp
 from engine.sip.flow import Flow, Transport
 from engine.sip.headers import NameAddr, parse_name_addr
 from engine.sip.keep_alive import KeepAlives
-from engine.sip.limits import MAX_ROUTES
+from engine.sip.limits import MAX_BRIEF, MAX_GRANTED_S, MAX_ROUTES, MIN_FLOW_TIMER_S, MIN_GRANTED_S
 from engine.sip.message import Response
 from engine.sip.names import REASONS
 from engine.sip.request_out import register_request
@@ -34,19 +35,15 @@ from engine.sip.stack import Stack, Target
 from engine.sip.timers import Timer
 from engine.sip.transaction import ClientTransaction
 from engine.sip.uri import SipUri
+from engine.sip.visible import visible
 
 BASE_DELAY_S: Final = 30.0
 MOST_DELAY_S: Final = 1800.0
 """RFC 5626 4.5: the bound of the first delay, which doubles, and of all."""
-_MOST_RETRY_AFTER_S: Final = 3600
-_MOST_EXPIRES_S: Final = 86_400
-_LEAST_EXPIRES_S: Final = 10
-"""Less would be a REGISTER every few seconds, whatever the registrar says."""
+_NO_OUTBOUND: Final = 439
+"""First Hop Lacks Outbound Support (RFC 5626 6): asked without, the registrar takes us as it takes others."""
 _SOON_S: Final = 1.0
 """Until a registration is renewed whose connection was lost; at random up to so much."""
-_BRIEF_TRIES: Final = 3
-_LEAST_FLOW_TIMER_S: Final = 5
-"""Less would be a packet every few seconds, whatever the registrar says."""
 _DIGITS: Final = 7
 
 
@@ -74,7 +71,8 @@ class Registration:
     expires_s: int = 300
     """What is asked for; the registrar decides."""
     instance: str = ""
-    """A URN ("urn:uuid:...") that stays the same over restarts: asks for outbound (RFC 5626). Empty: does not."""
+    """A URN ("urn:uuid:...") that stays the same over restarts: asks for outbound (RFC 5626), so that a registration
+    takes the place of the one before a restart, and its flow is kept alive. Empty: does not."""
 
 
 class State(StrEnum):
@@ -133,6 +131,7 @@ class Registering:
         "_kept",
         "_left",
         "_number",
+        "_outbound",
         "_retry_after_s",
         "_stack",
         "_status",
@@ -158,6 +157,8 @@ class Registering:
         """`left` is called when it is gone."""
         self._stack = stack
         self._keep_alives = keep_alives
+        self._outbound = bool(wanted.instance)
+        """Whether we ask for outbound; not any more where a proxy on the way cannot do it."""
         self._flow_timer_s: int | None = None
         """How often the registrar wants to hear our flow; 0 leaves it to us, None promises nothing."""
         self._kept: tuple[Flow, int] | None = None
@@ -172,7 +173,7 @@ class Registering:
         self._call_id = stack.ids.token()
         self._number = 0
         """CSeq number of the last REGISTER: under one Call-ID they rise (RFC 3261 10.2)."""
-        self._asked_s = max(_LEAST_EXPIRES_S, wanted.expires_s)
+        self._asked_s = max(MIN_GRANTED_S, wanted.expires_s)
         self._transaction: ClientTransaction | None = None
         self._timer: Timer | None = None
         self._valid_until = 0.0
@@ -184,10 +185,6 @@ class Registering:
         self._told: object = None
         """What was told last: news is told once."""
 
-    @property
-    def up(self) -> bool:
-        return self.state in (State.UP, State.REFRESHING)
-
     def start(self, now: float) -> None:
         """Send the first REGISTER. Raises LocalSipError for what cannot be written."""
         self.send(now)
@@ -195,6 +192,13 @@ class Registering:
     def leave(self, now: float) -> None:
         """Take it back; RegistrationDown follows."""
         self._step(Input.LEAVE, now)
+
+    def hurry(self, now: float) -> None:
+        """Try now, where the next try is waited for."""
+        if self.state is State.WAITING:
+            self._failures = 0
+            self._stack.heap.cancel(self._timer)
+            self._step(Input.TIMER, now)
 
     def flow_lost(self, flow: Flow, now: float) -> None:
         """A connection is gone; if it was the registrar's, calls come only after another REGISTER (RFC 5626 4.2)."""
@@ -211,10 +215,13 @@ class Registering:
         if transaction is not self._transaction or response.status < 200:
             return
         self._number = transaction.number
-        self._status = response.status, response.reason
-        self._retry_after_s = _retry_after(response)
+        self._status = response.status, visible(response.reason)
+        self._retry_after_s = retry_after_of(response)
         if response.status == 423 and self._longer(response):
             self.send(now)
+        elif response.status == _NO_OUTBOUND and self._outbound:
+            self._outbound = False
+            self._register(0 if self.state is State.LEAVING else self._asked_s, now)
         elif response.status >= 500:
             self._unanswered(now)
         elif response.status >= 300 or (self.state is not State.LEAVING and not self._take_grant(response, now)):
@@ -229,7 +236,6 @@ class Registering:
         self._no_answer(transaction, 503, now)
 
     def timer_rang(self, what: str, now: float) -> None:
-        self._timer = None
         self._step(Input.TIMER, now)
 
     # --- inner ---
@@ -261,9 +267,9 @@ class Registering:
         except RemoteSipError:
             least = None
         self._brief += 1
-        if self.state is State.LEAVING or least is None or self._brief > _BRIEF_TRIES:
+        if self.state is State.LEAVING or least is None or self._brief > MAX_BRIEF:
             return False
-        self._asked_s = min(max(self._asked_s + 1, least), _MOST_EXPIRES_S)
+        self._asked_s = min(max(self._asked_s + 1, least), MAX_GRANTED_S)
         return True
 
     def _take_grant(self, response: Response, now: float) -> bool:
@@ -274,7 +280,7 @@ class Registering:
             return False
         if granted <= 0:
             return False
-        granted = min(max(granted, _LEAST_EXPIRES_S), _MOST_EXPIRES_S)
+        granted = min(max(granted, MIN_GRANTED_S), MAX_GRANTED_S)
         self._valid_until = now + granted
         self._failures = self._brief = 0
         self.routes = _service_routes(response)
@@ -323,7 +329,7 @@ class Registering:
                 scheme=wanted.registrar.scheme, user=wanted.user, host=wanted.domain or wanted.registrar.host
             ),
             contact_user=self.contact_user,
-            instance=wanted.instance,
+            instance=wanted.instance if self._outbound else "",
             call_id=self._call_id,
             number=self._number,
             expires=expires,
@@ -376,15 +382,17 @@ class Registering:
 
     def tell_up(self, now: float) -> None:
         transaction = self._transaction
-        if transaction is None or self._told == self.routes:
+        answers = self._flow_timer_s is not None
+        if transaction is None or self._told == (self.routes, answers):
             return
-        self._told = self.routes
+        self._told = self.routes, answers
         self._stack.outbox.events.append(
             RegistrationUp(
                 name=self.name,
                 expires_s=round(self._valid_until - now),
                 flow=transaction.flow,
                 service_routes=self.routes,
+                answers=answers,
             )
         )
 
@@ -400,18 +408,11 @@ class Registering:
         self._left(self)
 
 
-def _retry_after(response: Response) -> int:
-    try:
-        return min(response.retry_after or 0, _MOST_RETRY_AFTER_S)
-    except RemoteSipError:
-        return 0
-
-
 def _flow_timer(response: Response) -> int | None:
     """RFC 5626 4.4: a registrar that names an interval, or requires outbound, answers keep-alives."""
     text = response.headers.first.get("Flow-Timer")
     if text is not None and text.isdecimal() and text.isascii() and 0 < len(text) < _DIGITS:
-        return max(_LEAST_FLOW_TIMER_S, int(text))
+        return max(MIN_FLOW_TIMER_S, int(text))
     return 0 if "outbound" in response.headers.values("Require") else None
 
 

@@ -8,6 +8,7 @@ from engine.sip.keep_alive import KeepAlives
 from engine.sip.message import Request
 from engine.sip.registration import Registering, Registration
 from engine.sip.stack import Stack
+from engine.sip.visible import dialled
 
 
 class Registrations:
@@ -27,10 +28,12 @@ class Registrations:
         return len(self._by_contact)
 
     def put(self, name: str, wanted: Registration, now: float) -> None:
-        """Register under this name; another registration of the name is taken back, the same left alone. Raises
-        LocalSipError for what cannot be written."""
+        """Register under this name; another registration of the name is taken back, the same left alone where it holds
+        and tried again at once where it does not: the password may be another now. Raises LocalSipError for what cannot
+        be written."""
         before = self._by_name.get(name)
         if before is not None and before.wanted == wanted:
+            before.hurry(now)
             return
         self.drop(name, now)
         made = Registering(self._stack, self._keep_alives, name, wanted, self._left)
@@ -38,17 +41,15 @@ class Registrations:
         self._by_name[name] = made
         self._by_contact[made.contact_user] = made
 
-    def drop(self, name: str, now: float) -> None:
-        """Take a registration back; none is fine."""
+    def drop(self, name: str, now: float) -> bool:
+        """Take a registration back; False where there is none."""
         found = self._by_name.pop(name, None)
         if found is not None:
             found.leave(now)
+        return found is not None
 
     def names(self) -> tuple[str, ...]:
         return tuple(self._by_name)
-
-    def find(self, name: str) -> Registering | None:
-        return self._by_name.get(name)
 
     def flow_lost(self, flow: Flow, now: float) -> None:
         """A connection is gone."""
@@ -63,8 +64,15 @@ class Registrations:
 
     def called(self, request: Request) -> str | None:
         """The number that a call by a registration is for: the Request-URI is our Contact, and To is what was dialled
-        (RFC 3261 16.5, 16.6). None for other calls."""
-        return None if self._of(request) is None else request.to.uri.user
+        (RFC 3261 16.5, 16.6). A registrar that begins the call itself, as Asterisk does, writes our Contact there too:
+        then it is for who is registered. None for other calls."""
+        found = self._of(request)
+        if found is None:
+            return None
+        to = request.to.uri
+        if to.user is None:
+            return None
+        return found.wanted.user if to.user == found.contact_user else dialled(to, self._stack.config.realm)
 
     def _of(self, request: Request) -> Registering | None:
         return self._by_contact.get(request.uri.user or "")

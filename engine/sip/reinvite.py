@@ -12,6 +12,7 @@ from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.events import AckReceived, EndedBy, OfferAnswered, OfferReceived, OfferRefused
 from engine.sip.flow import Flow
 from engine.sip.identity import ALLOW
+from engine.sip.limits import MAX_OFFER_TRIES, MAX_OFFER_WAIT_S
 from engine.sip.message import Request, Response
 from engine.sip.names import REASONS
 from engine.sip.prack_out import Confirmations, is_reliable
@@ -21,16 +22,14 @@ from engine.sip.session_timer import check_fields, check_interval
 from engine.sip.stack import Stack
 from engine.sip.timers import Timer
 from engine.sip.transaction import ClientTransaction, ServerTransaction
+from engine.sip.visible import visible
 
 if TYPE_CHECKING:
     from engine.sip.session import Session
 
 _GLARE_STEP_S: Final = 0.01
-_TRIES: Final = 5
-"""491, 500 with Retry-After and the like in a row, after which our offer counts as refused."""
-_RETRY_AFTER_MOST_S: Final = 11
-_PATIENCE_S: Final = 60
-"""Longest Retry-After that a waiting offer is held for."""
+_RETRY_AFTER_BELOW_S: Final = 11
+"""We ask for 0 to 10 s, at random (RFC 3261 14.2)."""
 
 
 class _Asked(NamedTuple):
@@ -91,10 +90,14 @@ class Negotiation:
     # --- ours ---
 
     def offer(self, sdp: bytes, now: float, *, method: str = "INVITE") -> None:
-        """Send an offer, as soon as none other is under way. Raises LocalSipError where one of ours is."""
+        """Send an offer, as soon as none other is under way. One of ours that could not be sent yet is forgotten for
+        it. Raises LocalSipError where one of ours was sent."""
         asked = _Asked(method, sdp, silent=False)
-        if self._asked is not None and self._asked.silent and self._next is None:
+        if self._asked is not None and self._asked.silent:
             self._next = asked
+            return
+        if self._asked is not None and self._outgoing is None:
+            self._asked = asked
             return
         if self._asked is not None:
             raise LocalSipError(f"session {self._session.id} has an offer under way")
@@ -152,7 +155,7 @@ class Negotiation:
         status, asked = response.status, self._asked
         if status in (481, 408) and self._session.up:
             self._session.give_up(EndedBy.DIALOG_GONE, now)
-        elif asked is None or self._tries >= _TRIES:
+        elif asked is None or self._tries >= MAX_OFFER_TRIES:
             self._refused(status, response.reason, now)
         elif status in (405, 501) and asked.method == "UPDATE" and self._session.up:
             self._tries += 1
@@ -172,7 +175,7 @@ class Negotiation:
                 self._session.raise_interval(least)
                 return 0.0
             after = response.retry_after
-            if response.status in (500, 503) and after is not None and after <= _PATIENCE_S:
+            if response.status in (500, 503) and after is not None and after <= MAX_OFFER_WAIT_S:
                 return float(after)
         if response.status != 491:
             return None
@@ -182,28 +185,32 @@ class Negotiation:
     def _accepted(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         invite = transaction.method == "INVITE"
         if invite and self._ack[0] == transaction.number:
-            self._stack.outbox.resend(self.dialog.flow, self._ack[1], "ACK")
+            self._stack.outbox.resend(transaction.flow, self._ack[1], "ACK")
         else:
             # An answer whose Contact cannot be read leaves the old one; it must have its ACK all the same.
             with suppress(RemoteSipError):
                 self.dialog.refresh_target(response)
         if invite and self._ack[0] != transaction.number:
-            ack = self._stack.dialogs.request(self.dialog, "ACK", number=transaction.number)
-            flow = self._stack.dialogs.flow_for(self.dialog)
-            self._ack = transaction.number, self._stack.outbox.send_request(flow, ack)
+            headers = transaction.request.credentials
+            ack = self._stack.dialogs.request(self.dialog, "ACK", number=transaction.number, headers=headers)
+            self._ack = transaction.number, self._stack.outbox.send_request(transaction.flow, ack)
         if transaction is self._outgoing:
             asked, self._outgoing = self._asked, None
             self._session.refreshed(response, now)
             if asked is not None and not asked.silent:
                 self._session.described(asked.sdp)
                 sdp = sdp_of(response)
-                self._stack.outbox.events.append(OfferAnswered(session=self._session.id, sdp=sdp))
+                self._stack.outbox.events.append(
+                    OfferAnswered(session=self._session.id, sdp=sdp, flow=transaction.flow)
+                )
             self._go_on(now)
 
     def _refused(self, status: int, reason: str, now: float) -> None:
         asked = self._asked
         if asked is not None and not asked.silent:
-            self._stack.outbox.events.append(OfferRefused(session=self._session.id, status=status, reason=reason))
+            self._stack.outbox.events.append(
+                OfferRefused(session=self._session.id, status=status, reason=visible(reason))
+            )
         self._go_on(now)
 
     def _go_on(self, now: float) -> None:
@@ -235,7 +242,7 @@ class Negotiation:
     def invite_received(self, request: Request, flow: Flow, now: float) -> None:
         """A re-INVITE. Raises RemoteSipError to refuse it."""
         self._check(request)
-        if self._outgoing is not None:
+        if self._offers:
             raise Refusal(491, "our request is under way", ())
         self._check_free()
         self.dialog.refresh_target(request)
@@ -255,10 +262,12 @@ class Negotiation:
             transaction = self._stack.admit(request, flow, self)
             transaction.respond(self._success(request, transaction.flow, b"", now), now)
             return
-        if self._outgoing is not None and (self._outgoing.method == "INVITE" or self._outgoing.request.body):
+        if self._offers:
             raise Refusal(491, "our offer is under way", ())
         if not self._session.agreed_in(self.dialog):
-            raise self._later("the first offer has no answer")
+            if self._session.awaits_answer(self.dialog):
+                raise Refusal(491, "our first offer has no answer", ())
+            raise come_later(self._stack, "the first offer has no answer")
         self._check_free()
         self.dialog.refresh_target(request)
         self._late_offer = False
@@ -268,6 +277,17 @@ class Negotiation:
         """The PRACK of a provisional response that answered brings the next offer (RFC 3262 5)."""
         self._late_offer = False
         self._wait_for_answer(transaction, sdp, flow)
+
+    def flow_moved(self, old: Flow, new: Flow) -> None:
+        """What of ours waits for its answer is sent to where the peer is now."""
+        if self._outgoing is not None and self._outgoing.flow == old:
+            self._outgoing.redirect(new)
+
+    @property
+    def _offers(self) -> bool:
+        """Whether a request of ours is under way beside which the peer may not offer (RFC 3261 14.2, RFC 3311 5.2)."""
+        ours = self._outgoing
+        return ours is not None and (ours.method == "INVITE" or bool(ours.request.body))
 
     @property
     def free(self) -> bool:
@@ -284,14 +304,11 @@ class Negotiation:
 
     def _check_free(self) -> None:
         if self._incoming is not None:
-            raise self._later("an offer is being answered")
+            raise come_later(self._stack, "an offer is being answered")
         unacknowledged = self._acceptance or self._session.unacknowledged
         if unacknowledged is not None and unacknowledged.late_offer:
             # Its answer may be on the way in an ACK (RFC 5407 3.1.4).
             raise Refusal(491, "the last offer has no answer", ())
-
-    def _later(self, why: str) -> Refusal:
-        return Refusal(500, why, (("Retry-After", str(self._stack.random(_RETRY_AFTER_MOST_S))),))
 
     def _take(self, request: Request, flow: Flow, sdp: bytes | None) -> ServerTransaction:
         transaction = self._stack.admit(request, flow, self)
@@ -319,7 +336,7 @@ class Negotiation:
 
     def _success(self, request: Request, flow: Flow, sdp: bytes, now: float) -> Response:
         contact = self._stack.identity.of(flow).contact_for(request.request_uri)
-        headers = [("Contact", contact), ("Allow", ALLOW)]
+        headers = [("Contact", contact), ("Allow", ALLOW), ("Supported", self._stack.offered)]
         if self._session.up and request.method != "PRACK":
             headers += self._session.agree(request, now)
         return Response.build(request, 200, headers=headers, body=sdp)
@@ -348,9 +365,6 @@ class Negotiation:
 
     def ack_received(self, transaction: ServerTransaction, ack: Request, now: float) -> None:
         self._session.ack_received_for(transaction.number, ack, now)
-
-    def response_failed(self, transaction: ServerTransaction, now: float) -> None:
-        """The session hears of the flow by itself."""
 
     def acknowledge(self, number: int, ack: Request, now: float) -> None:
         """ACK of our 2xx to their re-INVITE, if it is that. Told only where it brings the answer to our offer."""
@@ -382,3 +396,8 @@ class Negotiation:
         if incoming is not None:
             self._cancelled = True
             incoming.respond(Response.build(incoming.request, 487), now)
+
+
+def come_later(stack: Stack, why: str) -> Refusal:
+    """An offer, or an INVITE, comes before the one before it has its answer (RFC 3261 14.2, RFC 3311 5.2)."""
+    return Refusal(500, why, (("Retry-After", str(stack.random(_RETRY_AFTER_BELOW_S))),))

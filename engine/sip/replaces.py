@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from engine.sip.events import SessionId
 from engine.sip.headers import parse_params
@@ -13,6 +13,10 @@ from engine.sip.session import Phase, Session
 if TYPE_CHECKING:
     from engine.sip.message import Request
     from engine.sip.stack import Stack
+
+
+_NO_TAG: Final = "0"
+"""Stands for the tag of a peer that has none (RFC 2543), RFC 3891 3."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +31,7 @@ class Replaces:
 
     def __str__(self) -> str:
         flag = ";early-only" if self.early_only else ""
-        return f"{self.call_id};to-tag={self.to_tag};from-tag={self.from_tag}{flag}"
+        return f"{self.call_id};to-tag={self.to_tag or _NO_TAG};from-tag={self.from_tag or _NO_TAG}{flag}"
 
 
 def parse_replaces(text: str) -> Replaces:
@@ -46,6 +50,8 @@ def replaced_by(stack: Stack, wanted: Replaces) -> Session:
     peer began and nobody has answered; 486 where it is answered and only an early one was wanted; 603 where it
     ends."""
     dialog = stack.dialogs.named((wanted.call_id, wanted.to_tag, wanted.from_tag))
+    if dialog is None and wanted.from_tag == _NO_TAG:
+        dialog = stack.dialogs.named((wanted.call_id, wanted.to_tag, ""))
     if dialog is None or not isinstance(dialog.user, Session):
         raise refuse(481, "Replaces names no call of ours")
     session = dialog.user

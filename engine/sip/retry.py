@@ -4,10 +4,13 @@ followed."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, NamedTuple
 
 from engine.sip.attempts import copy_of
+from engine.sip.dialog import follow
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.flow import Address, Flow, Transport
 from engine.sip.headers import NameAddr
@@ -15,52 +18,76 @@ from engine.sip.limits import MAX_REDIRECTED, MAX_WISHES
 from engine.sip.message import Request, Response
 from engine.sip.session_headers import min_se_of, session_expires_of
 from engine.sip.stack import Stack, Target
-from engine.sip.uri import parse_uri
+from engine.sip.uri import NO_HEADERS, SipUri, parse_uri
+
+MayFollow = Callable[[SipUri, float], bool]
+"""Whether a call may be sent to this address, which a 3xx names, now."""
+
+
+class _Way(NamedTuple):
+    """An address of a 3xx."""
+
+    uri: str
+    flow: Flow | None
+    """None where it is to be located."""
+    proxy: bool
+    """305: the same is to be asked, by way of this address (RFC 3261 21.3.4)."""
+
 
 RETRIED: Final = frozenset({300, 301, 302, 305, 421, 422})
 """Statuses that may be answered so."""
 _DEFAULT_PORT: Final = 5060
+_TLS_PORT: Final = 5061
+_FOR_THEM: Final = ("P-Asserted-Identity",)
+"""What is told to those that are trusted, and to nobody whom they name (RFC 3325 5)."""
 
 
 class Retries:
     """Those of one session."""
 
-    __slots__ = ("_redirects", "_stack", "_tried", "_tries", "_waiting")
+    __slots__ = ("_may_follow", "_redirects", "_stack", "_tried", "_tries", "_waiting")
 
-    def __init__(self, stack: Stack, redirects: int) -> None:
+    def __init__(self, stack: Stack, redirects: int, may_follow: MayFollow | None = None) -> None:
         self._stack = stack
+        self._may_follow = may_follow
         self._redirects = redirects
         """3xx that may still be followed."""
         self._tries = 0
         self._tried: set[str] = set()
         """Request-URIs, so that two servers cannot send us to and fro."""
-        self._waiting: list[tuple[str, Flow | None]] = []
+        self._waiting: list[_Way] = []
         """Addresses of the last 3xx that were not tried yet, the best first."""
 
-    def after(self, response: Response, request: Request, flow: Flow) -> tuple[Request, Target] | None:
+    def after(self, response: Response, request: Request, flow: Flow, now: float) -> tuple[Request, Target] | None:
         """What to send instead, and where; None where the refusal stands."""
         self._tried.add(request.request_uri)
         try:
             if response.status in (421, 422):
                 fields = self._wish(response, request)
-                return None if fields is None else self._again(request, request.request_uri, fields, flow)
+                here = _Way(request.request_uri, flow, False)
+                return None if fields is None else self._again(request, here, fields)
             if response.status in RETRIED:
                 self._note_addresses(response, flow)
             elif response.status >= 600:
                 return None
         except (LocalSipError, RemoteSipError):
             return None
-        if not self._waiting or len(self._tried) > MAX_REDIRECTED:
-            return None
-        uri, way = self._waiting.pop(0)
-        return self._again(request, uri, {}, way)
+        while self._waiting and len(self._tried) <= MAX_REDIRECTED:
+            way = self._waiting.pop(0)
+            self._tried.add(way.uri)
+            to = parse_uri(way.uri)
+            if way.proxy:
+                to = replace(to, user=request.uri.user)
+            if self._may_follow is None or self._may_follow(to, now):
+                return self._again(request, way, {})
+        return None
 
     def _wish(self, response: Response, request: Request) -> dict[str, str] | None:
         self._tries += 1
         if self._tries > MAX_WISHES:
             return None
         if response.status == 421:
-            wanted = set(response.require)
+            wanted = {each.lower() for each in response.require}
             offered = set(request.supported)
             if not wanted - offered or not wanted <= self._stack.understood:
                 return None
@@ -77,20 +104,52 @@ class Retries:
         self._redirects -= 1
         # sorted() is stable: of the same preference the first stays first (RFC 3261 20.10).
         contacts = sorted(response.contacts, key=_preference, reverse=True)
-        ways = [(_target_of(each), _way_to(each, flow)) for each in contacts if _may_follow(each, flow)]
-        self._waiting = [each for each in ways if each[0] not in self._tried] + self._waiting
+        proxy = response.status == 305
+        ways = [_Way(_target_of(each), _way_to(each, flow), proxy) for each in contacts if _may_follow(each, flow)]
+        self._waiting = [each for each in ways if each.uri not in self._tried] + self._waiting
 
-    def _again(self, request: Request, uri: str, fields: dict[str, str], flow: Flow | None) -> tuple[Request, Target]:
+    def _again(self, request: Request, way: _Way, fields: dict[str, str]) -> tuple[Request, Target]:
         """The request with the next CSeq number and another branch (RFC 3261 8.1.3.5), and where it goes."""
         again = copy_of(request, number=request.cseq.number + 1)
-        again.request_uri = uri
-        for name in ("Authorization", "Proxy-Authorization"):
+        to = parse_uri(way.uri)
+        routes: tuple[str, ...] = ()
+        if way.proxy:
+            routes = (f"<{way.uri}>",)
+            again.headers.remove("Route")
+            again.request_uri, left = follow(routes, request.request_uri)
+            again.headers.extend([("Route", route) for route in left])
+        else:
+            again.request_uri = way.uri
+        at_home = _of_one_domain(to.host, request.uri.host)
+        for name in ("Authorization", "Proxy-Authorization", *(() if at_home else _FOR_THEM)):
             again.headers.remove(name)
         for name, value in fields.items():
             again.headers.set(name, value)
+        flow = way.flow
         if flow is not None:
-            again.headers.set_first("Via", self._stack.identity.of(flow).via + self._stack.ids.token())
-        return again, Target(uri=parse_uri(uri), flow=flow, account=request.account, pinned=request.pinned)
+            local = self._stack.identity.of(flow)
+            again.headers.set_first("Via", local.via + self._stack.ids.token())
+            again.headers.set_first("Contact", local.contact_like(request.headers.first.get("Contact", "")))
+        account = request.account if at_home else None
+        return again, Target(uri=again.uri, flow=flow, routes=routes, account=account, pinned=request.pinned)
+
+
+def _of_one_domain(host: str, other: str) -> bool:
+    """Whether two hosts are the same, or two names in one domain: nobody else is shown what only the trunk may know,
+    nor proofs of its account's password to guess at."""
+    host, other = host.lower(), other.lower()
+    if host == other:
+        return True
+    parent = host.partition(".")[2]
+    return "." in parent and parent == other.partition(".")[2] and not _is_address(host)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _preference(contact: NameAddr) -> float:
@@ -102,29 +161,41 @@ def _preference(contact: NameAddr) -> float:
 
 
 def _target_of(contact: NameAddr) -> str:
-    return str(contact.uri).partition("?")[0]
+    """The Request-URI that a Contact asks for: without header fields, and without the method, which is no part of one
+    (RFC 3261 19.1.5)."""
+    uri = contact.uri
+    params = {name: value for name, value in uri.params.items() if name != "method"}
+    return str(replace(uri, params=params, headers=NO_HEADERS))
 
 
 def _may_follow(contact: NameAddr, flow: Flow) -> bool:
-    """Whether we speak what is wanted there: SIP, as safe as it is now, by the same transport."""
+    """Whether we speak what is wanted there: an INVITE of SIP, as safe as it is now."""
     uri = contact.uri
-    if not uri.is_sip or (uri.scheme == "sips") is not (flow.transport is Transport.TLS):
+    if not uri.is_sip or (uri.params.get("method") or "INVITE") != "INVITE" or _is_for_many(uri.host):
         return False
-    transport = (uri.params.get("transport") or "").upper()
-    return (not transport or transport == flow.transport) and not _is_for_many(uri.host)
+    transport = _transport_of(contact, flow)
+    return transport is not None and (transport is Transport.TLS) is (flow.transport is Transport.TLS)
+
+
+def _transport_of(contact: NameAddr, flow: Flow) -> Transport | None:
+    """By what the address is reached; None for what we do not have."""
+    named = (contact.uri.params.get("transport") or "").upper()
+    if contact.uri.scheme == "sips":
+        return Transport.TLS if named in ("", "TCP", "TLS") else None
+    if not named:
+        # Of a server that is reached by TLS, an address that does not say so is another, less safe.
+        return Transport.UDP if flow.transport is Transport.TLS else flow.transport
+    return Transport(named) if named in Transport.__members__ else None
 
 
 def _way_to(contact: NameAddr, flow: Flow) -> Flow | None:
     """The flow to an address given in numbers; None for a name, which is to be located."""
     host = contact.uri.host.strip("[]")
-    remote = Address(host, contact.uri.port or _DEFAULT_PORT)
-    if remote == flow.remote:
+    transport = _transport_of(contact, flow) or flow.transport
+    remote = Address(host, contact.uri.port or (_TLS_PORT if transport is Transport.TLS else _DEFAULT_PORT))
+    if remote == flow.remote and transport is flow.transport:
         return flow
-    try:
-        ip_address(host)
-    except ValueError:
-        return None
-    return flow._replace(remote=remote, connection=0)
+    return flow._replace(transport=transport, remote=remote, connection=0) if _is_address(host) else None
 
 
 def _is_for_many(host: str) -> bool:

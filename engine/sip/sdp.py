@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from engine.sip.limits import MAX_SDP_BYTES, MAX_SDP_FORMATS, MAX_SDP_MEDIA
+from engine.sip.limits import MAX_SDP_BYTES, MAX_SDP_CRYPTO, MAX_SDP_FORMATS, MAX_SDP_MEDIA
 from engine.sip.memory import remember
 from engine.sip.names import refuse
 
@@ -17,6 +17,7 @@ _REMEMBERED: Final = 256
 """Sections that are kept."""
 _REMEMBERED_LENGTH: Final = 2048
 """Characters of the longest that is kept: a phone's has 100-800, and peers must not choose how much we hold."""
+_CRYPTO: Final = "\na=crypto:"
 
 
 class Direction(StrEnum):
@@ -96,6 +97,8 @@ class MediaDescription(NamedTuple):
     formats: tuple[str, ...]
     connection: Connection | None
     attributes: Attributes
+    crypto: tuple[str, ...] = ()
+    """Values of a=crypto (RFC 4568), which are not among `attributes`: keys are of one call, and not remembered."""
 
     def attribute(self, name: str) -> str | None:
         """Value of the first attribute of the name; "" where it has none, None where it is absent."""
@@ -204,10 +207,20 @@ def _read_media(text: str) -> MediaDescription:
         raise refuse(400, f"malformed media port: {line[:80]!r}")
     if count and not (count.isascii() and count.isdigit() and len(count) <= 3):
         raise refuse(400, f"malformed media port: {line[:80]!r}")
-    section = _read_section(feed + rest)
+    lines = feed + rest
+    lines, crypto = _take_keys(lines) if _CRYPTO in lines else (lines, ())
+    section = _read_section(lines)
+    formats = tuple(words[3:])
     return MediaDescription(
-        words[0], int(port), int(count or "1"), words[2], tuple(words[3:]), section.connection, section.attributes
+        words[0], int(port), int(count or "1"), words[2], formats, section.connection, section.attributes, crypto
     )
+
+
+def _take_keys(lines: str) -> tuple[str, tuple[str, ...]]:
+    """The lines of a stream without those that hold keys, and what these say."""
+    found = lines.split("\n")
+    keys = [line[len(_CRYPTO) - 1 :].strip() for line in found if line.startswith(_CRYPTO[1:])]
+    return "\n".join([line for line in found if not line.startswith(_CRYPTO[1:])]), tuple(keys[:MAX_SDP_CRYPTO])
 
 
 def _read_origin(text: str) -> Origin:

@@ -18,17 +18,17 @@ from engine.sip.acceptance import Acceptance
 from engine.sip.bodies import sdp_of
 from engine.sip.dialog import Dialog
 from engine.sip.errors import LocalSipError, RemoteSipError
-from engine.sip.events import AckReceived, EndedBy, SessionEnded, SessionId
+from engine.sip.events import AckReceived, EndedBy, FlowMoved, SessionEnded, SessionId
 from engine.sip.flow import Flow
-from engine.sip.identity import ACCEPT, ALLOW
-from engine.sip.limits import MAX_REASON
+from engine.sip.identity import ALLOW
 from engine.sip.message import Request, Response
 from engine.sip.names import refuse
+from engine.sip.reason import reason_of
 from engine.sip.refusal import method_not_allowed
-from engine.sip.reinvite import Negotiation
+from engine.sip.reinvite import Negotiation, come_later
 from engine.sip.session_id import NIL
 from engine.sip.session_timer import EXPIRED, SessionTimer, Terms, success_fields, terms_of_request, terms_of_response
-from engine.sip.stack import Stack
+from engine.sip.stack import Stack, capabilities
 from engine.sip.timers import Timer
 from engine.sip.transaction import ClientTransaction, ServerTransaction
 from engine.sip.transaction_base import NOBODY
@@ -102,6 +102,11 @@ class Session:
         return self.phase is Phase.UP
 
     @property
+    def open(self) -> bool:
+        """Whether the call is not being hung up: it is up, or may still be."""
+        return self.phase is Phase.OFFERED or self.phase is Phase.UP
+
+    @property
     def half_open(self) -> bool:
         """Whether nothing shows that the peer is there; such a session gives way where there are too many."""
         return False
@@ -169,6 +174,10 @@ class Session:
         """Whether the first offer has its answer, so that another may follow (RFC 3311 5.1)."""
         return self.phase is Phase.UP
 
+    def awaits_answer(self, dialog: Dialog) -> bool:
+        """Whether the first offer was ours, and has no answer yet."""
+        return False
+
     @property
     def settled(self) -> bool:
         """Whether the first INVITE has all of its messages, so that another may follow (RFC 3261 14.1)."""
@@ -199,9 +208,6 @@ class Session:
 
     def ack_received(self, transaction: ServerTransaction, ack: Request, now: float) -> None:
         self.ack_received_for(transaction.number, ack, now)
-
-    def response_failed(self, transaction: ServerTransaction, now: float) -> None:
-        """The flow is gone: the ACK timeout or `flow_lost` ends the session."""
 
     def ack_missing(self, acceptance: Acceptance, now: float) -> None:
         """RFC 3261 13.3.1.4: the dialog is confirmed, the session ends by BYE."""
@@ -266,17 +272,25 @@ class Session:
 
     def flow_lost(self, flow: Flow, now: float) -> None:
         """A stream connection is gone. What stands goes on without: audio does not depend on it, a phone that comes
-        back brings a new flow, and a trunk's connection is made anew. Whoever did not come back in 64*T1 is gone."""
+        back brings a new flow, and to lines and proxies one is made when something is to be said. A phone that did
+        not come back in 64*T1 is gone."""
         dialog = self._dialog
-        if self.phase is Phase.UP and dialog is not None and dialog.flow == flow and dialog.home_flow.connection:
+        if self.phase is not Phase.UP or dialog is None or dialog.flow != flow:
+            return
+        if dialog.home_flow.connection and not dialog.routes:
             self._stack.heap.cancel(self._lost_timer)
             timeout = self._stack.config.timers.transaction
             self._lost_timer = self._stack.heap.start(now + timeout, self, "flow")
 
     def flow_moved(self, old: Flow, new: Flow) -> None:
         """The peer's registration came by another flow."""
-        if self._dialog is not None and self._dialog.flow == old:
-            self._dialog.flow = new
+        if self._dialog is None or self._dialog.flow != old:
+            return
+        self._dialog.flow = new
+        if self.negotiation is not None:
+            self.negotiation.flow_moved(old, new)
+        if self.phase is Phase.UP and old.remote.host != new.remote.host:
+            self._stack.outbox.events.append(FlowMoved(session=self.id, flow=new))
 
     def timer_rang(self, what: str, now: float) -> None:
         self._lost_timer = None
@@ -346,17 +360,19 @@ class Session:
 
     def _bye_received(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
         transaction = self._stack.admit(request, flow, None)
-        headers = () if dialog.session_ids is None else (("Session-ID", str(dialog.session_ids)),)
-        transaction.respond(Response.build(request, 200, headers=headers), now)
-        self._ended_by_peer(reason_of(request), now)
+        transaction.respond(Response.build(request, 200), now)
+        self._ended_by_peer(dialog, reason_of(request), now)
 
-    def _ended_by_peer(self, reason: str, now: float) -> None:
+    def _ended_by_peer(self, dialog: Dialog, reason: str, now: float) -> None:
         by = EndedBy.LOCAL if self.phase is Phase.ENDING else EndedBy.REMOTE
         self.finish(by, now, reason)
 
     def _invite_received(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
         if self.negotiation is None or self.phase is not Phase.UP:
-            raise refuse(491 if self.phase is Phase.OFFERED else 481, f"the session is {self.phase}")
+            if self.phase is not Phase.OFFERED:
+                raise refuse(481, f"the session is {self.phase}")
+            # RFC 3261 14.2: an INVITE of ours is under way, or the one before is not answered.
+            raise refuse(491, "our INVITE is under way") if self.outgoing else come_later(self._stack, "not answered")
         self.negotiation.invite_received(request, flow, now)
 
     def _update_received(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
@@ -380,7 +396,7 @@ class Session:
         raise refuse(481, "no provisional response waits for a PRACK")
 
     def _options_received(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
-        headers = [("Allow", ALLOW), ("Accept", ACCEPT), ("Supported", self._stack.offered)]
+        headers = [("Allow", ALLOW), *capabilities(self._stack)]
         transaction = self._stack.admit(request, flow, None)
         transaction.respond(Response.build(request, 200, headers=headers), now)
 
@@ -391,11 +407,6 @@ _IN_DIALOG: Final = {
     "OPTIONS": Session._options_received,
     "UPDATE": Session._update_received,
 }
-
-
-def reason_of(message: Request | Response) -> str:
-    """The Reason header (RFC 3326), every field of it, shortened."""
-    return ", ".join(message.headers.get_all("Reason"))[:MAX_REASON] if "Reason" in message.headers.first else ""
 
 
 def send_bye(stack: Stack, dialog: Dialog, now: float, reason_header: str = "") -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from engine.sip.headers import parse_params, parse_tokens, read_number
+from engine.sip.headers import parse_option_tags, parse_params, read_number
 from engine.sip.limits import MAX_CSEQ, MAX_DELTA_SECONDS
 from engine.sip.memory import remember
 from engine.sip.message import Request, Response
@@ -33,7 +33,7 @@ class SessionExpires(NamedTuple):
 def rseq_of(response: Response) -> int | None:
     """The number of a reliable provisional response, None where it is none: without RSeq, or without 100rel in Require
     (RFC 3262 4). Raises RemoteSipError."""
-    if "RSeq" not in response.headers.first or "100rel" not in response.require:
+    if "RSeq" not in response.headers.first or not response.requires("100rel"):
         return None
     return response.headers.one("RSeq", _parse_rseq)
 
@@ -58,7 +58,7 @@ def min_se_of(message: Request | Response) -> int | None:
 @remember(256, 256)
 def supports_timer(text: str) -> bool:
     """Whether the one Supported field of a message names `timer`. Raises RemoteSipError(400)."""
-    return "timer" in parse_tokens(text)
+    return "timer" in parse_option_tags(text)
 
 
 def _parse_rseq(text: str) -> int:

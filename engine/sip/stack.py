@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2s
 from itertools import count
@@ -14,11 +14,12 @@ from engine.sip.attempts import Retries, RetryRules
 from engine.sip.dialog import Dialogs
 from engine.sip.eldest import Eldest
 from engine.sip.errors import LocalSipError, RemoteSipError
+from engine.sip.event_state import ALLOW_EVENTS
 from engine.sip.events import MessageId, ReferId, SessionId
 from engine.sip.flow import Address, Flow, Transport
 from engine.sip.guard_policy import GuardPolicy
 from engine.sip.headers import parse_name_addr
-from engine.sip.identity import Identity, Reliable, offered, understood
+from engine.sip.identity import ACCEPT, Identity, Reliable, offered, understood
 from engine.sip.limits import RETRY_AFTER_S
 from engine.sip.message import Request, Response
 from engine.sip.names import refuse
@@ -134,6 +135,7 @@ class Stack:
 
     __slots__ = (
         "_eldest_half_open",
+        "abandoned",
         "admission",
         "allowance",
         "config",
@@ -200,6 +202,8 @@ class Stack:
         """MESSAGE of peers that nobody has answered yet."""
         self.feature_numbers = count(1)
         self.notifier = Notifier(self)
+        self.abandoned: Collection[str] = ()
+        """Dialogs (`dialog_name`) of a process before this one, whose calls go on without it; set by the endpoint."""
         self.allowance: int | None = None
         """Octets that an answer without a transaction may have, where the request that is being worked off came from
         an address that may be forged; None where it may have as many as it wants."""
@@ -286,6 +290,17 @@ def invite_fields(config: EndpointConfig) -> dict[str, str]:
         if config.min_session_expires_s > _MIN_SE_S:
             fields["Min-SE"] = str(config.min_session_expires_s)
     return fields
+
+
+def capabilities(stack: Stack) -> list[tuple[str, str]]:
+    """What an answer to OPTIONS says beside the methods (RFC 3261 11.2, RFC 6665 4.4.4)."""
+    return [
+        ("Accept", ACCEPT),
+        ("Accept-Encoding", "identity"),
+        ("Accept-Language", "en"),
+        ("Allow-Events", ALLOW_EVENTS),
+        ("Supported", stack.offered),
+    ]
 
 
 def reply_flow(request: Request, flow: Flow) -> Flow:

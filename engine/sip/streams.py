@@ -28,6 +28,7 @@ _Way = tuple[Transport, Address]
 
 Incoming = Request | Response | ParseError
 LostFlow = Callable[[Flow, float], None]
+IsHeard = Callable[[Flow, float], bool]
 
 
 class _Open:
@@ -53,11 +54,13 @@ class _Open:
 class Streams:
     """All connections that stand."""
 
-    __slots__ = ("_aliases", "_held", "_lost", "_open", "_stack", "closing", "keep_alives")
+    __slots__ = ("_aliases", "_held", "_is_heard", "_lost", "_open", "_stack", "closing", "keep_alives")
 
-    def __init__(self, stack: Stack, lost: LostFlow) -> None:
-        """`lost` is called for a connection that is given up here."""
+    def __init__(self, stack: Stack, lost: LostFlow, is_heard: IsHeard) -> None:
+        """`lost` is called for a connection that is given up here, `is_heard` for every keep-alive: whether one more is
+        taken there, so that nobody floods us with what is no message."""
         self._stack = stack
+        self._is_heard = is_heard
         self.keep_alives = KeepAlives(stack, self.give_up)
         self._lost = lost
         self._open: dict[Flow, _Open] = {}
@@ -101,7 +104,8 @@ class Streams:
         try:
             items = found.framer.feed(data)
         except BrokenStream as error:
-            return [*self._without_pings(flow, error.items, now), error]
+            # Without its traceback: that holds our caller's frame, which is about to hold the error.
+            return [*self._without_pings(flow, error.items, now), error.with_traceback(None)]
         self._watch(found, now, complete=bool(items))
         return self._without_pings(flow, items, now)
 
@@ -109,6 +113,8 @@ class Streams:
         messages: list[Incoming] = []
         for item in items:
             if isinstance(item, KeepAlive):
+                if not self._is_heard(flow, now):
+                    continue
                 # Two pongs with nothing between them look like a ping; a pong that nobody asked for harms nobody.
                 self.keep_alives.ponged(flow, now)
                 if item.ping:

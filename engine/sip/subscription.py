@@ -10,10 +10,13 @@ subscription ends by the watcher's word (Expires 0), by its time, and silently w
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from engine.sip.dialog import Dialog, of_request
+from engine.sip.errors import RemoteSipError
 from engine.sip.event_state import CONTENT_TYPES, Package
+from engine.sip.headers import parse_event
 from engine.sip.limits import MAX_EVENT
 from engine.sip.message import Request, Response
 from engine.sip.names import refuse
@@ -45,6 +48,7 @@ class Subscription:
         "_expiry",
         "_gone",
         "_last",
+        "_number",
         "_spacing",
         "_stack",
         "_version",
@@ -77,6 +81,8 @@ class Subscription:
         self.watcher = watcher
         self._documents = documents
         self._gone = gone
+        self._number = parse_event(request.headers.get("Event") or "")[1]
+        """`id` of the event, which tells subscriptions of one dialog apart; mostly empty."""
         self._event = (request.headers.get("Event") or "")[:MAX_EVENT]
         self._version = 0
         self._due = False
@@ -108,9 +114,11 @@ class Subscription:
         """A refresh, or the end. Raises RemoteSipError to refuse it."""
         if request.method != "SUBSCRIBE":
             raise Refusal(405, f"{request.method[:40]} within a subscription", (("Allow", "SUBSCRIBE"),))
-        event = request.headers.get("Event") or ""
-        if event.partition(";")[0].strip().lower() != self.package:
+        package, number = parse_event(request.headers.get("Event") or "")
+        if package != self.package:
             raise Refusal(489, "another event within a subscription", (("Allow-Events", self.package),))
+        if self._end or number != self._number:
+            raise refuse(481, "no such subscription")
         expires = granted(request)
         dialog.refresh_target(request)
         transaction = self._stack.admit(request, flow, None)
@@ -124,7 +132,7 @@ class Subscription:
 
     def response_received(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         if response.status >= 300:
-            self._forget()
+            self._refused(response, now)
         elif response.status >= 200:
             self._busy = False
             self._tell(now)
@@ -145,6 +153,18 @@ class Subscription:
         self._tell(now)
 
     # --- inner ---
+
+    def _refused(self, response: Response, now: float) -> None:
+        """A watcher that says when it can be told again is told then (RFC 6665 4.2.2)."""
+        after: int | None = None
+        with suppress(RemoteSipError):
+            after = response.retry_after
+        if after is None or response.status == 481 or self._end:
+            self._forget()
+            return
+        self._busy, self._due = False, True
+        self._stack.heap.cancel(self._spacing)
+        self._spacing = self._stack.heap.start(now + max(after, SPACING_S), self, "spacing")
 
     def _granted(self, request: Request, flow: Flow, expires: int) -> Response:
         contact = self._stack.identity.of(flow).contact_for(request.request_uri)
@@ -180,7 +200,7 @@ class Subscription:
         headers = [
             ("Event", self._event),
             ("Subscription-State", state),
-            ("Contact", stack.identity.of(flow).contact_for(self._dialog.remote_target)),
+            ("Contact", stack.identity.of(dialog.flow).contact_for(dialog.remote_target)),
         ]
         body, kind = self._documents(self._version), CONTENT_TYPES[self.package]
         self._version += 1

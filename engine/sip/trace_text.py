@@ -1,7 +1,8 @@
 """A traced message made ready for eyes: what it is in a few words, what its SDP says, and no secret in it.
 
 Secrets are always masked, character by character so that every length stays right: the `response` of digest (and the
-server's `rspauth`), from which a password can be guessed at leisure, and the keys of SRTP (`a=crypto`, RFC 4568).
+server's `rspauth`), from which a password can be guessed at leisure, the keys of SRTP (`a=crypto`, RFC 4568), and what
+callers press (INFO), which may be the number of a card.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ _SECRET: Final = re.compile(
 )
 """A field, with the lines that it is folded into, or a line of SDP, in which there may be secrets."""
 _VALUE: Final = re.compile(rb'(?i)(?<![a-z0-9_-])((?:response|rspauth)\s*=\s*"?|inline:)([^",;\s|]+)')
+_PRESSED: Final = re.compile(rb"(?im)(^Signal[ \t]*=[ \t]*|^)([0-9*#A-D]{1,2})(?=[ \t]*\r?$)")
+"""A key in a body of INFO: named, or alone in its line."""
 _PRINTABLE_BOUND: Final = 200
 
 
@@ -74,7 +77,12 @@ def passed(traces: Iterable[Trace]) -> list[Passed]:
 
 def masked(data: bytes) -> bytes:
     """The message without secrets, of the same length."""
-    return _SECRET.sub(lambda field: _VALUE.sub(_stars, field[0]), data)
+    data = _SECRET.sub(lambda field: _VALUE.sub(_stars, field[0]), data)
+    if data.startswith(b"INFO "):
+        head, blank, body = data.partition(b"\r\n\r\n")
+        if b"application/dtmf" in head.lower():
+            data = head + blank + _PRESSED.sub(_stars, body)
+    return data
 
 
 def _stars(found: re.Match[bytes]) -> bytes:

@@ -128,7 +128,22 @@ class ClientTransaction(Transaction):
         self._unsent = False
         self.enlist()
         self._layer.outbox.note_request(flow)
-        self.start(now)
+        user = self.user
+        try:
+            self.start(now)
+        except LocalSipError:
+            # Unlike whoever starts a request, he who waits has not heard of it.
+            self.user = user
+            raise
+
+    def redirect(self, flow: Flow) -> None:
+        """The peer's datagrams come from elsewhere by the same listener of ours: repeat the request there, if nobody
+        has answered it. (What went by a stream has its own ends: a failure of the connection.)"""
+        before = self.flow
+        same = (flow.transport, flow.local) == (before.transport, before.local)
+        if same and not flow.transport.reliable and self.state in (State.CALLING, State.TRYING):
+            self.flow = flow
+            self.send_again(self._data, self.request.method)
 
     def _leave_behind(self) -> None:
         """Who acknowledges the refusal when it comes again (RFC 3261 17.1.1.3)."""
@@ -230,7 +245,7 @@ class ClientTransaction(Transaction):
 class ServerTransaction(Transaction):
     """A request of the peer that is being answered. Made by `Transactions.server`."""
 
-    __slots__ = ("_data", "_key", "_merge_key", "_request", "method", "number", "to_tag", "user")
+    __slots__ = ("_data", "_key", "_merge_key", "_request", "method", "number", "to_tag", "unconfirmed", "user")
 
     def __init__(
         self, layer: Transactions, request: Request, key: ServerKey, merge_key: ServerKey | None, flow: Flow
@@ -245,6 +260,8 @@ class ServerTransaction(Transaction):
         """CSeq number."""
         self.to_tag: str | None = None
         """The tag of our responses, where a usage has chosen one; the 200 to CANCEL has the same (RFC 3261 9.2)."""
+        self.unconfirmed = 0
+        """RSeq of a provisional response whose PRACK had not come when the INVITE was refused; 0 for none."""
         self.user: ServerUser | None = None
         """Told of what comes later; None where nobody waits for it."""
         self._key = key
@@ -301,6 +318,12 @@ class ServerTransaction(Transaction):
         """Send the last provisional again, so that no proxy gives up (RFC 3261 13.3.1.1)."""
         self._layer.outbox.resend(self.flow, self._data, "INVITE")
 
+    def answer_by(self, flow: Flow) -> None:
+        """Answer by another flow from now on, the last provisional once more."""
+        self.flow = flow
+        self._layer.outbox.note_use(flow)
+        self.repeat_provisional()
+
     def _leave(self) -> None:
         self._layer.forget(self._key, self._merge_key)
 
@@ -322,10 +345,6 @@ class ServerTransaction(Transaction):
 
     def tell_timeout(self, _: None, now: float) -> None:
         self._layer.unacknowledged += 1
-
-    def tell_transport_error(self, _: None, now: float) -> None:
-        if self.user is not None:
-            self.user.response_failed(self, now)
 
     def start_g_h(self, _: Response, now: float) -> None:
         timers = self._layer.timers
@@ -362,7 +381,7 @@ _COMPILED_NON_INVITE_SERVER: Final = _compile(NON_INVITE_SERVER, ServerTransacti
 
 def derive(request: Request, method: str, number: int, to: str) -> Request:
     """ACK (of a refusal) or CANCEL of an INVITE of ours: same Request-URI, top Via, From, Call-ID, CSeq number and
-    Route (RFC 3261 9.1, 17.1.1.3)."""
+    Route (RFC 3261 9.1, 17.1.1.3), and in an ACK its credentials."""
     headers = request.headers
     fields = [
         ("Via", headers.get("Via") or ""),
@@ -372,6 +391,8 @@ def derive(request: Request, method: str, number: int, to: str) -> Request:
     ]
     fields += [("Call-ID", request.call_id), ("CSeq", f"{number} {method}")]
     fields += [("Route", route) for route in headers.get_all("Route")]
+    if method == "ACK":
+        fields += request.credentials
     return Request(method, request.request_uri, Headers(fields))
 
 

@@ -73,9 +73,6 @@ class ServerUser(Protocol):
     def ack_received(self, transaction: ServerTransaction, ack: Request, now: float) -> None:
         """An ACK of our 2xx that carries the INVITE's branch, as RFC 2543 peers send it."""
 
-    def response_failed(self, transaction: ServerTransaction, now: float) -> None:
-        """The flow of the response is gone."""
-
 
 class Transaction:
     """What both sides have: a state, and at most two timers, one for repeating and one for the end."""
@@ -144,10 +141,6 @@ class Transaction:
     def start_retransmit(self, what: Input, interval: float, now: float) -> None:
         self._interval = interval
         self._retransmit = self._layer.heap.start(now + interval, self, what)
-
-    @property
-    def interval(self) -> float:
-        return self._interval
 
     def stop_timers(self, _: object = None, now: float = 0.0) -> None:
         """An effect; also what ends every transaction."""

@@ -14,8 +14,9 @@ from engine.sip.flow import NOWHERE, Flow, Transport
 from engine.sip.fsm import Input, State
 from engine.sip.identity import Identity
 from engine.sip.message import Request, Response
-from engine.sip.names import refuse
+from engine.sip.names import METHODS, refuse
 from engine.sip.outbox import Outbox, bounded
+from engine.sip.session_headers import rack_of
 from engine.sip.timers import TimerHeap, Timers
 from engine.sip.transaction import (
     ClientKey,
@@ -96,7 +97,9 @@ class Transactions:
     def client(self, request: Request, flow: Flow, user: ClientUser, others: Sequence[Flow] = ()) -> ClientTransaction:
         """A transaction for a request of ours that goes by this flow, not yet started. Where the request has an account
         it is signed with what is known of it, and a challenge is answered before the user hears of it; `others` are
-        tried before he hears of a failure."""
+        tried before he hears of a failure. With the flow NOWHERE the next hop of its dialog is located first."""
+        if flow is NOWHERE:
+            return self.unlocated(request, self.retries.dialogs.next_hop(request), user)
         transaction = ClientTransaction(self, request, flow, user, self._identity.of(flow).sent_by)
         if (account := request.account) is not None:
             self.retries.accounts.sign(request, account)
@@ -164,9 +167,19 @@ class Transactions:
         return True
 
     def cancel(self, key: ServerKey) -> ServerTransaction | None:
-        """The INVITE transaction that a CANCEL names (RFC 3261 9.2), or None."""
-        transaction = self.servers.get(key)
-        return transaction if transaction is not None and transaction.method == "INVITE" else None
+        """The transaction that a CANCEL names, of whatever method (RFC 3261 9.2), or None."""
+        found = self.servers.get(key)
+        if found is None:
+            others = (self.servers.get((*key[:-1], method)) for method in METHODS)
+            found = next((each for each in others if each is not None), None)
+        return found
+
+    def refused_unconfirmed(self, prack: Request) -> bool:
+        """Whether a PRACK confirms a provisional response to an INVITE that was refused meanwhile (RFC 3262 3). Raises
+        RemoteSipError."""
+        rack = rack_of(prack)
+        found = self._merged.get((prack.call_id, prack.from_tag or "", str(rack.cseq), rack.method))
+        return found is not None and found.unconfirmed == rack.rseq and found.to_tag == prack.to_tag
 
     def receive_response(self, response: Response, now: float) -> None:
         """Hand a response to the request it answers; one that is not ours is dropped. Raises RemoteSipError where it is

@@ -20,7 +20,7 @@ _USER_SAFE: Final = "!~*'()&=+$,;?/"
 _PASSWORD_SAFE: Final = "!~*'()&=+$,"
 _PARAM_SAFE: Final = "!~*'()[]/:&+$"
 _HEADER_SAFE: Final = "!~*'()[]/?:+$"
-_SIP_SCHEMES: Final = frozenset({"sip", "sips"})
+SIP_SCHEMES: Final = frozenset({"sip", "sips"})
 _ALWAYS_COMPARED: Final = ("user", "ttl", "method", "maddr")
 """Parameters that never match where only one of two URIs has them (RFC 3261 19.1.4)."""
 
@@ -45,11 +45,11 @@ class SipUri:
     headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS, hash=False)
 
     def __post_init__(self) -> None:
-        if self.scheme in _SIP_SCHEMES and not is_host(self.host):
+        if self.scheme in SIP_SCHEMES and not is_host(self.host):
             raise LocalSipError(f"{self.host!r} is neither a host name nor an address")
 
     def __str__(self) -> str:
-        if self.scheme not in _SIP_SCHEMES:
+        if self.scheme not in SIP_SCHEMES:
             return self._opaque()
         parts = [self.scheme, ":"]
         if self.user:
@@ -76,7 +76,7 @@ class SipUri:
     @property
     def is_sip(self) -> bool:
         """True for sip and sips: what a request can be sent to, and a Contact must be."""
-        return self.scheme in _SIP_SCHEMES
+        return self.scheme in SIP_SCHEMES
 
     def equivalent(self, other: SipUri) -> bool:
         """Whether both name the same resource (RFC 3261 19.1.4): user part by case, the rest not; a port that is left
@@ -134,7 +134,7 @@ def parse_uri(text: str) -> SipUri:
     """A Request-URI. Raises RemoteSipError: 416 for a scheme other than sip, sips and tel (RFC 3261 8.2.2.1), 400 for
     what is no URI."""
     uri = parse_any_uri(text)
-    if uri.scheme not in _SIP_SCHEMES and uri.scheme != "tel":
+    if uri.scheme not in SIP_SCHEMES and uri.scheme != "tel":
         raise refuse(416, f"URI scheme {uri.scheme[:40]!r} is not known here")
     return uri
 
@@ -167,7 +167,7 @@ def parse_any_uri(text: str) -> SipUri:
 
 def _parse_foreign(text: str) -> SipUri:
     match = ABSOLUTE_URI.fullmatch(text)
-    if match is None or match[1].lower() in _SIP_SCHEMES:
+    if match is None or match[1].lower() in SIP_SCHEMES:
         raise refuse(400, f"not a URI: {text[:80]!r}")
     scheme, opaque = match[1].lower(), match[2]
     if scheme != "tel":

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import NamedTuple
 
+from engine.sip.dialog import dialog_name
 from engine.sip.events import SessionId
 from engine.sip.flow import Transport
 from engine.sip.invite_out import OutgoingSession
@@ -77,6 +79,22 @@ class Watching:
         """The Call-ID of a call of ours; None once it is over."""
         found = self._stack.sessions.get(session)
         return found.call_id if isinstance(found, OutgoingSession) else None
+
+    def dialog_name_of(self, session: SessionId) -> str:
+        """The name of the dialog of a call that stands (`dialog_name`); "" where it does not."""
+        found = self._stack.sessions.get(session)
+        dialog = None if found is None else found.dialog
+        return "" if dialog is None else dialog_name(dialog.call_id, dialog.local_tag, dialog.remote_tag)
+
+    @property
+    def abandoned(self) -> Collection[str]:
+        """Dialogs of a process before this one, whose calls go on without it: a BYE there is taken, and told
+        (`AbandonedEnded`); all else is asked to come again later."""
+        return self._stack.abandoned
+
+    @abandoned.setter
+    def abandoned(self, dialogs: Collection[str]) -> None:
+        self._stack.abandoned = dialogs
 
     @property
     def connections(self) -> int:

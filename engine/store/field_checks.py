@@ -13,9 +13,15 @@ MAX_TEXT: Final = 128
 
 
 def check_name(what: str, field: str, name: str) -> None:
-    """Raise InvalidRequest for a name that is not [a-z0-9._-]{1,64}: it stands in SIP addresses, labels and paths."""
+    """Raise InvalidRequest for a name that is not [a-z0-9._-]{1,64}, or is "." or "..": it stands in SIP addresses,
+    labels and paths."""
     if not _NAME.fullmatch(name):
         raise InvalidRequest(f"{what}: {field} {name!r} is not allowed; use 1 to 64 of a-z 0-9 . _ -")
+    if name in (".", ".."):
+        raise InvalidRequest(
+            f"{what}: {field} {name!r} is not allowed: clients read it as a step in the path of an address; "
+            "add a letter or a digit"
+        )
 
 
 def plain_text(what: str, field: str, value: str, *, longest: int = MAX_TEXT) -> None:

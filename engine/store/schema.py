@@ -19,7 +19,7 @@ from engine.errors import AlreadyExists, ConfigError, InvalidRequest, Unavailabl
 from engine.store.database import open_database, parse_url, sqlite_file
 from engine.store.errors import SchemaMismatch, brief, translated
 
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")
 """Every revision of `migrations/versions`, oldest first."""
 
 UPGRADE_COMMAND: Final = "hearthline db upgrade"

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from engine.calls.cdr import Cdr
 from engine.calls.journal import Record
-from engine.calls.log import LegClosed
+from engine.calls.media_records import LegClosed
 from engine.store.codec import body_json, event_values
 from engine.store.tables import cdrs, events, meta
 

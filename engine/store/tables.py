@@ -24,6 +24,7 @@ from sqlalchemy import (
     Text,
     false,
     text,
+    true,
 )
 
 metadata: Final = MetaData(
@@ -93,6 +94,9 @@ cdrs: Final = Table(
     Column("diverted_from", Text, nullable=False, server_default=""),
     Column("user_to_user", Text, nullable=False, server_default=""),
     Column("q850", Integer),
+    Column("recording", Text, nullable=False, server_default=""),
+    Column("recording_gaps", Integer, nullable=False, server_default="0"),
+    Column("recording_missed", Text, nullable=False, server_default=""),
     Index("ix_cdrs_ended", "ended", "call"),
 )
 """One row a call, `engine.calls.cdr.Cdr` by its field names, with its cause spread over three columns."""
@@ -112,6 +116,9 @@ agents: Final = Table(
     Column("destinations", Text, nullable=False, server_default="[]"),
     Column("max_outbound", Integer, nullable=False, server_default="0"),
     Column("daily_spend", Double, nullable=False, server_default="0"),
+    Column("srtp", String(16), nullable=False, server_default="off"),
+    Column("codecs", Text, nullable=False, server_default="[]"),
+    Column("record", Boolean, nullable=False, server_default=false()),
 )
 """`ha1_realm` is the realm that the secrets were made for: when the configured one changes, they are worthless."""
 
@@ -127,6 +134,7 @@ queues: Final = Table(
     Column("max_callers", Integer, nullable=False),
     Column("music", Text, nullable=False),
     Column("rona_break", Boolean, nullable=False),
+    Column("record", Boolean, nullable=False, server_default=false()),
 )
 
 members: Final = Table(
@@ -156,6 +164,7 @@ trunks: Final = Table(
     Column("secret", Text, nullable=False, server_default=""),
     Column("registers", Boolean, nullable=False, server_default=false()),
     Column("register_expires_s", Integer, nullable=False, server_default="300"),
+    Column("outbound", Boolean, nullable=False, server_default=true()),
     Column("from_user", Text, nullable=False, server_default=""),
     Column("from_domain", Text, nullable=False, server_default=""),
     Column("called_out", Text, nullable=False, server_default="[]"),
@@ -167,6 +176,7 @@ trunks: Final = Table(
     Column("redirects", Boolean, nullable=False, server_default=false()),
     Column("codecs", Text, nullable=False, server_default="[]"),
     Column("srtp", String(16), nullable=False, server_default="off"),
+    Column("dtmf", String(16), nullable=False, server_default="auto"),
     Column("max_calls", Integer, nullable=False, server_default="0"),
     Column("max_in", Integer, nullable=False, server_default="0"),
     Column("max_out", Integer, nullable=False, server_default="0"),
@@ -179,6 +189,7 @@ trunks: Final = Table(
     Column("circuit_after", Integer, nullable=False, server_default="5"),
     Column("patience_s", Double, nullable=False, server_default="4"),
     Column("setup_s", Double, nullable=False, server_default="15"),
+    Column("record", Boolean, nullable=False, server_default=false()),
 )
 """`secret` is the password itself: who proves himself to a provider must know it."""
 

@@ -8,13 +8,13 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from engine.calls.codec_words import check_codecs
 from engine.calls.header_rules import HeaderRules
 from engine.calls.number_rules import NumberRules, RuleError, dialable
 from engine.calls.toll_rules import MOST as MOST_DESTINATIONS
 from engine.calls.toll_rules import check_destination
-from engine.calls.trunk import SRTP, TRANSPORTS, Trunk, TrunkGroup, is_address
+from engine.calls.trunk import DTMF, SRTP, TRANSPORTS, Trunk, TrunkGroup, is_address
 from engine.errors import InvalidRequest
-from engine.media.commands import Codec
 from engine.store.field_checks import check_name, number_between
 
 MAX_ADDRESSES: Final = 64
@@ -130,16 +130,24 @@ def _rules(what: str, trunk: Trunk) -> None:
 
 
 def _media(what: str, trunk: Trunk) -> None:
-    known = [codec.value for codec in Codec]
-    for codec in trunk.codecs:
-        if codec not in known:
-            raise InvalidRequest(f"{what}: codecs has {codec!r}, which is not known; there are: {', '.join(known)}")
-    if len(set(trunk.codecs)) != len(trunk.codecs):
-        raise InvalidRequest(f"{what}: codecs names one more than once")
-    if trunk.srtp not in SRTP:
-        raise InvalidRequest(
-            f"{what}: srtp {trunk.srtp!r} cannot be had: this version has no SRTP; only 'off' is allowed"
-        )
+    check_codec_words(what, trunk.codecs)
+    check_srtp(what, trunk.srtp)
+    if trunk.dtmf not in DTMF:
+        raise InvalidRequest(f"{what}: dtmf {trunk.dtmf!r} is not known; there are: {', '.join(DTMF)}")
+
+
+def check_codec_words(what: str, words: Sequence[str]) -> None:
+    """Raise InvalidRequest for a list of codecs that has a word which is none, or one twice."""
+    try:
+        check_codecs(words)
+    except ValueError as error:
+        raise InvalidRequest(f"{what}: {error}") from error
+
+
+def check_srtp(what: str, srtp: str) -> None:
+    """Raise InvalidRequest for a word that is none."""
+    if srtp not in SRTP:
+        raise InvalidRequest(f"{what}: srtp {srtp!r} is not known; there are: {', '.join(SRTP)}")
 
 
 def _limits(what: str, trunk: Trunk) -> None:

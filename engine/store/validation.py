@@ -11,7 +11,15 @@ from typing import Final
 from engine.calls.directory import Agent, Entity, Member, Queue, Trunk, TrunkGroup
 from engine.errors import InvalidRequest
 from engine.store.field_checks import check_name, number_between, plain_text
-from engine.store.trunk_validation import MAX_CALLS, MAX_SPEND, check_destinations, check_group, check_trunk
+from engine.store.trunk_validation import (
+    MAX_CALLS,
+    MAX_SPEND,
+    check_codec_words,
+    check_destinations,
+    check_group,
+    check_srtp,
+    check_trunk,
+)
 
 _HEX: Final = re.compile(r"[0-9a-f]*", re.ASCII)
 MAX_PATH: Final = 1024
@@ -46,6 +54,8 @@ def _agent(agent: Agent) -> None:
     check_destinations(what, agent.destinations)
     number_between(what, "max_outbound", agent.max_outbound, 0, MAX_CALLS)
     number_between(what, "daily_spend", agent.daily_spend, 0, MAX_SPEND)
+    check_srtp(what, agent.srtp)
+    check_codec_words(what, agent.codecs)
 
 
 def _queue(queue: Queue) -> None:

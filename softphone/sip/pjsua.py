@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import functools
 import gc
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
@@ -24,17 +23,23 @@ import pjsua2 as pj
 from softphone.audio.bridge import FRAME_MS, AudioBridge
 from softphone.errors import BackendError
 from softphone.sip import events
+from softphone.sip.addresses import host_of, split_address
 from softphone.sip.events import BackendEvent, CallNumber, MediaState, Quality
 from softphone.sip.frames import FrameBuffer, fast_path_works
-from softphone.sip.settings import SipSettings, Transport
+from softphone.sip.settings import Codec, SipSettings, Srtp, Transport
 from softphone.stdio import native_output_hidden
 
 MAX_CALLS: Final = 4
 """The wheel's own limit; one is the call, the others give room to refuse further ones properly."""
 RTP_PORTS: Final = 1000
-CODECS: Final = {"PCMU/8000/1": 255, "PCMA/8000/1": 254}
-"""Codec -> priority; all others are off, telephone-event is always offered."""
+_CODECS: Final = {"PCMU/8000/1": Codec.PCMU, "PCMA/8000/1": Codec.PCMA, "G722/16000/1": Codec.G722}
+"""By the stack's own names; telephone-event is always offered."""
 UNREGISTER_WAIT_MS: Final = 2000
+_SRTP: Final = {
+    Srtp.OFF: pj.PJMEDIA_SRTP_DISABLED,
+    Srtp.OPTIONAL: pj.PJMEDIA_SRTP_OPTIONAL,
+    Srtp.MANDATORY: pj.PJMEDIA_SRTP_MANDATORY,
+}
 _MEDIA_STATES: Final = {
     pj.PJSUA_CALL_MEDIA_ACTIVE: MediaState.ACTIVE,
     pj.PJSUA_CALL_MEDIA_LOCAL_HOLD: MediaState.LOCAL_HOLD,
@@ -45,7 +50,6 @@ _TRANSPORTS: Final = {
     Transport.TCP: pj.PJSIP_TRANSPORT_TCP,
     Transport.TLS: pj.PJSIP_TRANSPORT_TLS,
 }
-_NAME_ADDR: Final = re.compile(r'^\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^<"]*?))\s*<(?P<uri>[^>]*)>')
 
 Report = Callable[[BackendEvent], None]
 
@@ -213,14 +217,14 @@ class _Account(pj.Account):  # type: ignore[misc]  # the binding has no types
         if prm.status != 0 or code // 100 != 2:
             self.report(events.RegistrationFailed(code=code, reason=self._refusal() or prm.reason))
         elif self.getInfo().regIsActive:
-            self._server_hosts.add(_host(prm.rdata.srcAddress))
+            self._server_hosts.add(host_of(prm.rdata.srcAddress))
             self.report(events.Registered(expires=int(prm.expiration)))
         else:
             self.report(events.Unregistered())
 
     @_guarded
     def onIncomingCall(self, prm: Any) -> None:
-        self._accept(int(prm.callId), _host(prm.rdata.srcAddress) in self._server_hosts)
+        self._accept(int(prm.callId), host_of(prm.rdata.srcAddress) in self._server_hosts)
 
 
 class PjsuaBackend:
@@ -261,12 +265,17 @@ class PjsuaBackend:
         self._endpoint.libStart()
         self._endpoint.audDevManager().setNullDev()
         for codec in self._endpoint.codecEnum2():
-            self._endpoint.codecSetPriority(codec.codecId, CODECS.get(codec.codecId, 0))
+            self._endpoint.codecSetPriority(codec.codecId, self._priority(codec.codecId))
         self._port = _Port(bridge, self._events.append)
         endpoint = self._endpoint
         account = _Account(self._events.append, self._accept, lambda: endpoint.refusal)
         account.create(self._account_config())
         self._account = account
+
+    def _priority(self, name: str) -> int:
+        """255 is the best; 0 is off."""
+        codec, wanted = _CODECS.get(name), self._settings.codecs
+        return 255 - wanted.index(codec) if codec in wanted else 0
 
     def _endpoint_config(self) -> Any:
         config = pj.EpConfig()
@@ -305,6 +314,9 @@ class PjsuaBackend:
         rtp.port = settings.rtp_port
         rtp.portRange = RTP_PORTS
         rtp.boundAddress = settings.bind
+        config.mediaConfig.srtpUse = _SRTP[settings.srtp]
+        # Keys in clear are the server's operator's choice; the engine warns of it.
+        config.mediaConfig.srtpSecureSignaling = 0
         return config
 
     @property
@@ -410,7 +422,7 @@ class PjsuaBackend:
     def _accept(self, call_id: int, trusted: bool) -> None:
         call = self._new_call(call_id)
         info = call.getInfo()
-        uri, display = _split_address(info.remoteUri)
+        uri, display = split_address(info.remoteUri)
         self._events.append(events.IncomingCall(call=call.number, uri=uri, display=display, trusted=trusted))
 
     def _new_call(self, call_id: int = pj.PJSUA_INVALID_ID) -> _Call:
@@ -440,18 +452,3 @@ def _parameter(code: int) -> Any:
     parameter = pj.CallOpParam()
     parameter.statusCode = code
     return parameter
-
-
-def _host(address: str) -> str:
-    """Host of `host:port`; the wheel has no IPv6."""
-    return address.rpartition(":")[0]
-
-
-def _split_address(text: str) -> tuple[str, str]:
-    """Split `"Name" <sip:a@b>` into address and name (RFC 3261, section 20.10)."""
-    match = _NAME_ADDR.match(text)
-    if match is None:
-        return text.strip(), ""
-    quoted = match["quoted"]
-    name = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else (match["plain"] or "")
-    return match["uri"], name

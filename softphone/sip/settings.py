@@ -30,6 +30,23 @@ class Server:
         return f"{self.host}:{self.port}"
 
 
+class Srtp(StrEnum):
+    """Whether sound is encrypted (RFC 4568), whoever calls."""
+
+    OFF = "off"
+    OPTIONAL = "optional"
+    """Where the other side can do it."""
+    MANDATORY = "mandatory"
+
+
+class Codec(StrEnum):
+    """What the phone can speak; wide-band sound only where it is asked for."""
+
+    PCMU = "PCMU"
+    PCMA = "PCMA"
+    G722 = "G722"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SipSettings:
     """Fixed for the life of the process."""
@@ -44,6 +61,9 @@ class SipSettings:
     transport: Transport
     trust: str = ""
     """Path of the certificates that may vouch for the server, over TLS."""
+    srtp: Srtp = Srtp.OFF
+    codecs: tuple[Codec, ...] = (Codec.PCMU, Codec.PCMA)
+    """Best first; no other is used."""
     bind: str
     """Local address of SIP and RTP; empty: all of them."""
     local_port: int

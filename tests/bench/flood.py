@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,13 +20,14 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-import psutil
-
 from tests.bench.flood_honest import Honest, Tally
-from tests.bench.flood_servers import FloodServer, asterisk_server, engine_server
+from tests.bench.flood_servers import OURS, FloodServer, asterisk_server, engine_server
+from tests.bench.signalling_report import commit
+from tests.support.load_figures import figures
 from tests.support.ports import PortPool
 from tests.support.procs import Processes
 
@@ -36,6 +38,9 @@ SENDERS: Final = 2
 CALLS_PER_S: Final = 5.0
 OPTIONS_PER_S: Final = 10.0
 REFRESH_S: Final = 4.0
+SETUP_P99_MS: Final = 200.0
+GROWN_MIB: Final = 20.0
+"""The goals, in 60 seconds at 10,000 a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +71,8 @@ class Run:
     retransmitted: int
     cpu_share: float
     """Processor time of the server by time."""
+    waited_share: float
+    """Of the time, in which its first thread was ready to go on and other processes had the processors."""
     grown_mib: float
 
     def __str__(self) -> str:
@@ -76,8 +83,25 @@ class Run:
             f"max {self.setup_max_ms:.1f} ms; "
             f"REGISTER failed {self.registers_failed}/{self.registers + self.registers_failed}; OPTIONS answered "
             f"{self.options_answered:.0%}, a stranger's {self.stranger_options_answered:.0%}; "
-            f"CPU {self.cpu_share:.0%}; grew {self.grown_mib:+.1f} MiB"
+            f"CPU {self.cpu_share:.0%}, waited for a processor {self.waited_share:.0%}; grew {self.grown_mib:+.1f} MiB"
         )
+
+    def problems(self) -> list[str]:
+        """What misses the goals."""
+        found = []
+        if self.calls_kept < self.standing:
+            found.append(f"{self.standing - self.calls_kept} calls were dropped")
+        if self.new_calls_failed or not self.new_calls:
+            found.append(f"{self.new_calls_failed} of {self.new_calls} new calls failed")
+        if self.setup_p99_ms >= SETUP_P99_MS:
+            found.append(f"new calls took {self.setup_p99_ms:.0f} ms at p99")
+        if self.registers_failed or not self.registers:
+            found.append(f"{self.registers_failed} of {self.registers + self.registers_failed} REGISTERs failed")
+        if self.grown_mib > GROWN_MIB:
+            found.append(f"memory grew by {self.grown_mib:.1f} MiB")
+        if found and self.waited_share > 0.05:
+            found.append(f"the machine was busy: the server waited {self.waited_share:.0%} of the time for a processor")
+        return found
 
 
 def flood_run(server: FloodServer, *, method: str, seconds: float, rate: float, calls: int, trunk_port: int) -> Run:
@@ -90,15 +114,12 @@ def flood_run(server: FloodServer, *, method: str, seconds: float, rate: float, 
         # Once without a flood, so that what is made at first use is there before memory is measured.
         honest.run(2.0, calls_per_s=CALLS_PER_S, options_per_s=OPTIONS_PER_S, refresh_s=1.0)
         honest.tally = Tally()
-        process = psutil.Process(server.pid)
-        memory, cpu, lost, began = _rss(process), _cpu(process), kernel_drops(server.address), time.monotonic()
+        before, began = figures(server.pid, server.address[1]), time.monotonic()
         senders = [_sender(server.address, rate / SENDERS, seconds, method, f"127.{80 + n}") for n in range(SENDERS)]
         honest.run(seconds, calls_per_s=CALLS_PER_S, options_per_s=OPTIONS_PER_S, refresh_s=REFRESH_S)
         sent = sum(int(sender.communicate()[0]) for sender in senders)
         took = time.monotonic() - began
-        cpu_share = (_cpu(process) - cpu) / took
-        grown = (_rss(process) - memory) / (1 << 20)
-        lost = kernel_drops(server.address) - lost
+        cost = figures(server.pid, server.address[1]).since(before)
         kept = honest.hang_up_all()
     tally = honest.tally
     setups = sorted(tally.setups_s) or [0.0]
@@ -108,7 +129,7 @@ def flood_run(server: FloodServer, *, method: str, seconds: float, rate: float, 
         seconds=seconds,
         sent=sent,
         sent_per_s=sent / seconds,
-        lost_by_kernel=lost,
+        lost_by_kernel=cost.lost,
         standing=calls,
         calls_kept=kept,
         new_calls=len(tally.setups_s) + tally.setups_failed,
@@ -121,8 +142,9 @@ def flood_run(server: FloodServer, *, method: str, seconds: float, rate: float, 
         options_answered=tally.options_answered / max(1, tally.options_sent),
         stranger_options_answered=tally.stranger_options_answered / max(1, tally.stranger_options_sent),
         retransmitted=tally.retransmitted,
-        cpu_share=cpu_share,
-        grown_mib=grown,
+        cpu_share=cost.cpu_s / took,
+        waited_share=cost.loop_waited_s / took,
+        grown_mib=cost.memory_mib,
     )
 
 
@@ -133,30 +155,11 @@ def _sender(server: tuple[str, int], rate: float, seconds: float, method: str, n
     )
 
 
-def _rss(process: psutil.Process) -> int:
-    return int(process.memory_info().rss)
-
-
-def _cpu(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
-
-
-def kernel_drops(address: tuple[str, int]) -> int:
-    """Datagrams that the kernel lost for want of room in the UDP sockets at this port."""
-    found = 0
-    for line in Path("/proc/net/udp").read_text().splitlines()[1:]:
-        words = line.split()
-        if int(words[1].partition(":")[2], 16) == address[1]:
-            found += int(words[12])
-    return found
-
-
 def bench(
     *, seconds: float, rate: float, calls: int, methods: Sequence[str], rival: bool, directory: Path
 ) -> list[Run]:
     """Every run, each at a server of its own."""
-    runs = []
+    runs: list[Run] = []
     ports = PortPool()
     makers = [engine_server, *([asterisk_server] if rival else [])]
     for make in makers:
@@ -196,9 +199,24 @@ def main(words: Sequence[str] | None = None) -> int:
             rival=not given.no_rival,
             directory=Path(directory),
         )
-    given.result.parent.mkdir(parents=True, exist_ok=True)
-    given.result.write_text(json.dumps([asdict(run) for run in runs], indent=1) + "\n")
+    _write(given.result, words, given, runs)
     return 0
+
+
+def _write(file: Path, words: Sequence[str] | None, given: argparse.Namespace, runs: Sequence[Run]) -> None:
+    problems = [f"{run.side} {run.method}: {problem}" for run in runs if run.side == OURS for problem in run.problems()]
+    content = {
+        "command": " ".join(["python -m tests.bench.flood", *(sys.argv[1:] if words is None else words)]),
+        "commit": commit(),
+        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
+        "load_average": [round(load, 2) for load in os.getloadavg()],
+        "counts": {"seconds": given.seconds, "rate": given.rate, "calls": given.calls, "runs": len(runs)},
+        "outcome": "; ".join(problems) or "ok",
+        "runs": [asdict(run) for run in runs],
+    }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(content, indent=1) + "\n")
+    print(f"{content['outcome']}; {file}")
 
 
 if __name__ == "__main__":

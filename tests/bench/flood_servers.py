@@ -12,6 +12,8 @@ from tests.support.engine import Engine
 from tests.support.ports import PortPool
 from tests.support.procs import Processes
 
+OURS: Final = "hearthline"
+"""How the engine is called in what is printed."""
 _RTP: Final = 600
 _DIALPLAN: Final = """
 [context.from-trunk]
@@ -81,7 +83,7 @@ class FloodServer(Protocol):
 
 
 class _EngineServer:
-    name = "hearthline"
+    name = OURS
 
     def __init__(self, engine: Engine, agents: int, trunk: tuple[str, int]) -> None:
         self._engine = engine
@@ -120,7 +122,7 @@ def engine_server(
     dialplan = directory / "dialplan.toml"
     dialplan.write_text(_DIALPLAN, encoding="utf-8")
     rtp = ports.block(_RTP, even=True)
-    media = {"port_min": rtp.start, "port_max": rtp.stop - 2, "rtp_timeout_s": 3600.0}
+    media = {"port_min": rtp.start, "port_max": rtp.stop - 2, "dead_s": 3600.0}
     settings: dict[str, dict[str, object]] = {"media": {**media}, "dialplan": {"file": str(dialplan)}}
     return _EngineServer(Engine(processes, ports, directory / "engine", settings=settings), agents, trunk)
 

@@ -1,13 +1,12 @@
-"""What bridged calls cost: our media process and Asterisk in the same run, relayed and mixed.
+"""What calls cost in the media plane: our process, Asterisk 22 and rtpengine in the same run, with the same senders.
 
-    python -m tests.bench.media [--calls 100] [--seconds 10] [--rounds 5] [--short] [--only hearthline]
+    python -m tests.bench.media [--calls 100] [--seconds 8] [--rounds 3] [--short] [--path ROW ...] [--only SIDE ...]
+    python -m tests.bench.media --curve 50 100 200 400 [--path ...]
 
-Relayed is passed through on both sides. Mixed is decoded, added and encoded on ours; Asterisk decodes and encodes, the
-cheapest that it does when it may not pass through. `--path rooms` has it add up too, in conferences of two (30 calls of
-which fill a core). N calls of 20 ms PCMU both ways between far ends in a process of their own. CPU is user plus system
-time of the measured process from /proc, all threads, given as per cent of one core for 100 calls. Transit is from the
-far end's send to the arrival in the other far end's kernel. Rounds take the two sides by turns; a figure is the median
-of the rounds, every round is printed and in build/bench/media.json.
+Rows and who is in them: `media_paths`. CPU is user plus system time of the measured process from /proc, all threads,
+as per cent of one core for 100 calls (callers on hold, conferences of three). Latency is from the far end's sending of
+a sound to the other far end's kernel (`media_stamps`): for what is passed on it is the transit. Rounds take the sides
+by turns; a figure is the median of the rounds, every round is in build/bench/media.json. Needs root.
 """
 
 from __future__ import annotations
@@ -16,174 +15,125 @@ import argparse
 import json
 import os
 import platform
-import sys
-import tempfile
-import time
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path as File
 from statistics import median
-from typing import Protocol
 
-from engine.media.commands import PlaneStats
-from tests.bench.media_sides import Bridged, Path_, Side, asterisk, hearthline
-from tests.support.parts import PARTS
-from tests.support.ports import PortPool
-from tests.support.procs import Processes
+from tests.bench.media_paths import SIDES, WHO, Load, Path
+from tests.bench.media_run import Outcome, run, wake_ups
+from tests.support.parts import PARTS, PartName
 
-RESULT = Path("build/bench/media.json")
-WARM_S = 2.0
-
-
-class Opener(Protocol):
-    """Sets calls up."""
-
-    def __call__(
-        self, procs: Processes, ports: PortPool, directory: Path, *, calls: int, path: Path_
-    ) -> AbstractContextManager[Bridged]: ...
-
-
-SIDES: dict[Side, Opener] = {"hearthline": hearthline, "asterisk": asterisk}
+RESULT = File("build/bench/media.json")
+_PARTS: dict[str, PartName] = {"asterisk": "asterisk", "rtpengine": "rtpengine"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What one run found."""
+class Row:
+    """One line of the table."""
 
-    side: Side
-    path: Path_
-    calls: int
-    cpu_percent: float
-    """Of one core, for 100 calls."""
-    loss_percent: float
-    transit_p50_ms: float
-    transit_p99_ms: float
-    transit_max_ms: float
-    jitter_ms: float
-    """Mean over the far ends, RFC 3550."""
-    tick_p50_ms: float | None
-    tick_p999_ms: float | None
-    """Worst second of the run; ours only."""
-    rss_per_leg_kb: float
-    without_stamp: int
-    """Packets that carried no time: silence from a mixer that had nothing to mix."""
-    load_average: float
+    name: str
+    path: Path
+    beside: int = 0
+    jitter_ms: float = 0.0
 
 
-def run(side: Side, path: Path_, *, calls: int, seconds: float) -> Outcome:
-    """Set calls up, let them talk, measure."""
-    with tempfile.TemporaryDirectory() as name, Processes(Path(name) / "procs") as procs:
-        directory = Path(name)
-        with SIDES[side](procs, PortPool(), directory, calls=calls, path=path) as bridged:
-            plan = directory / "plan.json"
-            plan.write_text(
-                json.dumps({"address": bridged.address, "ends": bridged.ends, "warm_s": WARM_S, "run_s": seconds})
-            )
-            traffic = procs.start("traffic", [sys.executable, "-m", "tests.bench.media_traffic", plan], stdin=True)
-            traffic.wait_for_line("ready")
-            traffic.send_line("go")
-            traffic.wait_for_line("warm")
-            started, cpu = time.monotonic(), _cpu(bridged)
-            ticks = _watch(bridged, seconds)
-            spent, elapsed = _cpu(bridged) - cpu, time.monotonic() - started
-            traffic.wait(timeout=30)
-            figures = json.loads(traffic.lines()[-1])
-            return Outcome(
-                side=side,
-                path=path,
-                calls=calls,
-                cpu_percent=spent / elapsed * 100 * 100 / calls,
-                loss_percent=figures["loss"] * 100,
-                transit_p50_ms=figures["transit_p50_ms"],
-                transit_p99_ms=figures["transit_p99_ms"],
-                transit_max_ms=figures["transit_max_ms"],
-                jitter_ms=figures["jitter_mean_ms"],
-                tick_p50_ms=median(tick.lateness_p50_ms for tick in ticks) if ticks else None,
-                tick_p999_ms=max(tick.lateness_p999_ms for tick in ticks) if ticks else None,
-                rss_per_leg_kb=bridged.rss_per_leg / 1024,
-                without_stamp=figures["without_stamp"],
-                load_average=os.getloadavg()[0],
-            )
-
-
-def _cpu(bridged: Bridged) -> float:
-    times = bridged.process.cpu_times()
-    return times.user + times.system
-
-
-def _watch(bridged: Bridged, seconds: float) -> list[PlaneStats]:
-    """Let the calls talk; what our process says of its ticks meanwhile."""
-    if bridged.control is None:
-        time.sleep(seconds)
-        return []
-    bridged.control.events.clear()
-    return [event for event in bridged.control.collect(seconds) if isinstance(event, PlaneStats)]
-
+ROWS = (
+    *(Row(name=path.value, path=path) for path in Path if path is not Path.BESIDE),
+    Row(name="mixed, 20 ms jitter", path=Path.MIXED, jitter_ms=20.0),
+    Row(name="beside 200 mixed", path=Path.BESIDE, beside=200),
+    Row(name="beside 600 mixed", path=Path.BESIDE, beside=600),
+)
 
 COLUMNS = (
-    ("cpu_percent", "CPU %/100 calls", "{:.1f}"),
-    ("loss_percent", "loss %", "{:.3f}"),
-    ("transit_p50_ms", "transit p50 ms", "{:.2f}"),
-    ("transit_p99_ms", "p99 ms", "{:.2f}"),
-    ("jitter_ms", "jitter ms", "{:.2f}"),
-    ("tick_p999_ms", "tick p99.9 ms", "{:.2f}"),
-    ("rss_per_leg_kb", "RSS/leg kB", "{:.0f}"),
+    ("CPU %/100", "{:9.1f}"),
+    ("loss %", "{:7.3f}"),
+    ("p50 ms", "{:7.2f}"),
+    ("p99 ms", "{:7.2f}"),
+    ("p99.9 ms", "{:8.2f}"),
+    ("tick p99.9", "{:10.2f}"),
+    ("kB/leg", "{:6.0f}"),
+    ("stolen %", "{:8.1f}"),
 )
 
 
-def _row(title: str, outcomes: list[Outcome]) -> str:
+def figures(outcome: Outcome) -> list[float | None]:
+    """What stands in the columns. Of several groups the first that hears and is not mixed."""
+    heard = {name: group for name, group in outcome.figures.items() if group["heard"]}
+    group = heard.get("relayed") or heard.get("listener") or next(iter(heard.values()), None)
+    latency = (
+        [None] * 4 if group is None else [group["loss"] * 100, *(group[n] for n in ("p50_ms", "p99_ms", "p999_ms"))]
+    )
+    if "listener" in heard:
+        latency[0] = None
+    return [outcome.cpu_percent, *latency, outcome.tick_p999_ms, outcome.rss_per_leg_kb, outcome.stolen_percent]
+
+
+def line(title: str, outcomes: Sequence[Outcome]) -> str:
+    """A line of the table: the median of each figure."""
     cells = []
-    for name, heading, form in COLUMNS:
-        values = [getattr(outcome, name) for outcome in outcomes]
-        text = "-" if None in values else form.format(median(values))
-        cells.append(text.rjust(len(heading)))
-    return f"{title:<24}" + "  ".join(cells)
+    for (heading, form), values in zip(COLUMNS, zip(*map(figures, outcomes), strict=True), strict=True):
+        known = [value for value in values if value is not None]
+        text = form.format(median(known)) if known else "-"
+        cells.append(text.strip().rjust(len(heading)))
+    return f"{title:<34}" + "  ".join(cells)
 
 
 def report(outcomes: list[Outcome]) -> None:
-    """Every round, then the medians and our share of the rival's CPU."""
-    heading = f"{'':<24}" + "  ".join(heading for _, heading, _ in COLUMNS)
-    print(f"\nevery round\n{heading}")
-    for outcome in outcomes:
-        print(_row(f"{outcome.side} {outcome.path}", [outcome]))
-    print(f"\nmedian of {len(outcomes) // len({(o.side, o.path) for o in outcomes})} rounds\n{heading}")
-    for path in dict.fromkeys(outcome.path for outcome in outcomes):
-        both = {side: [o for o in outcomes if o.side == side and o.path == path] for side in SIDES}
-        for side, found in both.items():
+    """The medians, and our share of each rival's CPU, round by round."""
+    print(f"\n{'':<34}" + "  ".join(heading for heading, _ in COLUMNS))
+    for row, calls in dict.fromkeys((outcome.row, outcome.calls) for outcome in outcomes):
+        here = [outcome for outcome in outcomes if (outcome.row, outcome.calls) == (row, calls)]
+        by_side = {side: [o for o in here if o.side == side] for side in SIDES}
+        for side, found in by_side.items():
             if found:
-                print(_row(f"{side} {path}", found))
-        if all(both.values()):
-            ours, theirs = (median(o.cpu_percent for o in found) for found in both.values())
-            pairs = [a.cpu_percent / b.cpu_percent for a, b in zip(*both.values(), strict=True)]
-            print(f"  {path}: {ours / theirs:.2f} of Asterisk's CPU (pairs: {', '.join(f'{p:.2f}' for p in pairs)})")
+                print(line(f"{side} {row} ({calls})", found))
+        ours = by_side["hearthline"]
+        for side in SIDES[1:]:
+            pairs = [a.cpu_percent / b.cpu_percent for a, b in zip(ours, by_side[side], strict=False) if b.cpu_percent]
+            if pairs:
+                print(f"    {median(pairs):.2f} of {side}'s CPU (rounds: {', '.join(f'{p:.2f}' for p in pairs)})")
+
+
+def present(wanted: Sequence[str]) -> list[str]:
+    """The sides that can be measured here."""
+    found = []
+    for side in wanted:
+        part = PARTS[_PARTS[side]] if side in _PARTS else None
+        if part is not None and (lack := part.lack()) is not None:
+            print(f"{side}: {lack} (`{part.remedy}` brings it): left out")
+        else:
+            found.append(side)
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--calls", type=int, default=100)
-    parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--curve", type=int, nargs="+", metavar="CALLS", help="so many calls, one after the other")
     parser.add_argument("--short", action="store_true", help="20 calls, 3 s, one round")
-    parser.add_argument("--only", choices=("hearthline", "asterisk"), help="leave the other side out")
-    parser.add_argument("--path", choices=("relayed", "mixed", "rooms"), help="this path only")
+    parser.add_argument("--only", nargs="+", choices=SIDES, default=SIDES, help="these sides only")
+    names = [row.name for row in ROWS]
+    parser.add_argument("--path", nargs="+", choices=names, default=names, metavar="ROW", help=f"of {', '.join(names)}")
     chosen = parser.parse_args()
     calls, seconds, rounds = (20, 3.0, 1) if chosen.short else (chosen.calls, chosen.seconds, chosen.rounds)
-    sides: list[Side] = [side for side in SIDES if chosen.only in (None, side)]
-    lack = PARTS["asterisk"].lack()
-    if "asterisk" in sides and lack is not None:
-        print(f"{lack} (`{PARTS['asterisk'].remedy}` brings it): only our side is measured")
-        sides.remove("asterisk")
-    outcomes = []
-    paths: list[Path_] = [chosen.path] if chosen.path else ["relayed", "mixed"]
+    sides = present(chosen.only)
+    noise = wake_ups(2.0)
+    print("a loop that sleeps for 1 ms wakes up late by " + ", ".join(f"{k} {v:.2f}" for k, v in noise.items()))
+    outcomes: list[Outcome] = []
     for turn in range(rounds):
-        for path in paths:
-            for side in sides if turn % 2 == 0 else reversed(sides):
-                outcomes.append(run(side, path, calls=calls, seconds=seconds))
-                last = outcomes[-1]
-                print(f"round {turn + 1}: {last.side} {last.path} {last.cpu_percent:.1f} %", flush=True)
+        for row in [row for row in ROWS if row.name in chosen.path]:
+            here = [side for side in sides if side in WHO[row.path]]
+            for count in chosen.curve or [calls]:
+                for side in here if turn % 2 == 0 else reversed(here):
+                    load = Load(path=row.path, calls=count, beside=row.beside)
+                    outcomes.append(run(row.name, side, load, seconds=seconds, jitter_ms=row.jitter_ms))
+                    print(line(f"{turn + 1}: {side} {row.name} ({count})", outcomes[-1:]), flush=True)
     report(outcomes)
     RESULT.parent.mkdir(parents=True, exist_ok=True)
-    machine = {"python": platform.python_version(), "machine": platform.machine(), "cores": os.cpu_count()}
+    machine = {"python": platform.python_version(), "machine": platform.machine(), "cores": os.cpu_count(), **noise}
     RESULT.write_text(json.dumps({"machine": machine, "runs": [asdict(outcome) for outcome in outcomes]}, indent=1))
     print(f"\n{RESULT}")
 

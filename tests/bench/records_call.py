@@ -16,13 +16,13 @@ from engine.calls.log import (
     CallerQueued,
     CallRouted,
     CallStarted,
-    LegClosed,
     LogBody,
     OfferEnded,
     OfferMade,
     OfferOutcome,
     OfferRinging,
 )
+from engine.calls.media_records import LegClosed
 from engine.ids import AgentName, IdSource, LegId, OfferId, QueueName
 
 Q: Final = QueueName("bench")

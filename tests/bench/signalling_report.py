@@ -11,8 +11,17 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from tests.bench.signalling_run import SIDES, Outcome, Side
+
+
+class Size(NamedTuple):
+    """What is compared."""
+
+    agents: int
+    rate: float
+    """Calls a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,18 +36,18 @@ class Report:
     failures: float
     """Share of calls that may fail in a step that counts."""
 
-    def sizes(self) -> list[int]:
-        return sorted({outcome.agents for outcome in self.outcomes})
+    def sizes(self) -> list[Size]:
+        return sorted({Size(outcome.agents, outcome.rate) for outcome in self.outcomes})
 
-    def of(self, side: Side, agents: int) -> list[Outcome]:
-        return [outcome for outcome in self.outcomes if (outcome.side, outcome.agents) == (side, agents)]
+    def of(self, side: Side, size: Size) -> list[Outcome]:
+        return [each for each in self.outcomes if each.side == side and Size(each.agents, each.rate) == size]
 
-    def median(self, side: Side, agents: int, figure: Callable[[Outcome], float]) -> float:
-        return median(figure(outcome) for outcome in self.of(side, agents))
+    def median(self, side: Side, size: Size, figure: Callable[[Outcome], float]) -> float:
+        return median(figure(outcome) for outcome in self.of(side, size))
 
-    def cpu_ratio(self, agents: int) -> float:
+    def cpu_ratio(self, size: Size) -> float:
         """Median of the pairs' ratios of CPU a call, ours to theirs."""
-        pairs = zip(self.of("hearthline", agents), self.of("app_queue", agents), strict=True)
+        pairs = zip(self.of("hearthline", size), self.of("app_queue", size), strict=True)
         return median(ours.cpu_ms / theirs.cpu_ms for ours, theirs in pairs)
 
     def highest_rate(self, side: Side) -> float | None:
@@ -52,27 +61,28 @@ def print_outcome(outcome: Outcome) -> None:
     print(
         f"{outcome.side:<10} {outcome.agents:>5} agents  {outcome.rate:>4g} calls/s  {outcome.cpu_ms:6.2f} ms of CPU"
         f" a call  set-up p50 {outcome.setup_p50_ms:7.1f} p99 {outcome.setup_p99_ms:7.1f} ms"
-        f"  failed {outcome.failed} of {outcome.calls}  load {outcome.load_average:.1f}",
+        f"  failed {outcome.failed} of {outcome.calls}  load {outcome.load_average:.1f}"
+        f"  stolen {outcome.stolen:.0%}",
         flush=True,
     )
 
 
 def print_comparison(report: Report) -> None:
     """The medians with their ratio, and the runs that they come from."""
-    print(f"\n{'agents':>6}  {'figure':<22} {'hearthline':>10} {'app_queue':>10} {'ratio':>6}")
+    print(f"\n{'agents':>6} {'calls/s':>7}  {'figure':<22} {'hearthline':>10} {'app_queue':>10} {'ratio':>6}")
     figures: list[tuple[str, Callable[[Outcome], float]]] = [
         ("CPU ms a call", lambda outcome: outcome.cpu_ms),
         ("set-up p50 ms", lambda outcome: outcome.setup_p50_ms),
         ("set-up p99 ms", lambda outcome: outcome.setup_p99_ms),
     ]
-    for agents in report.sizes():
+    for size in report.sizes():
         for name, figure in figures:
-            ours, theirs = (report.median(side, agents, figure) for side in SIDES)
-            ratio = report.cpu_ratio(agents) if name == "CPU ms a call" else ours / theirs
-            print(f"{agents:>6}  {name:<22} {ours:>10.2f} {theirs:>10.2f} {ratio:>6.2f}")
+            ours, theirs = (report.median(side, size, figure) for side in SIDES)
+            ratio = report.cpu_ratio(size) if name == "CPU ms a call" else ours / theirs
+            print(f"{size.agents:>6} {size.rate:>7g}  {name:<22} {ours:>10.2f} {theirs:>10.2f} {ratio:>6.2f}")
         for side in SIDES:
-            runs = "  ".join(f"{outcome.cpu_ms:.2f}" for outcome in report.of(side, agents))
-            print(f"{'':>6}  CPU of each run, {side}: {runs}")
+            runs = "  ".join(f"{outcome.cpu_ms:.2f}" for outcome in report.of(side, size))
+            print(f"{'':>14}  CPU of each run, {side}: {runs}")
 
 
 def print_search(report: Report) -> None:
@@ -102,7 +112,7 @@ def write(report: Report, file: Path) -> None:
         "load_average": [round(load, 2) for load in os.getloadavg()],
         "counts": counts,
         "outcome": {
-            "medians": [_medians(report, agents) for agents in report.sizes()],
+            "medians": [_medians(report, size) for size in report.sizes()],
             "highest_rate": {side: report.highest_rate(side) for side in SIDES} if report.steps else None,
         },
         "runs": [_plain(outcome) for outcome in report.outcomes],
@@ -112,13 +122,13 @@ def write(report: Report, file: Path) -> None:
     file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def _medians(report: Report, agents: int) -> dict[str, object]:
-    found: dict[str, object] = {"agents": agents, "cpu_ratio": round(report.cpu_ratio(agents), 3)}
+def _medians(report: Report, size: Size) -> dict[str, object]:
+    found: dict[str, object] = {**size._asdict(), "cpu_ratio": round(report.cpu_ratio(size), 3)}
     for side in SIDES:
         found[side] = {
-            "cpu_ms": round(report.median(side, agents, lambda outcome: outcome.cpu_ms), 3),
-            "setup_p50_ms": round(report.median(side, agents, lambda outcome: outcome.setup_p50_ms), 2),
-            "setup_p99_ms": round(report.median(side, agents, lambda outcome: outcome.setup_p99_ms), 2),
+            "cpu_ms": round(report.median(side, size, lambda outcome: outcome.cpu_ms), 3),
+            "setup_p50_ms": round(report.median(side, size, lambda outcome: outcome.setup_p50_ms), 2),
+            "setup_p99_ms": round(report.median(side, size, lambda outcome: outcome.setup_p99_ms), 2),
         }
     return found
 

@@ -16,6 +16,7 @@ from tests.bench.signalling_app_queue import AppQueueServer
 from tests.bench.signalling_engine import EngineServer, Staff
 from tests.bench.signalling_load import TALK_MS, Load, LoadResult
 from tests.bench.signalling_server import Server
+from tests.support.load_figures import stolen_s
 from tests.support.ports import PortPool
 from tests.support.procs import POLL_S, Processes
 
@@ -51,6 +52,8 @@ class Outcome:
     retransmissions: int
     load_average: float
     """Of the whole machine over the last minute, at the end."""
+    stolen: float
+    """Share of the machine's time that its host gave to others: figures of a run with much of it are too high."""
 
     @property
     def cpu_ms(self) -> float:
@@ -117,10 +120,10 @@ class Visit:
         """Call it, and say what it took."""
         server = self._server
         cdrs_before = server.cdrs()
-        span: list[tuple[float, float]] = []
+        span: list[tuple[float, float, float]] = []
 
         def read() -> None:
-            span.append((server.process.cpu_seconds(), time.monotonic()))
+            span.append((server.process.cpu_seconds(), time.monotonic(), stolen_s()))
 
         def finish() -> None:
             deadline = time.monotonic() + _CDRS_S
@@ -129,7 +132,7 @@ class Visit:
             read()
 
         result: LoadResult = self._load.run(server.address, calls=calls, rate=rate, begins=read, ended=finish)
-        (cpu_before, began), (cpu_after, ended) = span
+        (cpu_before, began, stolen_before), (cpu_after, ended, stolen_after) = span
         return Outcome(
             side=self._side,
             agents=self._agents,
@@ -144,4 +147,5 @@ class Visit:
             setup_p99_ms=result.setup_ms(99),
             retransmissions=result.retransmissions,
             load_average=os.getloadavg()[0],
+            stolen=(stolen_after - stolen_before) / (ended - began) / (os.cpu_count() or 1),
         )

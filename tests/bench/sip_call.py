@@ -50,6 +50,9 @@ class Nobody:
     def trusts(self, trunk: str) -> bool:
         return False
 
+    def tls_name(self, trunk: str) -> str:
+        return ""
+
 
 def make(name: str, address: Address) -> Endpoint:
     config = EndpointConfig(

@@ -21,6 +21,8 @@ def test_the_command_reference_is_what_the_commands_say() -> None:
 )
 def test_commands_that_are_named_elsewhere_exist(where: str) -> None:
     known = re.findall(r"^## `hearthline ([a-z-]+(?: [a-z]+)?)", reference(), re.MULTILINE)
-    named = re.findall(r"`hearthline ((?:agent|db|dialplan|guard|queue|token|trunk) [a-z]+|[a-z-]+)", where)
+    named = re.findall(
+        r"`hearthline ((?:agent|db|dialplan|guard|queue|recording|sound|token|trunk) [a-z]+|[a-z-]+)", where
+    )
     assert named
     assert [command for command in named if command not in known] == []

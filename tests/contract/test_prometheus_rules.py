@@ -24,7 +24,7 @@ KNOWN_VALUES = {
     "state": {state.value for state in AgentState},
     "outcome": {outcome.value for outcome in Outcome},
     "direction": {"in", "out", "inbound", "outbound", "internal"},
-    "quantile": {"0.5", "0.999", "1"},
+    "quantile": {"0.5", "0.99", "0.999", "1"},
 }
 
 

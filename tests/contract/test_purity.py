@@ -23,7 +23,7 @@ IMPURE_CALLS = frozenset(
     {"os.urandom", "os.getpid", "datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time"}
 )
 
-PURE_PACKAGES = ("acd", "calls", "dialer", "dialplan", "sip")
+PURE_PACKAGES = ("acd", "calls", "dialer", "dialplan", "sip", "speech")
 MEDIA_WITH_IO = ("io*.py", "plane.py", "client.py")
 
 
@@ -101,6 +101,7 @@ def test_packages_that_others_pass_through_bring_nothing(package: str) -> None:
         ("engine.app.cli", "twisted fastapi starlette uvicorn numpy"),
         ("engine.media.plane", "twisted fastapi starlette uvicorn asyncio sqlalchemy"),
         ("engine.media.commands", "twisted fastapi numpy asyncio"),
+        ("engine.media.events", "twisted fastapi numpy asyncio"),
         ("engine.media.client", "twisted fastapi numpy"),
         ("softphone.__main__", "engine twisted sounddevice pjsua2"),
     ],

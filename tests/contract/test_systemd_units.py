@@ -76,3 +76,17 @@ def test_what_the_units_point_to_is_there_after_the_install() -> None:
     assert all(list(REPOSITORY.glob(source)) for source in sources)
     for name in (CONTROL, MEDIA):
         assert "Documentation" not in unit(name)["Unit"], "no page is installed"
+
+
+def test_further_media_processes_are_like_the_first_but_for_their_number() -> None:
+    first, further = unit(MEDIA)["Service"], unit("hearthline-media@.service")["Service"]
+    command = first["ExecStart"].replace(" media ", " media --plane %i ")
+    assert dict(further) == {**first, "ExecStart": command}
+
+
+def test_what_real_time_takes_is_granted_by_the_unit() -> None:
+    from engine.media.io_priority import PRIORITY  # noqa: PLC0415
+
+    service = unit(MEDIA)["Service"]
+    assert int(service["LimitRTPRIO"]) >= PRIORITY
+    assert (service["LimitMEMLOCK"], service["RestrictRealtime"]) == ("infinity", "no")

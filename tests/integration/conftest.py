@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.asterisk import Asterisks
+from tests.support.certificates import Authority
 from tests.support.engine import Engine
 from tests.support.live_centre import LiveCentre
 from tests.support.media_plane import Control, FarEnd, Plane, start_plane
@@ -18,11 +19,24 @@ from tests.support.procs import Processes
 from tests.support.pulse import Pulse
 from tests.support.repeat import Repeats
 from tests.support.sipp import Sipps
+from tests.support.stalls import StallWitness
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """What is marked `timing` is repeated when the machine stalled, and nothing else (docs/decisions/0006)."""
+    """A test is repeated when the machine stalled, and for nothing else (docs/decisions/0006, 0036)."""
     config.pluginmanager.register(Repeats(), "hearthline-repeats")
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Who issues the certificates of a file's programs."""
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="module")
+def tls_port(session_ports: PortPool) -> int:
+    """Where the engine of a file listens for TLS."""
+    return session_ports.one()
 
 
 @pytest.fixture
@@ -31,6 +45,13 @@ def asterisks(procs: Processes, ports: PortPool) -> Iterator[Asterisks]:
     require("asterisk")
     with Asterisks(procs, ports) as asterisks:
         yield asterisks
+
+
+@pytest.fixture
+def machine() -> Iterator[StallWitness]:
+    """Says how long the machine stood still during the test."""
+    with StallWitness() as witness:
+        yield witness
 
 
 @pytest.fixture
@@ -87,7 +108,7 @@ def hang_ups_count() -> Iterator[None]:
 @pytest.fixture
 def plane(procs: Processes, ports: PortPool, tmp_path: Path) -> Iterator[Plane]:
     block = ports.block(20, even=True)
-    plane = start_plane(procs, tmp_path, port_min=block[0], port_max=block[-2], rtp_timeout_s=1.0)
+    plane = start_plane(procs, tmp_path, port_min=block[0], port_max=block[-2], dead_s=1.0)
     yield plane
     plane.close()
 

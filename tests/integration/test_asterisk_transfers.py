@@ -10,9 +10,11 @@ import pytest
 from tests.support.asterisk import Asterisk, Asterisks
 from tests.support.live_centre import LiveCentre, running_centre
 from tests.support.parts import require
+from tests.support.pjsua_phone import PjsuaPhone
 from tests.support.plain_phone import PlainPhone
 from tests.support.ports import PortPool
 from tests.support.procs import Processes, wait_until
+from tests.support.tones import tone_dbfs
 
 pytestmark = pytest.mark.integration
 
@@ -160,3 +162,62 @@ def test_what_asterisk_brings_along_reaches_an_agent(both: Both) -> None:
         assert alice.talk().hang_up().status == 200
         alice.register(expires=0)
     both.centre.until(lambda: both.asterisk.channels() == [], "the end of Asterisk's channels")
+
+
+@pytest.mark.parametrize("kind", ["blind", "attended"])
+def test_pjsip_transfers_a_caller_of_asterisk_into_asterisk(
+    both: Both, procs: Processes, ports: PortPool, kind: str
+) -> None:
+    """Both parties that stay are Asterisk's: a caller who records, and the tone of 702."""
+    require("pjsua2")
+    centre = both.centre
+    agent = PjsuaPhone(centre, procs, ports, f"{kind}-pjsip")
+    call = both.asterisk.originate("PJSIP/600@hearthline", exten="silence")
+    call.wait_answered()
+    agent.told("up 0")
+    if kind == "blind":
+        agent.transfer("9702")
+    else:
+        agent.call("9702")
+        agent.told("up 1")
+        agent.join()
+        agent.told("down 1")
+    agent.told("transfer 200")
+    agent.told("down 0")
+    assert agent.quit() == 0, "it is not needed any more"
+    recording = call.recording.with_name(f"{call.recording.name}-heard.wav")
+    before = recording.stat().st_size
+    centre.until(lambda: recording.stat().st_size > before + 16_000, "a second of sound")
+    assert len(both.asterisk.channels()) == 2
+    assert call.hang_up().fields["Cause"] == "16"
+    centre.until(lambda: both.asterisk.channels() == [], "the end of Asterisk's channels")
+    heard = call.heard()
+    # 0 dBm0 where nothing is missing; a machine that is busy loses packets.
+    assert tone_dbfs(heard.between(heard.seconds - 0.6, heard.seconds - 0.1), 1004) > -20
+    told = f"agent:{agent.name}", "trunk:asterisk", "caller_hangup"
+    keys = "transferred_by", "origin", "reason"
+
+    def written() -> bool:
+        return told in [tuple(row[key] for key in keys) for row in centre.engine.api.get("/api/v1/cdrs")["items"]]
+
+    centre.until(written, f"the CDR {told}")
+
+
+def test_pjsip_transfers_whom_it_called_in_asterisk(both: Both, procs: Processes, ports: PortPool) -> None:
+    require("pjsua2")
+    centre = both.centre
+    agent = PjsuaPhone(centre, procs, ports, "calls-pjsip")
+    agent.call("9700")
+    agent.told("up 0")
+    agent.transfer("9702")
+    agent.told("transfer 200")
+    agent.told("down 0")
+
+    def tones() -> list[str]:
+        return [line.split("!", 1)[0] for line in both.asterisk.channel_lines() if "!Milliwatt!" in line]
+
+    centre.until(lambda: len(tones()) == 1, "the tone, which begins after the answer")
+    assert any("!Echo!" in line for line in both.asterisk.channel_lines())
+    both.asterisk.ami.act("Hangup", {"Channel": tones()[0], "Cause": "16"})
+    centre.until(lambda: both.asterisk.channels() == [], "the other's end")
+    assert agent.quit() == 0

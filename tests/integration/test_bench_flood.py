@@ -17,7 +17,9 @@ def test_a_flood_of_strangers_harms_no_call(tmp_path: Path, method: str) -> None
     result = tmp_path / "flood.json"
     words = ["--no-rival", "--seconds", "4", "--calls", "30", "--rate", "5000", "--methods", method]
     assert main([*words, "--result", str(result)]) == 0
-    (run,) = json.loads(result.read_text())
+    written = json.loads(result.read_text())
+    assert {"command", "commit", "load_average", "counts", "outcome"} < written.keys()
+    (run,) = written["runs"]
     assert run["sent"] > 10_000
     assert run["calls_kept"] == run["standing"] == 30
     assert run["new_calls_failed"] == 0

@@ -22,5 +22,6 @@ def test_both_sides_complete_all_calls(tmp_path: Path) -> None:
     for run in report["runs"]:
         assert (run["failed"], run["cdrs"]) == (0, run["calls"])
         assert run["cpu_ms"] > 0
+        assert 0 <= run["stolen"] <= 1
         assert 0 < run["setup_p50_ms"] <= run["setup_p99_ms"]
     assert report["outcome"]["medians"][0]["cpu_ratio"] > 0

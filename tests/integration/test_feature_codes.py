@@ -129,6 +129,7 @@ def test_both_on_hold_and_then_neither(centre: LiveCentre) -> None:
     assert talk.hang_up().status == 200
 
 
+@pytest.mark.timing
 def test_keys_reach_the_other_side_and_the_log(centre: LiveCentre) -> None:
     alice, caller = centre.agent("alice", "demo"), centre.caller()
     talk, _ = centre.connect(caller, alice)

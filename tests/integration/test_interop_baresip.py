@@ -19,16 +19,6 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
-@pytest.fixture(scope="module")
-def tls_port(session_ports: PortPool) -> int:
-    return session_ports.one()
-
-
-@pytest.fixture(scope="module")
 def shared(
     session_ports: PortPool, authority: Authority, tls_port: int, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LiveCentre]:

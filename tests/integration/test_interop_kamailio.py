@@ -36,11 +36,6 @@ def centre(session_ports: PortPool, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
-@pytest.fixture(scope="module")
 def edge(
     centre: LiveCentre, authority: Authority, session_ports: PortPool, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Kamailio]:
@@ -116,3 +111,45 @@ def test_a_telephone_whose_flow_is_gone_is_not_called_again(centre: LiveCentre, 
     talk.wait(200)
     wait_until(lambda: not centre.engine.agent("gone")["reachable"], timeout=8, what="the binding to be forgotten")
     assert talk.hang_up().status == 200
+
+
+@pytest.mark.parametrize("dies", [1, 2])
+def test_a_telephone_of_two_flows_is_reached_by_the_one_that_is_left(
+    centre: LiveCentre, edge: Kamailio, dies: int
+) -> None:
+    """RFC 5626 4.2, 5.3.1, 7: the edge alone knows that a flow is dead, and says 430; the other one is tried then,
+    whichever registered last."""
+    name = f"two-{dies}"
+    centre.add_agent(name, "demo")
+    flows = {
+        number: centre.phone(
+            name,
+            server=(edge.host, edge.port),
+            password=centre.secret_of(name),
+            host=HOME,
+            transport="tcp",
+            instance=f"urn:uuid:00000000-0000-1000-8000-000a95a0e13{dies}",
+            reg_id=number,
+        )
+        for number in (1, 2)
+    }
+    paths = set()
+    for phone in flows.values():
+        phone.supported = "path, outbound"
+        registered = phone.register()
+        assert (registered.status, registered["require"]) == (200, "outbound"), registered.start
+        paths.update(path for _, path in registered.all("path"))
+    left = flows[3 - dies]
+    assert len(registered.all("contact")) == 2, "both stand"
+    assert len(paths) == 2, "each by a flow of its own"
+    flows[dies].vanish()
+
+    caller = centre.caller()
+    talk, there = centre.connect(caller, left)
+    assert len(left.talks) == 1
+    assert talk.hang_up().status == 200
+    there.wait_bye()
+    gone = left.register(expires=0)
+    assert gone.status == 200
+    assert len(gone.all("contact")) == (1 if dies == 1 else 0), "the first was not tried, the second is forgotten"
+    left.vanish()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.certificates import Authority
 from tests.support.linphone import Linphone
 from tests.support.live_centre import LiveCentre, running_centre
 from tests.support.parts import require
@@ -18,21 +19,37 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def centre(session_ports: PortPool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCentre]:
+def centre(
+    session_ports: PortPool, authority: Authority, tls_port: int, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LiveCentre]:
     require("linphone")
-    with running_centre(session_ports, tmp_path_factory.mktemp("linphone")) as centre:
+    own = authority.issue("engine", dns=["localhost"], addresses=["127.0.0.1"])
+    settings: dict[str, dict[str, object]] = {
+        "sip": {"listen": ["udp", "tcp", {"transport": "tls", "port": tls_port}]},
+        "sip.tls": {"certificates": [{"certificate": str(own.certificate), "key": str(own.key)}]},
+    }
+    with running_centre(session_ports, tmp_path_factory.mktemp("linphone"), **settings) as centre:
         yield centre
         centre.prove_a_call()
         centre.at_rest()
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
 def test_linphone_is_an_agents_telephone(
-    centre: LiveCentre, procs: Processes, ports: PortPool, tmp_path: Path, transport: str
+    centre: LiveCentre,
+    authority: Authority,
+    tls_port: int,
+    procs: Processes,
+    ports: PortPool,
+    tmp_path: Path,
+    transport: str,
 ) -> None:
-    name, server = f"lin-{transport}", f"127.0.0.1:{centre.sip[1]};transport={transport}"
+    name = f"lin-{transport}"
+    # By name: linphone's TLS knows no certificates of addresses.
+    place = f"localhost:{tls_port}" if transport == "tls" else f"127.0.0.1:{centre.sip[1]}"
+    server = f"{place};transport={transport}"
     centre.add_agent(name, "demo")
-    agent = Linphone(procs, ports, tmp_path / "linphone", name, tone=440)
+    agent = Linphone(procs, ports, tmp_path / "linphone", name, tone=440, ca=authority.file)
     agent.register(server, centre.secret_of(name))
     wait_until(lambda: bool(centre.engine.agent(name)["reachable"]), timeout=10, what="linphone to be registered")
 

@@ -21,19 +21,14 @@ from engine.media.commands import (
     Connect,
     Drain,
     Hello,
-    LegClosed,
-    LegFailed,
-    Legs,
     ListLegs,
     OpenLeg,
-    PlaneStats,
     Play,
-    Refused,
-    RtpTimeout,
     Shutdown,
+    Sound,
     Tone,
-    Welcome,
 )
+from engine.media.events import LegClosed, LegFailed, Legs, PlaneStats, Refused, RtpTimeout, Welcome
 from engine.media.framing import encode
 from engine.media.io_control import PATIENCE_S
 from engine.media.options import PlaneOptions
@@ -48,7 +43,7 @@ pytestmark = pytest.mark.integration
 def plane(procs: Processes, ports: PortPool, tmp_path: Path) -> Iterator[Plane]:
     block = ports.block(12, even=True)
     plane = start_plane(
-        procs, tmp_path, port_min=block[0], port_max=block[-2], rtp_timeout_s=1.0, idle_exit_s=1.5, orphan_s=60.0
+        procs, tmp_path, port_min=block[0], port_max=block[-2], dead_s=1.0, idle_exit_s=1.5, orphan_s=60.0
     )
     yield plane
     plane.close()
@@ -74,7 +69,7 @@ def test_people_go_on_talking_when_control_is_killed_and_a_new_one_finds_them(
 ) -> None:
     control = plane.control()
     bridge(control, ends)
-    control.send(Play(leg="a", player="p", tone=Tone.CONFIRM))
+    control.send(Play(leg="a", player="p", playlist=(Sound(tone=Tone.CONFIRM),)))
     control.socket.setsockopt(1, 13, struct.pack("ii", 1, 0))
     control.close()
     heard = talk(ends, seconds=2.0)  # longer than the process waits when it is idle

@@ -8,20 +8,8 @@ import time
 import psutil
 import pytest
 
-from engine.media.commands import (
-    CloseLeg,
-    Connect,
-    Latched,
-    LegClosed,
-    LegFailed,
-    LegOpened,
-    OpenLeg,
-    PlaneStats,
-    Play,
-    SendDtmf,
-    Spares,
-    Tone,
-)
+from engine.media.commands import CloseLeg, Connect, OpenLeg, Play, SendDtmf, Sound, Tone
+from engine.media.events import Latched, LegClosed, LegFailed, LegOpened, PlaneStats, Spares
 from tests.support.media_listening import latch
 from tests.support.media_plane import Control, FarEnd, Plane, open_leg, talk
 from tests.support.procs import wait_until
@@ -34,7 +22,9 @@ def test_not_one_packet_after_the_leg_is_closed(control: Control, ends: list[Far
     open_leg(control, "a", a)
     open_leg(control, "b", b)
     control.send(
-        Connect(source="a", sink="b"), Connect(source="b", sink="a"), Play(leg="b", player="p", tone=Tone.BUSY)
+        Connect(source="a", sink="b"),
+        Connect(source="b", sink="a"),
+        Play(leg="b", player="p", playlist=(Sound(tone=Tone.BUSY),)),
     )
     latch(control, a, "a")
     latch(control, b, "b")
@@ -46,6 +36,19 @@ def test_not_one_packet_after_the_leg_is_closed(control: Control, ends: list[Far
 
     assert heard[b] == []
     assert heard[a] == []
+
+
+def test_sound_and_reports_are_marked_as_sound(control: Control, ends: list[FarEnd]) -> None:
+    end = ends[0]
+    for each in (end.rtp, end.rtcp):
+        each.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
+    open_leg(control, "a", end)
+    control.send(Play(leg="a", player="p", playlist=(Sound(tone=Tone.BUSY),)))
+    latch(control, end, "a")
+    for each in (end.rtp, end.rtcp):
+        each.settimeout(10)
+        _, extra, _, _ = each.recvmsg(2048, 64)
+        assert extra == [(socket.IPPROTO_IP, socket.IP_TOS, bytes([46 << 2]))]
 
 
 def test_ports_are_returned_and_rest(plane: Plane, control: Control) -> None:
@@ -117,7 +120,7 @@ def test_ticks_are_counted_while_somebody_is_served_by_them(control: Control, en
     open_leg(control, "a", ends[0])
     still = control.wait(PlaneStats, where=lambda event: event.legs == 1, timeout=3)
     assert still.ticks == 0, "packets are passed on without"
-    control.send(Play(leg="a", player="p", tone=Tone.BUSY, loop=True))
+    control.send(Play(leg="a", player="p", playlist=(Sound(tone=Tone.BUSY),), loop=True))
     first = control.wait(PlaneStats, where=lambda event: event.legs == 1, timeout=3)
     second = control.wait(PlaneStats, where=lambda event: event.ticks > first.ticks + 20, timeout=3)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.live_centre import running_centre
+from tests.support.live_centre import LiveCentre, running_centre
 from tests.support.ports import PortPool
 
 pytestmark = pytest.mark.integration
@@ -26,6 +26,7 @@ def test_a_call_reaches_a_phone_that_registered_with_the_engine_that_was_killed(
             assert engine.agent("bob")["bindings"][0]["transport"] == "TCP"
             # Changes are written once a second.
             centre.until(lambda: kept(engine.state / "hearthline.db") == ["alice"], "the registration on the disk")
+            centre.until(lambda: reached(centre).count("alice") == 1, "the record of it")
             engine.process.kill()
             engine.process.wait(timeout=5)
             engine.start()
@@ -40,11 +41,16 @@ def test_a_call_reaches_a_phone_that_registered_with_the_engine_that_was_killed(
             with centre.caller() as caller:
                 talk, _ = centre.connect(caller, alice)
                 assert talk.hang_up().status == 200
-            told = engine.records("AgentReachable")
-            assert [each["body"]["agent"] for each in told].count("alice") == 2, "once by each process"
+            centre.until(lambda: reached(centre).count("alice") == 2, "a record by each process")
+            told = reached(centre)
             assert alice.register().status == 200
-            assert len(engine.records("AgentReachable")) == len(told), "a refresh is no news"
+            assert reached(centre) == told, "a refresh is no news"
             centre.no_legs()
+
+
+def reached(centre: LiveCentre) -> list[str]:
+    """Agents that became reachable, by the records."""
+    return [each["body"]["agent"] for each in centre.engine.records("AgentReachable")]
 
 
 def kept(database: Path) -> list[str]:

@@ -24,7 +24,7 @@ def centre(session_ports: PortPool, tmp_path_factory: pytest.TempPathFactory) ->
 def tshark(file: Path, *fields: str) -> list[list[str]]:
     """These fields of each packet that is taken for SIP; wrong checksums are an error."""
     wanted = [word for field in fields for word in ("-e", field)]
-    checks = ["-o", "udp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE"]
+    checks = [word for kind in ("udp", "tcp", "ip") for word in ("-o", f"{kind}.check_checksum:TRUE")]
     command = ["tshark", "-r", str(file), *checks, "-Y", "sip", "-T", "fields", "-E", "separator=|", *wanted]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     return [line.split("|") for line in done.stdout.splitlines()]
@@ -63,7 +63,9 @@ def test_a_call_is_shown_as_a_ladder_and_to_tshark(centre: LiveCentre, tmp_path:
     assert {(packet[3], packet[4]) for packet in packets} == {("1", "1")}, "good checksums"
 
 
-def test_registrations_and_strangers_are_shown_and_what_is_not_there_is_said(centre: LiveCentre) -> None:
+def test_registrations_and_strangers_are_shown_and_what_is_not_there_is_said(
+    centre: LiveCentre, tmp_path: Path
+) -> None:
     centre.agent("alice", "demo", transport="tcp")
     centre.stranger("mallory", password="x").register()
     command = centre.engine.command
@@ -71,6 +73,15 @@ def test_registrations_and_strangers_are_shown_and_what_is_not_there_is_said(cen
     assert "REGISTER" in registered
     assert "TCP" in registered
     assert "200 OK (REGISTER" in registered
+    file = tmp_path / "registered.pcap"
+    command("trace", "--agent", "alice", "--pcap", str(file))
+    packets = tshark(file, "sip.Method", "sip.Status-Code", "tcp.stream", "tcp.checksum.status", "tcp.analysis.flags")
+    assert packets == [
+        ["REGISTER", "", "0", "1", ""],
+        ["", "401", "0", "1", ""],
+        ["REGISTER", "", "0", "1", ""],
+        ["", "200", "0", "1", ""],
+    ]
     assert 'response="****' in registered
     assert "403 Forbidden" in command("trace", "--strangers").stdout
     page = centre.engine.api.text("/metrics")

@@ -6,7 +6,7 @@ import pytest
 
 from engine.calls.causes import Reason
 from engine.calls.cdr import Cdr, CdrFold
-from engine.calls.log import AgentStatusChanged, CallerQueued, OfferMade
+from engine.calls.log import AgentStatusChanged, CallerQueued, CallStarted, OfferMade
 from engine.sip.events import InviteFailed, InviteReceived, SessionId
 from tests.support.centre_rig import CentreRig
 from tests.support.sip_phone import SDP, target
@@ -80,4 +80,24 @@ def test_the_cdr_says_with_what_a_caller_was_refused(sdp: bytes, status: int, re
     assert (failed.status, row.cause.sip_code, row.cause.reason) == (status, status, reason)
     assert row.answered is None
     assert rig.alice.told(InviteReceived) == []
+    rig.assert_nothing_left()
+
+
+def test_no_name_of_a_caller_brings_a_line_break_into_the_records() -> None:
+    rig = CentreRig()
+    rig.alice.answer_with = 200
+    rig.register(rig.alice)
+    there = target(rig.caller, rig.centre, "600")
+    session = rig.caller.endpoint.invite(
+        there, from_user="1\u20282\n3", from_display="a\u2029b\x85c", sdp=SDP, now=rig.wire.now
+    )
+    rig.wire.run(3.0)
+    rig.caller.endpoint.bye(session, now=rig.wire.now)
+    rig.wire.run()
+    (started,) = rig.centre.bodies(CallStarted)
+    assert isinstance(started, CallStarted)
+    assert (started.caller, started.caller_display) == ("1 2 3", "a b c")
+    assert all(repr(record) == repr(record).replace("\\", "") for record in rig.centre.records)
+    (row,) = cdrs(rig)
+    assert row.caller == "1 2 3"
     rig.assert_nothing_left()

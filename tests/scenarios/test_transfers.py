@@ -11,9 +11,15 @@ from itertools import permutations
 import pytest
 
 from engine.calls.events import Origin
-from engine.calls.log import CallEnded, CallTransferred, DigitReceived, TransferFailed
+from engine.calls.log import (
+    CallEnded,
+    CallTransferred,
+    TransferFailed,
+)
+from engine.calls.media_records import DigitReceived
 from engine.calls.routing import NoRoute, Route, ToAgent, ToQueue
 from engine.ids import AgentName
+from engine.media.commands import SendDtmf
 from engine.sip.auth import answer_challenge
 from engine.sip.errors import LocalSipError
 from engine.sip.events import (
@@ -85,8 +91,8 @@ class Scene:
         rig.assert_nothing_left()
 
 
-def talking() -> Scene:
-    rig = CentreRig(router=Extensions())
+def talking(dtmf: str = "auto") -> Scene:
+    rig = CentreRig(router=Extensions(), dtmf=dtmf)
     rig.register(rig.alice)
     call = rig.call()
     rig.alice.endpoint.accept(ringing(rig.alice), SDP_ANSWER, now=rig.wire.now)
@@ -227,15 +233,26 @@ def test_an_invite_with_replaces_over_sip(by: str, taken: bool) -> None:
     scene.end()
 
 
-def test_a_key_by_info_is_noted_and_passed_on_to_who_takes_none_in_the_sound() -> None:
+def test_a_key_by_info_is_a_tone_for_who_takes_no_telephone_event() -> None:
     scene = talking()
+    rig = scene.rig
+    rig.alice.endpoint.send_key(scene.alice, "7", 200, now=rig.wire.now)
+    rig.wire.run(0.5)
+    sent = [each for each in rig.centre.plane.sent if isinstance(each, SendDtmf)]
+    assert [(each.digits, each.duration_ms) for each in sent] == [("7", 200)]
+    assert not rig.caller.told(DtmfReceived)
+    scene.end()
+
+
+def test_a_key_by_info_is_noted_and_passed_on_to_who_takes_none_in_the_sound() -> None:
+    scene = talking(dtmf="info")
     rig = scene.rig
     rig.alice.endpoint.send_key(scene.alice, "7", 200, now=rig.wire.now)
     rig.wire.run(0.5)
     (digit,) = rig.centre.bodies(DigitReceived)
     assert isinstance(digit, DigitReceived)
     assert digit.digit == "7"
-    # The caller's offer has no telephone-event.
+    # The trunk wants them so.
     assert [(e.digit, e.duration_ms) for e in rig.caller.told(DtmfReceived) if isinstance(e, DtmfReceived)] == [
         ("7", 200)
     ]

@@ -253,8 +253,11 @@ class Asterisk:
 
     def channels(self) -> list[str]:
         """Names of the channels there are."""
-        lines = self.ami.command("core show channels concise").splitlines()
-        return [line.split("!", 1)[0] for line in lines if "!" in line]
+        return [line.split("!", 1)[0] for line in self.channel_lines()]
+
+    def channel_lines(self) -> list[str]:
+        """One line a channel: its name, context, number, priority, state, application and more, with "!" between."""
+        return [line for line in self.ami.command("core show channels concise").splitlines() if "!" in line]
 
     def wait_for_trunk(self, *, up: bool = True, timeout: float = 20.0) -> None:
         """Return once Asterisk has found that the engine answers its OPTIONS, or with `up=False` that it does not.

@@ -1,5 +1,6 @@
 """baresip, headless: a telephone of another make. It says what it hears, so that who calls it hears himself through it
-both ways; it is told what to do over its control connection (module ctrl_tcp: JSON in netstrings)."""
+both ways; or, with a tone, it says that and records what it hears. It is told what to do over its control connection
+(module ctrl_tcp: JSON in netstrings)."""
 
 from __future__ import annotations
 
@@ -11,14 +12,15 @@ from typing import Any
 
 from tests.support.ports import PortPool
 from tests.support.procs import Process, Processes, wait_until
+from tests.support.tones import Audio, read_wav, sine, write_wav
 
 MODULES = Path("/usr/lib/baresip/modules")
 
 _CONFIG = """\
 poll_method epoll
 sip_listen {host}:{port}
-audio_source aubridge,mirror
-audio_player aubridge,mirror
+audio_source {source}
+audio_player {player}
 audio_alert aubridge,nobody
 ringback_disabled yes
 audio_level no
@@ -27,12 +29,17 @@ net_interface {host}
 {ca}
 ctrl_tcp_listen 127.0.0.1:{control}
 module_path {modules}
-module g711.so
-module aubridge.so
+{loads}
+module_tmp uuid.so
 module_app account.so
 module_app menu.so
 module_app ctrl_tcp.so
 """
+_LOADS = """\
+module g711.so
+module g722.so
+module aubridge.so
+module srtp.so"""
 
 
 class Baresip:
@@ -51,14 +58,21 @@ class Baresip:
         transport: str = "udp",
         account: str = "",
         ca: Path | None = None,
+        tone: int | None = None,
     ) -> None:
         """`server` is host:port. With `password` it registers; without, it calls from its address alone. `ca` holds who
-        may vouch for the server by TLS."""
+        may vouch for the server by TLS. It can do SRTP with keys in SDP (`;mediaenc=srtp-mand` says that it must)."""
         directory.mkdir(parents=True)
-        self._server = server
+        self._server, self._directory = server, directory
         control = ports.one()
         rtp = ports.block(8, even=True)
+        self.rtp_ports = rtp
         values = {"host": host, "port": ports.block(2).start, "modules": MODULES}
+        values |= {"source": "aubridge,mirror", "player": "aubridge,mirror", "loads": _LOADS}
+        if tone is not None:
+            write_wav(directory / "said.wav", Audio(rate=8000, samples=sine(tone, seconds=60)))
+            values |= {"source": f"aufile,{directory}/said.wav", "player": "aubridge,nobody"}
+            values["loads"] = f"{_LOADS}\nmodule aufile.so\nmodule sndfile.so\nsnd_path {directory}"
         values["ca"] = "" if ca is None else f"sip_cafile {ca}"
         config = _CONFIG.format(**values, control=control, rtp_first=rtp.start, rtp_last=rtp.stop - 1)
         (directory / "config").write_text(config, encoding="utf-8")
@@ -98,6 +112,10 @@ class Baresip:
         what = f"{type_} of baresip; it said {[each['type'] for each in self.events()]}\n{self.process.tail()}"
         wait_until(lambda: len(self.events(type_)) >= count, timeout=timeout, what=what)
         return self.events(type_)[count - 1]
+
+    def heard(self, call: int = -1) -> Audio:
+        """What it heard in that of its calls that are over, the last by default; of a phone with a tone."""
+        return read_wav(sorted(self._directory.glob("dump-*-dec.wav"))[call])
 
     def quit(self) -> int:
         """End it, which takes leave of the registrar first; its exit status."""

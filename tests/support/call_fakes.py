@@ -18,6 +18,8 @@ from engine.calls.events import (
     KeyPressed,
     LegEvent,
     LocalMedia,
+    Moved,
+    MoveRefused,
     Offered,
     Origin,
     Party,
@@ -71,6 +73,7 @@ def remote(codec: Codec = Codec.PCMU, direction: Direction = Direction.SENDRECV,
         payload_type=0 if codec is Codec.PCMU else 8,
         dtmf_payload_type=101,
         direction=direction,
+        opaque="opus/48000/2" if codec is Codec.OPAQUE else "",
     )
 
 
@@ -81,6 +84,8 @@ class FakeLeg:
     destination: Destination | None = None
     caller: Party | None = None
     media: LocalMedia | None = None
+    codec: Codec = Codec.PCMU
+    """What was agreed."""
     carried: Carried = NOTHING_CARRIED
     cause: EndCause | None = None
     """Why we ended it."""
@@ -105,6 +110,8 @@ class FakeLegs:
     transfers: dict[TransferId, list[str | EndCause]] = field(default_factory=dict)
     """What was said of each transfer."""
     keys: list[tuple[LegId, str, int]] = field(default_factory=list)
+    moves: list[tuple[LegId, LocalMedia]] = field(default_factory=list)
+    """Asked for, and not answered yet."""
 
     def _step(self, leg_id: LegId, happened: LegInput) -> LegAction | None:
         leg = self.legs[leg_id]
@@ -174,6 +181,9 @@ class FakeLegs:
     def key(self, leg: LegId, digit: str, duration_ms: int, now: float) -> None:
         self.keys.append((leg, digit, duration_ms))
 
+    def move(self, leg: LegId, media: LocalMedia, now: float) -> None:
+        self.moves.append((leg, media))
+
     # TransferPort
 
     def accept(self, transfer: TransferId, now: float) -> None:
@@ -242,15 +252,35 @@ class FakeLegs:
 
     def far_answer(self, leg: LegId, codec: Codec = Codec.PCMU) -> None:
         if self._step(leg, LegInput.FAR_ANSWERED) is LegAction.TELL_ANSWERED:
+            self.legs[leg].codec = codec
             self.events.append(Answered(leg=leg, media=remote(codec)))
 
     def confirm(self, leg: LegId, codec: Codec = Codec.PCMU) -> None:
         if self._step(leg, LegInput.CONFIRMED) is not None:
+            self.legs[leg].codec = codec
             self.events.append(Answered(leg=leg, media=remote(codec)))
 
     def far_update(self, leg: LegId, direction: Direction) -> None:
         if self._step(leg, LegInput.CHANGED) is LegAction.TAKE_CHANGE:
-            self.events.append(Updated(leg=leg, media=remote(direction=direction)))
+            self.events.append(Updated(leg=leg, media=remote(self.legs[leg].codec, direction)))
+
+    def far_take(self, leg: LegId, codec: Codec) -> None:
+        """The far side answers a re-INVITE of ours, with this codec."""
+        local = self._asked(leg)
+        if local is not None:
+            self.legs[leg].codec = codec
+            self.events.append(Moved(leg=leg, local=local, remote=remote(codec)))
+
+    def far_stay(self, leg: LegId, status: int = 488) -> None:
+        """It refuses it."""
+        local = self._asked(leg)
+        if local is not None:
+            self.events.append(MoveRefused(leg=leg, local=local, status=status, reason="Not Acceptable Here"))
+
+    def _asked(self, leg: LegId) -> LocalMedia | None:
+        found = next(move for move in self.moves if move[0] == leg)
+        self.moves.remove(found)
+        return found[1] if self.legs[leg].state is LegState.UP else None
 
     def far_fail(
         self,

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from engine.calls.cdr import Cdr, CdrFold
 from engine.calls.config import CallsConfig, MediaTimeoutPolicy
 from engine.calls.directory import Agent, Directory, Entity, Put, Queue, Trunk
 from engine.calls.events import FromAgent, FromTrunk, Origin, Party
 from engine.calls.journal import Journal, Record
 from engine.calls.log import CallEnded, CallStarted, LogBody
 from engine.calls.manager import CallManager
+from engine.calls.recording_rules import RecordingRules
 from engine.calls.routing import Route, ToQueue
+from engine.calls.sound_rules import SoundRules
 from engine.calls.toll_guard import TollGuard, TollRules
 from engine.ids import AgentName, CallId, LegId, QueueName, TrunkName
 from engine.media.commands import Codec
@@ -26,11 +29,14 @@ class FixedRouter:
 
     answer: Route
     asked: list[tuple[str, str]] = field(default_factory=list)
+    origins: list[Origin] = field(default_factory=list)
+    """With whose rights each was asked for."""
     by_number: dict[str, Route] = field(default_factory=dict)
     """Routes of certain numbers."""
 
     def route(self, *, context: str, called: str, origin: Origin) -> Route:
         self.asked.append((context, called))
+        self.origins.append(origin)
         return self.by_number.get(called, self.answer)
 
 
@@ -55,6 +61,8 @@ class Rig:
         policy: MediaTimeoutPolicy = MediaTimeoutPolicy.END,
         toll: TollRules | None = None,
         more: Sequence[Entity] = (),
+        recording: RecordingRules | None = None,
+        sounds: SoundRules | None = None,
     ) -> None:
         self.clock = SetClock()
         self.legs = FakeLegs()
@@ -66,7 +74,13 @@ class Rig:
         self.router = FixedRouter(route or ToQueue(queue=QueueName("sales")))
         self.journal = Journal(self.clock)
         self.records: list[Record] = []
-        self.config = CallsConfig(hold_music="/music/default.wav", media_timeout=policy, max_calls=50)
+        self.config = CallsConfig(
+            hold_music=("/music/default.wav",),
+            media_timeout=policy,
+            max_calls=50,
+            recording=recording or RecordingRules(),
+            sounds=sounds or SoundRules(),
+        )
         self.manager = CallManager(
             router=self.router,
             legs=self.legs,
@@ -157,6 +171,11 @@ class Rig:
         ends = [r.body for r in self.records if isinstance(r.body, CallEnded)]
         assert len(ends) == 1, ends
         return ends[0]
+
+    def rows(self) -> list[Cdr]:
+        """The CDRs of what has been told so far."""
+        fold = CdrFold()
+        return [row for record in self.records for row in fold.apply(record)]
 
     def assert_clean(self) -> None:
         """Nothing is left behind, anywhere, and every call has one start and one end."""

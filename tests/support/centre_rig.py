@@ -18,7 +18,7 @@ from engine.calls.journal import Journal, Record
 from engine.calls.log import CallEnded, CallStarted, LogBody, OfferEnded, OfferMade
 from engine.calls.routing import NoRoute, Route, Router, ToQueue
 from engine.ids import AgentName, QueueName, TrunkName
-from engine.media.commands import Welcome
+from engine.media.events import Welcome
 from engine.sip.auth import ha1
 from engine.sip.events import InviteReceived, SessionId
 from engine.sip.flow import Address, Flow, Transmission, Transport
@@ -109,6 +109,7 @@ class CentreRig:
         router: Router | None = None,
         traced: bool = True,
         trace: dict[str, object] | None = None,
+        dtmf: str = "auto",
     ) -> None:
         self.clock = SetClock()
         self.spares = 3
@@ -116,7 +117,7 @@ class CentreRig:
         agents = [_agent(name) for name in ("alice", "bob")]
         queue = Queue(name=DEMO, strategy=strategy, ring_timeout_s=ring_timeout_s, retry_s=3.0, wrap_up_s=wrap_up_s)
         members = [Member(queue=DEMO, agent=agent.name) for agent in agents]
-        trunk = Trunk(name=TrunkName("pbx"), host=TRUNK_HOST, ping_s=0)
+        trunk = Trunk(name=TrunkName("pbx"), host=TRUNK_HOST, ping_s=0, dtmf=dtmf)
         directory = Directory.of([*agents, queue, *members, trunk])
         core = build_core(
             Config.model_validate({"sip": {"realm": REALM}, "trace": trace or {}}),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +115,16 @@ class Engine:
     def wait_for_state(self, agent: str, state: str, *, timeout: float = 20.0) -> None:
         """Return once the agent is in this state."""
         wait_until(lambda: self.agent(agent)["state"] == state, timeout=timeout, what=f"{agent} to be {state}")
+
+    def wait_for_binding(self, agent: str, *, timeout: float = 10.0) -> None:
+        """Return once the registration of the agent's phone is in the store, which is up to a second after it: then it
+        is there after a crash too."""
+
+        def kept() -> bool:
+            with closing(sqlite3.connect(self.state / "hearthline.db")) as store:
+                return bool(store.execute("select count(*) from bindings where agent = ?", (agent,)).fetchone()[0])
+
+        wait_until(kept, timeout=timeout, what=f"the registration of {agent} to be kept")
 
     def records(self, type_: str | None = None, *, call: str | None = None) -> list[dict[str, Any]]:
         """Everything in the log so far, or its records of one type or call."""

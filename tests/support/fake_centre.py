@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TypeVar
 
 from engine.api.guard_views import BanView, GuardView
+from engine.api.mixing_views import ConferenceMemberView, ConferenceView, SupervisorView
 from engine.api.ports import Kind, TraceOf, WriteMode
+from engine.api.recording_views import RecordingView
 from engine.api.trace_views import SipMessageView, TracedCallView, TraceView
 from engine.api.trunk_views import GroupView
 from engine.api.views import (
@@ -22,10 +24,21 @@ from engine.api.views import (
     View,
 )
 from engine.calls.directory import AgentStatus
+from engine.calls.recordings import RecordingAction
+from engine.calls.supervision import SupervisionMode
 from engine.errors import AlreadyExists, EngineError, NotFound
 
 V = TypeVar("V", bound=View)
 
+RECORDING = RecordingView(
+    path="2026/11/22/101500-c1.flac",
+    recording="c1",
+    state="finished",
+    format="flac",
+    encrypted=False,
+    octets=4000,
+    changed=1000.0,
+)
 SALES = QueueView(
     name="sales",
     strategy="longest-idle",
@@ -41,6 +54,20 @@ SALES = QueueView(
     idle=0,
     talking=0,
     counters={"entered": 3, "hold_s": 1.5},
+)
+TEAM = ConferenceView(
+    name="team",
+    members=(
+        ConferenceMemberView(
+            call="c1",
+            who="agent:anna",
+            caller="anna",
+            caller_display="",
+            muted=False,
+            holding=False,
+            joined_for_s=2.0,
+        ),
+    ),
 )
 ANNA = AgentView(
     name="anna",
@@ -247,6 +274,31 @@ class FakeCentre:
             raise NotFound(f"no call {call!r}")
         return self.live[call]
 
+    def conferences(self) -> Sequence[ConferenceView]:
+        return [TEAM]
+
+    def conference(self, name: str) -> ConferenceView:
+        if name != TEAM.name:
+            raise NotFound(f"nobody is in a conference {name!r}")
+        return TEAM
+
+    def supervisors(self, call: str) -> Sequence[SupervisorView]:
+        return self.call(call).supervisors
+
+    async def mute(self, conference: str, call: str, muted: bool, by: str) -> None:
+        self._note("mute", self.conference(conference).name, call, muted, by)
+
+    async def kick(self, conference: str, call: str, by: str) -> None:
+        self._note("kick", self.conference(conference).name, call, by)
+
+    async def supervise(self, call: str, agent: str, mode: SupervisionMode, by: str) -> None:
+        self._note("supervise", call, agent, mode.value, by)
+        shown = SupervisorView(agent=agent, mode=mode.value, call="s1", up=False)
+        self.live[call] = replace(self.call(call), supervisors=(shown,))
+
+    async def dismiss(self, call: str, agent: str, by: str) -> None:
+        self._note("dismiss", self.call(call).call, agent, by)
+
     def _note(self, *what: object) -> None:
         if self.trouble is not None:
             raise self.trouble
@@ -289,6 +341,19 @@ class FakeCentre:
 
     async def hang_up(self, call: str, by: str) -> None:
         self._note("hang_up", self.call(call).call, by)
+
+    async def drain_media(self, plane: int, *, move: bool) -> int:
+        if plane:
+            raise NotFound(f"no media process {plane}")
+        self._note("drain_media", plane, move)
+        return 2
+
+    async def record(self, call: str, action: RecordingAction, by: str) -> None:
+        self._note("record", self.call(call).call, action.value, by)
+
+    async def recordings(self, limit: int, call: str) -> Sequence[RecordingView]:
+        self._note("recordings", str(limit), call)
+        return [RECORDING]
 
     async def unban(self, address: str, user: str, by: str) -> None:
         self._note("unban", address, user, by)

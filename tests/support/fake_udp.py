@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,19 +10,19 @@ from engine.net.udp import UdpListener
 from engine.sip.flow import Address
 
 
-@dataclass
-class End:
-    host: str
-    port: int
-
-
-@dataclass
+@dataclass(eq=False)
 class UdpSocket:
-    """Keeps what is sent, or fails as it is told."""
+    """Keeps what is sent, or fails as it is told; what is in `inbox` can be read."""
 
     error: OSError | None = None
+    host: str = "192.0.2.9"
     sent: list[tuple[bytes, tuple[str, int]]] = field(default_factory=list)
     options: dict[tuple[int, int], int] = field(default_factory=dict)
+    inbox: deque[tuple[bytes, tuple[Any, ...]]] = field(default_factory=deque)
+    closed: bool = False
+
+    def fileno(self) -> int:
+        return -1 if self.closed else 7
 
     def setsockopt(self, level: int, option: int, value: int) -> None:
         self.options[level, option] = value
@@ -32,25 +33,34 @@ class UdpSocket:
         self.sent.append((data, remote))
         return len(data)
 
+    def recvfrom_into(self, room: memoryview) -> tuple[int, tuple[Any, ...]]:
+        if not self.inbox:
+            raise BlockingIOError
+        data, source = self.inbox.popleft()
+        room[: len(data)] = data
+        return len(data), source
 
-@dataclass
-class UdpPort:
-    """What Twisted gives a protocol as its transport."""
-
-    handle: UdpSocket
-    host: str = "192.0.2.9"
-    port: int = 5080
-
-    def getHost(self) -> End:
-        return End(self.host, self.port)
-
-    def getHandle(self) -> UdpSocket:
-        return self.handle
+    def close(self) -> None:
+        self.closed = True
 
 
-def opened(handle: UdpSocket | None = None) -> tuple[UdpListener, UdpSocket]:
+class Reactor:
+    """Keeps the readers."""
+
+    def __init__(self) -> None:
+        self.readers: list[Any] = []
+
+    def addReader(self, reader: Any) -> None:
+        self.readers.append(reader)
+
+    def removeReader(self, reader: Any) -> None:
+        self.readers.remove(reader)
+
+
+def opened(handle: UdpSocket | None = None, reactor: Reactor | None = None) -> tuple[UdpListener, UdpSocket]:
     """A listener that stands on 192.0.2.9:5080."""
-    listener: Any = UdpListener(Address("192.0.2.9", 5080))
-    handle = UdpSocket() if handle is None else handle
-    listener.makeConnection(UdpPort(handle))
-    return listener, handle
+    listener = UdpListener(Address("192.0.2.9", 5080))
+    on: Any = UdpSocket() if handle is None else handle
+    by: Any = Reactor() if reactor is None else reactor
+    listener.open(by, on)
+    return listener, on

@@ -107,11 +107,10 @@ class Kamailio:
         takes TLS at `tls_port`."""
         directory.mkdir(parents=True)
         self.host, self.port, self.tls_port = host, ports.one(), ports.one()
-        (modules,) = Path("/usr/lib").glob("*/kamailio/modules")
         text = _CONFIG.format(
             host=host,
             port=self.port,
-            modules=modules,
+            modules=modules(),
             engine=f"{engine[0]}:{engine[1]}",
             engine_host=engine[0],
             engine_port=engine[1],
@@ -120,25 +119,7 @@ class Kamailio:
             tls_modules="" if own is None else _TLS.format(certificate=own.certificate, key=own.key),
             path='if (!add_path_received()) { sl_send_reply("503", "No Path"); exit; }',
         )
-        config = directory / "kamailio.cfg"
-        config.write_text(text, encoding="utf-8")
-        command = [
-            "kamailio",
-            "-f",
-            str(config),
-            "-DD",
-            "-E",
-            "-m",
-            "32",
-            "-M",
-            "4",
-            "-Y",
-            str(directory),
-            "-w",
-            str(directory),
-        ]
-        self.process: Process = procs.start("kamailio", command, merge=True)
-        wait_until(self._listens, timeout=15, what="Kamailio to listen")
+        self.process: Process = run(procs, directory, text, (host, self.port))
 
     @property
     def address(self) -> str:
@@ -147,7 +128,25 @@ class Kamailio:
     def stop(self) -> int:
         return self.process.stop(timeout=8)
 
-    def _listens(self) -> bool:
-        assert self.process.running, f"Kamailio ended:\n{self.process.tail()}"
+
+def modules() -> Path:
+    """Where Debian keeps its modules."""
+    (found,) = Path("/usr/lib").glob("*/kamailio/modules")
+    return found
+
+
+def run(procs: Processes, directory: Path, text: str, address: tuple[str, int]) -> Process:
+    """Start it with this configuration, in a directory that is there; return once it takes TCP connections there."""
+    config = directory / "kamailio.cfg"
+    config.write_text(text, encoding="utf-8")
+    place = str(directory)
+    command = ["kamailio", "-f", str(config), "-DD", "-E", "-m", "32", "-M", "4", "-Y", place, "-w", place]
+    process = procs.start("kamailio", command, merge=True)
+
+    def listens() -> bool:
+        assert process.running, f"Kamailio ended:\n{process.tail()}"
         with socket.socket() as probe:
-            return probe.connect_ex((self.host, self.port)) == 0
+            return probe.connect_ex(address) == 0
+
+    wait_until(listens, timeout=15, what="Kamailio to listen")
+    return process

@@ -75,9 +75,11 @@ class LiveCentre:
         """Somebody from an address that is nobody's."""
         return self.phone(user, host=STRANGER_HOST, **phone)
 
-    def phone(self, user: str, *, server: tuple[str, int] | None = None, **settings: Any) -> PlainPhone:
+    def phone(
+        self, user: str, *, server: tuple[str, int] | None = None, kind: type[PlainPhone] = PlainPhone, **settings: Any
+    ) -> PlainPhone:
         """A phone that speaks to us, or to the `server` that stands before us."""
-        made = PlainPhone(user, server or self.sip, self._ports, mark=next(self._marks), **settings)
+        made = kind(user, server or self.sip, self._ports, mark=next(self._marks), **settings)
         self._phones.append(made)
         return made
 
@@ -138,9 +140,10 @@ class LiveCentre:
             return list(said["reasons"])
 
     def metric(self, name: str) -> float:
-        """The value of a metric without labels."""
+        """The value of a metric, the sum of all where it has labels, 0 where it has none yet."""
         page = self.engine.api.text("/metrics")
-        return float(next(line.split()[1] for line in page.splitlines() if line.startswith(f"{name} ")))
+        found = [line.split()[-1] for line in page.splitlines() if line.startswith((f"{name} ", f"{name}{{"))]
+        return sum(map(float, found))
 
     def cdr(self, talk: Talk) -> dict[str, Any]:
         """The CDR of the call that a phone by hand made, once it is written."""
@@ -191,5 +194,6 @@ def running_centre(session_ports: PortPool, directory: Path, **settings: Mapping
         finally:
             centre.close()
         assert engine.process.returncode == 0
-        assert centre.complaints() == []
+        complaints = centre.complaints()
+        assert not complaints, "the engine complained:\n" + "\n".join(complaints)
     leftovers.check()

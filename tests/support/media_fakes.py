@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+import errno
 import struct
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import Unavailable
+from engine.media.bundle import Fire
 from engine.media.codecs import encode
-from engine.media.commands import Codec, Command, Connect, Direction, MediaEvent, OpenLeg, SetRemote
+from engine.media.commands import (
+    Codec,
+    Command,
+    Connect,
+    Direction,
+    OpenLeg,
+    SetRemote,
+    StartRecording,
+    TidyRecordings,
+)
+from engine.media.events import MediaEvent
 from engine.media.latch import target
 from engine.media.leg import Leg
-from engine.media.prompts import Clip
+from engine.media.prompts import Clip, SoundError
 from engine.media.reception import samples_at
 from engine.media.relay import Forwarder
 from engine.media.rounds import Rounds
 from engine.media.stock import Stock
+from engine.media.sweep import Sweep
 from engine.media.switchboard import Switchboard
-from engine.media.wav import SoundError
+from engine.media.vault import master
+
+PAYLOAD_TYPES = {Codec.PCMU: 0, Codec.PCMA: 8, Codec.G722: 9}
 
 HEADER = struct.Struct("!BBHII")
 
@@ -60,9 +76,15 @@ class FakeWire:
         self.rtcp: dict[int, list[bytes]] = {}
         self.unlatched: list[int] = []
         self.closed: list[int] = []
+        self.seconds: dict[str, int] = {}
+        """Second ports, by leg."""
         self.error: OSError | None = None
         """Raised by every send while it is set."""
         self.rebind_fails = False
+        self.lent: list[int] = []
+        """Ports of legs whose packets wait for the tick."""
+        self.volleys = 0
+        """Bundles that were sent."""
 
     def open(self) -> int:
         if not self.free:
@@ -73,8 +95,32 @@ class FakeWire:
         self.sent[leg.port] = []
         self.rtcp[leg.port] = []
 
+    def add(self, leg: Leg, port: int) -> None:
+        self.seconds[leg.name] = port
+
     def aim(self, leg: Leg) -> None:
-        leg.point(self._sender(leg.port) if target(leg) is not None else None)
+        leg.point(self._sender(leg.port) if target(leg) is not None else None, leg.port)
+
+    def lend(self, leg: Leg) -> int:
+        self.lent.append(leg.port)
+        return leg.port
+
+    def reclaim(self, leg: Leg) -> None:
+        self.lent.remove(leg.port)
+
+    def volley(self, descriptors: Sequence[int], packets: NDArray[np.uint8]) -> Fire:
+        ports = list(descriptors)
+
+        def fire() -> list[tuple[int, int]]:
+            if self.error is not None:
+                return [(row, self.error.errno or errno.EIO) for row in range(len(ports))]
+            self.volleys += 1
+            for port, row in zip(ports, packets, strict=True):
+                assert port not in self.closed, "its descriptor may be another's by now"
+                self.sent[port].append(unpack(row.tobytes()))
+            return []
+
+        return fire
 
     def _sender(self, port: int) -> Callable[[memoryview], int]:
         def send(packet: memoryview) -> int:
@@ -91,10 +137,51 @@ class FakeWire:
         self.unlatched.append(leg.port)
 
     def report(self, leg: Leg, packet: bytes) -> None:
-        self.rtcp[leg.port].append(packet)
+        self.rtcp.setdefault(leg.port, []).append(packet)
 
     def close(self, leg: Leg) -> None:
         self.closed.append(leg.port)
+
+
+class FakeTape:
+    """`wire.Tape` that keeps everything."""
+
+    def __init__(self, start: StartRecording, rate: int) -> None:
+        self.start = start
+        self.rate = rate
+        self.chunks: list[bytes] = []
+        self.finished = False
+
+    def write(self, sound: bytes) -> None:
+        assert not self.finished
+        self.chunks.append(sound)
+
+    def finish(self) -> None:
+        self.finished = True
+
+    @property
+    def sound(self) -> NDArray[np.int16]:
+        """int16 [samples, 2]: left, right."""
+        return np.frombuffer(b"".join(self.chunks), "<i2").reshape(-1, 2)
+
+
+class FakeTapes:
+    """`wire.Tapes` in memory."""
+
+    def __init__(self) -> None:
+        self.tapes: dict[str, FakeTape] = {}
+        self.tidied: list[TidyRecordings] = []
+        self.failures: dict[str, Callable[[], None]] = {}
+
+    def open(self, start: StartRecording, rate: int, failed: Callable[[], None]) -> FakeTape:
+        if start.key is not None:
+            master(start.key)
+        self.failures[start.recording] = failed
+        tape = self.tapes[start.recording] = FakeTape(start, rate)
+        return tape
+
+    def tidy(self, command: TidyRecordings) -> None:
+        self.tidied.append(command)
 
 
 class FakeFiles:
@@ -127,34 +214,81 @@ class Speaker:
     payload_type: int = 0
 
 
+class FakeScoop:
+    """`sweep.Scoop` whose sockets are queues."""
+
+    def __init__(self, packets: NDArray[np.uint8]) -> None:
+        self.packets = packets
+        self.queues: dict[int, deque[tuple[bytes, float]]] = {}
+        """By place: packets, and when they came."""
+        self.errors: dict[int, int] = {}
+        """An errno that the next read of a place is answered by."""
+        self.reads = 0
+        """Places read, something there or not."""
+
+    def seat(self, place: int, descriptor: int) -> None:
+        self.queues[place] = deque()
+
+    def read(self, places: NDArray[np.intp]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        sizes, heard_at = np.full(len(places), -errno.EAGAIN), np.zeros(len(places))
+        for at, place in enumerate(places.tolist()):
+            self.reads += 1
+            if place in self.errors:
+                sizes[at] = -self.errors.pop(place)
+            elif self.queues[place]:
+                packet, heard_at[at] = self.queues[place].popleft()
+                sizes[at] = len(packet)
+                self.packets[place, : len(packet)] = np.frombuffer(packet, np.uint8)
+        return sizes, heard_at
+
+
 @dataclass(slots=True)
 class Bench:
     """The whole pure part of a media process on fakes, with a clock that the test turns."""
 
     wire: FakeWire = field(default_factory=FakeWire)
     files: FakeFiles = field(default_factory=FakeFiles)
+    tapes: FakeTapes = field(default_factory=FakeTapes)
     events: list[MediaEvent] = field(default_factory=list)
     now: float = 1000.0
     tick: int = 0
     board: Switchboard = field(init=False)
     forwarder: Forwarder = field(init=False)
     rounds: Rounds = field(init=False)
+    sweeps: bool = False
+    """Packets wait for the tick where they may."""
+    sweep: Sweep = field(init=False)
+    scoops: list[FakeScoop] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         numbers = iter(range(7, 10_000, 7))
         self.board = Switchboard(
-            files=self.files, draw=lambda bits: next(numbers), cname=b"cname", epoch=1e9, emit=self.events.append
+            files=self.files,
+            tapes=self.tapes,
+            draw=lambda bits: next(numbers),
+            cname=b"cname",
+            epoch=1e9,
+            emit=self.events.append,
         )
         self.board.wire = self.wire
+        self.board.table.epoch = samples_at(self.now)
         self.board.stock = Stock(len(self.wire.free), self.wire.open, self.events.append)
-        self.forwarder = Forwarder(self.board.table, pressed=self.board.pressed)
+        self.forwarder = Forwarder(self.board.table, pressed=self.board.digits.pressed)
+        self.sweep = Sweep(
+            self.board.table,
+            self.forwarder,
+            self.wire,
+            scoop=self._scoop if self.sweeps else None,
+            clock=lambda: self.now,
+        )
         self.rounds = Rounds(
             self.board,
             wire=self.wire,
+            sweep=self.sweep,
             random=lambda: 0.5,
             emit=self.events.append,
             epoch=1e9,
-            rtp_timeout_s=10.0,
+            dead_s=10.0,
         )
         self.rounds.told = True
 
@@ -186,13 +320,23 @@ class Bench:
         speaker.stamp += 160
         self.arrive(speaker.leg, packet)
 
+    def _scoop(self, packets: NDArray[np.uint8]) -> FakeScoop:
+        self.scoops.append(FakeScoop(packets))
+        return self.scoops[-1]
+
     def arrive(self, leg: Leg, packet: bytes) -> None:
+        if leg.rx.seat is not None:
+            scoop = next(each for each in self.scoops if each.packets is leg.rx.seat.tray.packets)
+            scoop.queues[leg.rx.seat.place].append((packet, self.now))
+            return
         self.forwarder.buffer[: len(packet)] = packet
         self.forwarder.receive(leg.rx, len(packet), self.now, samples_at(self.now))
 
     def pass_tick(self, count: int = 1) -> None:
         """Let so many ticks of 20 ms go by."""
         for _ in range(count):
+            for _ in self.sweep.pieces():
+                pass
             self.board.tick_ended(self.board.step.run(self.tick, self.now))
             self.rounds.tick(self.tick, self.now)
             self.tick += 1
@@ -218,7 +362,8 @@ def remote(leg: str, *, codec: Codec = Codec.PCMU, **changes: object) -> SetRemo
         "port": 4000,
         "flow_address": "192.0.2.1",
         "codec": codec,
-        "payload_type": 0 if codec is Codec.PCMU else 8,
+        "payload_type": PAYLOAD_TYPES.get(codec, 96),
+        "clock_rate": 16000 if codec is Codec.L16_16K else 8000,
         "dtmf_payload_type": 101,
         "direction": Direction.SENDRECV,
     }

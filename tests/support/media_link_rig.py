@@ -11,12 +11,8 @@ from twisted.internet.error import ConnectError, ConnectionDone
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 
-from engine.media.commands import (
-    PROTOCOL_VERSION,
-    Command,
-    MediaEvent,
-    Welcome,
-)
+from engine.media.commands import PROTOCOL_VERSION, Command
+from engine.media.events import MediaEvent, Welcome
 from engine.media.framing import Framer, encode
 from engine.net.media_link import MediaLink
 

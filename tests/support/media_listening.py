@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from engine.media.codecs import decode
-from engine.media.commands import (
-    Codec,
-    Latched,
-)
+from engine.media.commands import Codec
+from engine.media.events import Latched
 from tests.support.media_plane import Control, FarEnd, Packet
 from tests.support.tones import Audio
 

@@ -12,18 +12,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from engine.media.client import MediaConnection, attach
-from engine.media.commands import (
-    Codec,
-    Command,
-    Direction,
-    LegOpened,
-    Legs,
-    ListLegs,
-    MediaEvent,
-    OpenLeg,
-    SetRemote,
-    Welcome,
-)
+from engine.media.commands import Codec, Command, Direction, ListLegs, OpenLeg, SetRemote
+from engine.media.events import LegOpened, Legs, MediaEvent, Welcome
 from engine.media.options import PlaneOptions
 from tests.support.procs import Process, Processes, wait_until
 

@@ -10,6 +10,7 @@ import ctypes.util
 import importlib.util
 import os
 import shutil
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ PartName = Literal[
     "portaudio",
     "pjsua2",
     "promtool",
+    "rtpengine",
+    "capture",
 ]
 
 SYSTEM_DEPS = "make system-deps"
@@ -78,6 +81,14 @@ def _lack_portaudio() -> str | None:
     return None if bundled or ctypes.util.find_library("portaudio") else "no library portaudio"
 
 
+def _lack_capture() -> str | None:
+    try:
+        socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM).close()
+    except (AttributeError, OSError):
+        return "needs root, or CAP_NET_RAW, to see packets pass"
+    return None
+
+
 def _lack_pjsua2() -> str | None:
     return None if importlib.util.find_spec("pjsua2") is not None else "no module pjsua2"
 
@@ -95,6 +106,8 @@ PARTS: dict[PartName, Part] = {
         Part(name="portaudio", lack=_lack_portaudio),
         Part(name="pjsua2", lack=_lack_pjsua2, remedy="make venv"),
         Part(name="promtool", lack=_lack_programs("promtool")),
+        Part(name="rtpengine", lack=_lack_programs("rtpengine")),
+        Part(name="capture", lack=_lack_capture, remedy="sudo"),
     )
 }
 

@@ -35,6 +35,8 @@ from tests.support.ports import PortPool
 from tests.support.procs import wait_until
 
 T1_S = 0.5
+_PATIENCE_S = 2.0
+"""For what is sent, and for connections."""
 Behaviour = Literal["answer", "ring", "ignore"] | int
 """What is done with a call that comes in: an int is the status it is refused with."""
 
@@ -55,14 +57,18 @@ class PlainPhone:
         port: int | None = None,
         mark: int = 0x91,
         instance: str = "",
+        reg_id: int = 1,
     ) -> None:
-        """`instance` is what the phone tells of itself when it registers, and stays over connections (RFC 5626)."""
+        """`instance` is what the phone tells of itself when it registers, and stays over connections (RFC 5626);
+        `reg_id` is the number of this flow of it."""
         self.user, self.server, self.password, self.host = user, server, password, host
         self.transport = transport
         self._tls = tls
-        self._instance = f';+sip.instance="<{instance}>";reg-id=1' if instance else ""
+        self._instance = f';+sip.instance="<{instance}>";reg-id={reg_id}' if instance else ""
         self.voice = Voice(host, ports.block(2, even=True).start, mark)
         self.behaviour: Behaviour = "answer"
+        self.refuses_changes = 0
+        """The status with which re-INVITEs are refused; 0 where they are not."""
         self.heard: list[Heard] = []
         """Everything that came, in order."""
         self.talks: dict[str, Talk] = {}
@@ -83,6 +89,8 @@ class PlainPhone:
         self._sent: dict[tuple[str, str], bytes] = {}
         """Our last response by Call-ID and CSeq, for what is repeated."""
         self._buffer = bytearray()
+        self._using = threading.Lock()
+        """The connection: OpenSSL does not bear two threads in one at a time."""
         self._open = True
         self._socket = self._connect()
         self._selector = selectors.DefaultSelector()
@@ -115,6 +123,25 @@ class PlainPhone:
         self.port = self._ports.one()
         self._socket = self._connect()
         self._selector.register(self._socket, selectors.EVENT_READ)
+
+    def rebind(self, host: str | None = None) -> None:
+        """Have a home router give our sound another port; on another network with `host`, where we say so."""
+        port = self._ports.block(2, even=True).start
+        before = self.voice.rebound(host or self.host, port)
+        self._selector.unregister(before)
+        self._selector.register(self.voice.socket, selectors.EVENT_READ)
+        before.close()
+        if host is not None:
+            self.voice.address = host, port
+
+    def wander(self, host: str) -> None:
+        """Be on another network: other addresses for SIP (UDP) and sound; whom we call ourselves stays."""
+        self._selector.unregister(self._socket)
+        self._socket.close()
+        self.host = host
+        self._socket = self._connect()
+        self._selector.register(self._socket, selectors.EVENT_READ)
+        self.rebind(host)
 
     @property
     def contact(self) -> str:
@@ -169,10 +196,16 @@ class PlainPhone:
             target=uri,
         )
         self.talks[talk.call_id] = talk
-        self._offer = sdp(self.host, self.voice.address[1], direction=direction, formats=formats)
+        self._offer = self.describe(direction=direction, formats=formats)
         self._offer += self.extra_media.encode()
         self._invite(talk)
         return talk
+
+    def describe(
+        self, *, direction: str = "sendrecv", formats: str = "0 101", version: int = 1, to: bytes = b""
+    ) -> bytes:
+        """Our offer, or our answer to one."""
+        return sdp(self.host, self.voice.address[1], direction=direction, formats=formats, version=version)
 
     def talk(self, index: int = -1, *, timeout: float = 10.0) -> Talk:
         """The latest call that came in, once it is there."""
@@ -218,7 +251,8 @@ class PlainPhone:
         if self.transport == "udp":
             self._socket.sendto(data, self.server)
         else:
-            self._socket.sendall(data)
+            with self._using:
+                self._socket.sendall(data)
 
     def acknowledge(self, response: Heard, uri: str) -> None:
         """ACK a final response to an INVITE of ours."""
@@ -244,7 +278,7 @@ class PlainPhone:
         made.bind((self.host, self.port))
         if self.transport != "udp":
             made.connect(self.server)
-        made.settimeout(2.0)
+        made.settimeout(_PATIENCE_S)
         if self._tls is not None:
             made = self._tls.wrap_socket(made, server_hostname=self.server[0])
         return made
@@ -273,9 +307,8 @@ class PlainPhone:
 
     def _read(self) -> None:
         try:
-            data = self._socket.recv(65535)
-            while isinstance(self._socket, ssl.SSLSocket) and (more := self._socket.pending()):
-                data += self._socket.recv(more)
+            with self._using:
+                data = self._received()
         except OSError:
             return
         if self.transport == "udp":
@@ -288,6 +321,19 @@ class PlainPhone:
         self._buffer += data
         for message in cut(self._buffer):
             self._message(message)
+
+    def _received(self) -> bytes:
+        """What is there; raises TimeoutError where that is a piece of TLS that says nothing to us."""
+        if not isinstance(self._socket, ssl.SSLSocket):
+            return self._socket.recv(65535)
+        self._socket.settimeout(0.02)
+        try:
+            data = self._socket.recv(65535)
+            while more := self._socket.pending():
+                data += self._socket.recv(more)
+            return data
+        finally:
+            self._socket.settimeout(_PATIENCE_S)
 
     def _message(self, data: bytes) -> None:
         message = read(data)
@@ -339,7 +385,10 @@ class PlainPhone:
 
     def _invited(self, message: Heard, talk: Talk | None) -> None:
         if talk is not None:
-            self._accept(talk, message)
+            if self.refuses_changes:
+                self._answer(message, self.refuses_changes, "No")
+            else:
+                self._accept(talk, message)
             return
         local = f"{message['to']};tag=p{self.port}"
         talk = Talk(self, call_id=message["call-id"], local=local, remote=message["from"], target=message.contact_uri)
@@ -353,7 +402,7 @@ class PlainPhone:
                 self._accept(talk, message)
 
     def _accept(self, talk: Talk, message: Heard) -> None:
-        body = sdp(self.host, self.voice.address[1])
+        body = self.describe(to=message.body)
         fields = [("Contact", f"<{self.contact}>"), ("Content-Type", "application/sdp")]
         self._answer(message, 200, "OK", fields=fields, body=body)
         self.voice.peer = media_address(message.body)

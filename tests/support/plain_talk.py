@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.support.plain_message import Field, Heard, sdp
+from tests.support.plain_message import Field, Heard
 from tests.support.procs import wait_until
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Talk:
     def change(self, direction: str) -> Heard:
         """Re-INVITE with this direction: `sendonly` holds, `sendrecv` resumes."""
         phone = self._phone
-        body = sdp(phone.host, phone.voice.address[1], direction=direction, version=self.number + 1)
+        body = phone.describe(direction=direction, version=self.number + 1)
         fields = [
             *self._dialog_fields("INVITE"),
             ("Contact", f"<{phone.contact}>"),

@@ -10,7 +10,15 @@ import socket
 import struct
 import time
 from collections import defaultdict
+from heapq import heappop, heappush
 from itertools import pairwise
+from random import Random
+
+import numpy as np
+
+from engine.media.codecs import decode, encode
+from engine.media.commands import Codec
+from tests.support.tones import Audio, sine
 
 _HEADER = struct.Struct("!BBHII")
 _EVENT_TYPE = 101
@@ -28,8 +36,21 @@ class Voice:
         self.peer: tuple[str, int] | None = None
         """Where to send; None while there is no call."""
         self.muted = False
+        self.loses = 0.0
+        """Part of our packets that the network drops, by chance ..."""
+        self.delays_s = 0.0
+        """... and by how much it delays the others at most."""
+        self._chance = Random(1)
+        self._under_way: list[tuple[float, bytes]] = []
+        """What the network has not brought yet, and until when."""
+        self.says = bytes([mark]) * _SAMPLES
+        """20 ms of what we say: our mark, or a tone (`hum`)."""
         self.heard: dict[int, list[float]] = defaultdict(list)
         """When packets came, by their mark, monotonic seconds."""
+        self.payload_type = 0
+        """Of what we say."""
+        self.types: list[int] = []
+        """Payload numbers of what came, each when it was another than before."""
         self.packets = 0
         """How many packets of any kind came."""
         self.sound = bytearray()
@@ -47,6 +68,15 @@ class Voice:
         self._pressed_at = 0
         self._last_event = -1
 
+    def rebound(self, host: str, port: int) -> socket.socket:
+        """Send from another socket, of which the SDP says nothing (a home router that gives the stream another port);
+        the one before, which is the caller's to close."""
+        made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        made.setblocking(False)
+        made.bind((host, port))
+        before, self.socket = self.socket, made
+        return before
+
     def close(self) -> None:
         self.socket.close()
 
@@ -56,14 +86,28 @@ class Voice:
             code = _KEYS.index(digit)
             self._pressing += [(code, step) for step in range(5)] + [(code, 5)] * 3
 
+    def hum(self, frequency: int, dbfs: float = -16.0) -> None:
+        """Say a tone from now on; a multiple of 50 Hz, so that a packet holds whole periods."""
+        samples = np.rint(32768 * sine(frequency, seconds=PTIME_S, dbfs=dbfs)).astype(np.int16)
+        self.says = encode(samples, Codec.PCMU).tobytes()
+
+    def audio(self) -> Audio:
+        """What was heard since `sound` was emptied."""
+        codes = np.frombuffer(bytes(self.sound), np.uint8)
+        return Audio(rate=8000, samples=decode(codes, Codec.PCMU) / 32768)
+
     def due(self) -> float | None:
         """When the next packet is to go."""
-        return None if self.peer is None else self._next
+        if self.peer is None:
+            return None
+        return min(self._next, self._under_way[0][0]) if self._under_way else self._next
 
     def send_due(self, now: float) -> None:
         """Send what is due."""
         if self.peer is None:
             return
+        while self._under_way and self._under_way[0][0] <= now:
+            self.send_raw(heappop(self._under_way)[1])
         if now - self._next > 1.0:
             self._next = now
         while self._next <= now:
@@ -72,7 +116,7 @@ class Voice:
             if self._pressing:
                 self._send_event(*self._pressing.pop(0))
             elif not self.muted:
-                self._send(0, self._timestamp, bytes([self.mark]) * _SAMPLES)
+                self._send(self.payload_type, self._timestamp, self.says)
 
     def _send_event(self, code: int, step: int) -> None:
         end = step == 5
@@ -84,7 +128,12 @@ class Voice:
     def _send(self, payload_type: int, timestamp: int, payload: bytes) -> None:
         header = _HEADER.pack(0x80, payload_type, self._sequence & 0xFFFF, timestamp & 0xFFFFFFFF, self._ssrc)
         self._sequence += 1
-        self.send_raw(header + payload)
+        if self._chance.random() < self.loses:
+            return
+        if self.delays_s:
+            heappush(self._under_way, (time.monotonic() + self._chance.random() * self.delays_s, header + payload))
+        else:
+            self.send_raw(header + payload)
 
     def send_raw(self, data: bytes) -> None:
         """Send any octets from our RTP port to where our RTP goes."""
@@ -104,9 +153,12 @@ class Voice:
             except OSError:
                 continue
             self.packets += 1
+            if len(data) > 12 and self.types[-1:] != [data[1] & 0x7F]:
+                self.types.append(data[1] & 0x7F)
             if len(data) > 12 and data[1] & 0x7F == 0:
                 self.sound += data[12:]
-            if len(data) == 12 + _SAMPLES and data.count(data[12:13], 12) == _SAMPLES:
+            size = len(self.says)
+            if len(data) == 12 + size and data.count(data[12:13], 12) == size:
                 self.heard[data[12]].append(time.monotonic())
             elif len(data) == 16 and data[1] & 0x7F == _EVENT_TYPE:
                 self._hear_event(data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.media.commands import PlaneStats
+from engine.media.events import PlaneStats
 
 STATS = PlaneStats(
     legs=1,
@@ -17,4 +17,7 @@ STATS = PlaneStats(
     packets_sent=11,
     ports_taken=5,
     cpu_s=0.5,
+    tick_p50_ms=0.6,
+    tick_p99_ms=0.7,
+    collections=8,
 )

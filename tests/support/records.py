@@ -15,13 +15,13 @@ from engine.calls.log import (
     CallerQueued,
     CallRouted,
     CallStarted,
-    LegClosed,
     LogBody,
     OfferEnded,
     OfferMade,
     OfferOutcome,
     OfferRinging,
 )
+from engine.calls.media_records import LegClosed
 from engine.ids import AgentName, CallId, LegId, OfferId, QueueName
 
 WALL = 1_790_000_000.0

@@ -1,8 +1,10 @@
-"""Repeats a test that measures real time, when it failed while the machine itself stalled (docs/decisions/0006).
+"""Repeats a test that measures real time, when it failed while the machine itself stalled (docs/decisions/0006, 0036).
 
 A test marked `timing` that fails on a machine that ran all the time fails. One that fails while a processor ran nothing
 of ours for as long as the bound it measures has proved nothing either way: it is shown as REPEATED, with its failure
-and the stalls, and is run again when the machine is calm, four times at most. The fourth failure counts.
+and the stalls, and is run again when the machine is calm, four times at most. The fourth failure counts. A test marked
+`integration` alone measures no time, but its programs answer each other within some: a stall of a quarter of a second
+excuses it.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from tests.support.stalls import Stall, StallWitness
 ATTEMPTS = 4
 STALL_MS = 20.0
 """The least stall that explains a failure, unless the mark has a `stall_ms` of its own: one packet of sound."""
+LONG_STALL_MS = 250.0
+"""The least that explains why programs did not answer each other in time: half of SIP's T1."""
 CALM_S = 3.0
 CALM_AT_MOST_S = 60.0
 
@@ -42,6 +46,13 @@ def told(stalls: Sequence[Stall]) -> str:
     return f"the machine stalled for {', '.join(map(str, longest[:5]))} ms{more}"
 
 
+def _stall_that_excuses(item: pytest.Item) -> float | None:
+    """How long a stall has to be, in ms, to explain why this test fails; None where none does."""
+    if (mark := item.get_closest_marker("timing")) is not None:
+        return float(mark.kwargs.get("stall_ms", STALL_MS))
+    return LONG_STALL_MS if item.get_closest_marker("integration") is not None else None
+
+
 class Repeats:
     """The plugin; `tests/integration/conftest.py` registers it. `watch` makes the witness of one test."""
 
@@ -52,11 +63,11 @@ class Repeats:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None]:
         """Note when the test itself runs: stalls while fixtures start programs excuse nothing. And whether it ends by
-        an assertion of its own: no stall excuses any other exception."""
+        an assertion of its own or by a wait: no stall excuses any other exception."""
         begin, item.stash[_ASSERTED] = time.monotonic(), False
         try:
             return (yield)
-        except AssertionError:
+        except (AssertionError, TimeoutError):
             item.stash[_ASSERTED] = True
             raise
         finally:
@@ -64,13 +75,13 @@ class Repeats:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-        """Run a `timing` test, again where that is called for."""
-        mark = item.get_closest_marker("timing")
-        if mark is None:
+        """Run a `timing` or `integration` test, again where that is called for."""
+        stall_ms = _stall_that_excuses(item)
+        if stall_ms is None:
             return None
         with self._watch() as witness:
             for attempt in range(1, ATTEMPTS + 1):
-                if not self._attempt(item, nextitem, witness, attempt, mark.kwargs.get("stall_ms", STALL_MS)):
+                if not self._attempt(item, nextitem, witness, attempt, stall_ms):
                     break
                 witness.wait_for_calm(for_s=CALM_S, at_most_s=CALM_AT_MOST_S)
         return True

@@ -14,6 +14,8 @@ from engine.app.centre import RunningCentre
 from engine.app.queue_log_file import QueueLogFile
 from engine.calls.directory import Directory
 from engine.metrics.metrics import MetricSet
+from engine.net.listen import Listen
+from engine.sip.flow import Transport
 from engine.store.directory_store import DirectoryStore
 from engine.store.reader import HistoryReader
 from engine.store.writer import WriterHealth, WriterState
@@ -70,6 +72,7 @@ class CentreBench:
             "driver": _Driver(self.rig),
             "clock": _WireClock(self.rig),
             "writer": self.writer,
+            "listeners": (Listen(transport=Transport.UDP, address="192.0.2.1", port=5060),),
             "certificates": SimpleNamespace(reload=lambda: {"a.pem": 1.0}),
         }
         self.centre = RunningCentre(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from engine.calls.codec_words import DEFAULT
 from engine.calls.directory import Agent, Directory, Trunk
 from engine.calls.events import LegEvent, PresenceEvent
 from engine.calls.sip_leg import SipLegs
@@ -46,6 +47,9 @@ class Trunks:
 
     def trusts(self, trunk: str) -> bool:
         return trunk in self.trusted
+
+    def tls_name(self, trunk: str) -> str:
+        return ""
 
 
 class Passwords:
@@ -93,8 +97,9 @@ def description(
 class SipPair:
     """See the module. `told` holds the neutral events, `far` the events of the far endpoint."""
 
-    def __init__(self, *, ping_s: float = 0.0, show_hidden: bool = False) -> None:
+    def __init__(self, *, ping_s: float = 0.0, show_hidden: bool = False, codecs: tuple[str, ...] = DEFAULT) -> None:
         self.now = 0.0
+        self._drawn = 0
         self.directory = Directory.of(
             [
                 Trunk(name=TrunkName("pbx"), host=PBX.host, port=PBX.port, ping_s=ping_s),
@@ -114,8 +119,11 @@ class SipPair:
             ids=ids,
             listener_flow=lambda transport, remote, name="": None if self.no_way else Flow(transport, ENGINE, remote),
             media_address=lambda flow: "203.0.113.9",
+            octets=self._octets,
             trusts=self.trunks.trusts,
             show_hidden=show_hidden,
+            instance=lambda trunk: f"urn:uuid:of-{trunk}",
+            codecs=codecs,
         )
         self.told: list[LegEvent | PresenceEvent] = []
         self.far: list[SipEvent] = []
@@ -176,23 +184,36 @@ class SipPair:
         self.run()
         return session
 
-    def register(self, user: str = "anna", *, expires: int = 300, call_id: str = "reg", at: Address = PHONE) -> None:
-        """A phone registers, answering the challenge. Its Contact is an address behind NAT: 10.0.0.3 for 192.0.2.3."""
+    def register(
+        self,
+        user: str = "anna",
+        *,
+        expires: int = 300,
+        call_id: str = "reg",
+        at: Address = PHONE,
+        contact: Address | None = None,
+    ) -> None:
+        """A phone registers, answering the challenge. Its Contact is an address behind NAT: 10.0.0.3 for 192.0.2.3
+        (`contact`, where it was elsewhere before)."""
         way = udp(ENGINE, at)
-        request = self._register(at, user, expires, call_id, 1, "")
+        request = self._register(contact or at, user, expires, call_id, 1, "")
         self.engine.receive_datagram(request, way, self.now)
         challenges = self._answer_to_phone().headers.get_all("WWW-Authenticate")
         name, value = answer_challenge(
             challenges, user=user, password="secret", method="REGISTER", uri=f"sip:{REALM}", cnonce="c", nc=1
         )
-        request = self._register(at, user, expires, call_id, 2, f"{name}: {value}\r\n")
+        request = self._register(contact or at, user, expires, call_id, 2, f"{name}: {value}\r\n")
         self.engine.receive_datagram(request, way, self.now)
         assert self._answer_to_phone().status == 200
         self.run()
 
     def _answer_to_phone(self) -> Response:
-        (sent,) = self.engine.datagrams_to_send()
-        answer = parse_datagram(sent.data)
+        sent = self.engine.datagrams_to_send()
+        (answered,) = [data for _, data in sent if data.startswith(b"SIP/2.0")]
+        for flow, data in sent:
+            if data is not answered:
+                self.peer.receive_datagram(data, udp(flow.remote, ENGINE), self.now)
+        answer = parse_datagram(answered)
         assert isinstance(answer, Response)
         return answer
 
@@ -207,6 +228,11 @@ class SipPair:
             f"Contact: <sip:{user}@{inside}>\r\nExpires: {expires}\r\nUser-Agent: Test phone\r\n"
             f"{extra}Content-Length: 0\r\n\r\n"
         ).encode()
+
+    def _octets(self, count: int) -> bytes:
+        """Keys that differ, and are the same in every run."""
+        self._drawn += 1
+        return self._drawn.to_bytes(count, "big")
 
     # what was seen
 

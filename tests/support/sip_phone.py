@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
@@ -64,12 +64,16 @@ class Trunks:
 
     by_host: dict[str, str]
     trusted: frozenset[str] = frozenset()
+    tls_name_of: dict[str, str] = field(default_factory=dict)
 
     def trunk_at(self, flow: Flow) -> str | None:
         return self.by_host.get(flow.remote.host, self.by_host.get("*"))
 
     def trusts(self, trunk: str) -> bool:
         return trunk in self.trusted
+
+    def tls_name(self, trunk: str) -> str:
+        return self.tls_name_of.get(trunk, "")
 
 
 def make_station(
@@ -87,6 +91,7 @@ def make_station(
     session_expires_s: int = 1800,
     min_session_expires_s: int = 90,
     settings: Mapping[str, Any] | None = None,
+    tls_names: dict[str, str] | None = None,
 ) -> EndpointStation:
     """An endpoint at host:5060. Without `trunks` everybody is a trunk, so that no call is challenged."""
     address = Address(host, 5060)
@@ -102,7 +107,7 @@ def make_station(
         min_session_expires_s=min_session_expires_s,
         **(settings or {}),
     )
-    peers = Trunks({"*": "everybody"} if trunks is None else trunks, trusted)
+    peers = Trunks({"*": "everybody"} if trunks is None else trunks, trusted, tls_names or {})
     endpoint = Endpoint(
         config,
         ids=CountingIds(name),

@@ -139,6 +139,7 @@ def pair(
     session_expires_s: int = 1800,
     min_session_expires_s: int = 90,
     settings: Mapping[str, Any] | None = None,
+    tls_names: dict[str, str] | None = None,
 ) -> tuple[EndpointStation, RawPeer, Wire]:
     """An endpoint at 192.0.2.9, a peer by hand at 192.0.2.1, and the wire between them, which takes no time. Everybody
     is a trunk unless `trunks` says who is."""
@@ -153,6 +154,7 @@ def pair(
         reliable=reliable,
         session_expires_s=session_expires_s,
         min_session_expires_s=min_session_expires_s,
+        tls_names=tls_names,
         settings=settings,
     )
     if on_event is not None:

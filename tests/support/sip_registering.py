@@ -22,11 +22,19 @@ class Registering:
         self.station, self.raw, self.wire = pair(trunks={}, passwords=PASSWORDS, limits=limits, settings=settings)
         self.number = 0
         self.count = 0
+        self.challenges: dict[RawPeer, list[str]] = {}
+        """A nonce is good only from where it was sent to."""
         self.challenge = self.challenge_of("ada")
 
     def challenge_of(self, user: str) -> list[str]:
         self.ask(user, authorized=False)
         return self.raw.responses()[-1].headers.get_all("WWW-Authenticate")
+
+    def _challenge_at(self, peer: RawPeer) -> list[str]:
+        if peer not in self.challenges:
+            answer = self.ask(authorized=False, peer=peer, call_id="challenge")
+            self.challenges[peer] = answer.headers.get_all("WWW-Authenticate")
+        return self.challenges[peer]
 
     def ask(
         self,
@@ -39,19 +47,20 @@ class Registering:
         peer: RawPeer | None = None,
         number: int | None = None,
         call_id: str = "reg",
+        uri: str = "sip:192.0.2.9",
+        to: str = "",
     ) -> Response:
         """Send a REGISTER; the answer."""
         peer = peer or self.raw
         self.number = self.number + 1 if number is None else number
-        uri = "sip:192.0.2.9"
-        extra = [("To", f"<sip:{user}@192.0.2.9>"), *(fields or [])]
+        extra = [("To", to or f"<sip:{user}@192.0.2.9>"), *(fields or [])]
         if expires is not None:
             extra.append(("Expires", expires))
         if authorized:
             self.count += 1
             extra.append(
                 answer_challenge(
-                    self.challenge,
+                    self.challenge if peer is self.raw else self._challenge_at(peer),
                     user="ada",
                     password="secret",
                     method="REGISTER",

@@ -6,6 +6,7 @@ import csv
 import itertools
 import re
 import signal
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -170,6 +171,16 @@ class Sipps:
             what = f"SIPp to listen at {address}:{port}"
             wait_until(lambda: not run.process.running or bool(sockets_on([port])), timeout=10, what=what)
         return run
+
+
+def built_in(name: str, changes: Mapping[str, str] | None = None) -> str:
+    """A scenario that SIPp brings with it, with these texts in it replaced. Raises ValueError where one is absent."""
+    text = subprocess.run(["sipp", "-sd", name], capture_output=True, text=True, check=False).stdout
+    for old, new in (changes or {}).items():
+        if old not in text:
+            raise ValueError(f"SIPp's {name} has no {old!r}")
+        text = text.replace(old, new)
+    return text
 
 
 def read_statistics(text: str) -> dict[str, str]:

@@ -70,6 +70,10 @@ class StallWitness:
         ]
         return [stall for stall in seen if stall.begin_s < until and stall.begin_s + stall.length_s > since]
 
+    def stalled_s(self, *, since: float = 0.0) -> float:
+        """How long in sum the processors have stood still since then: as much of a sound may be away, and no more."""
+        return sum(stall.length_s for stall in self.stalls(since=since))
+
     def wait_for_calm(self, *, for_s: float, at_most_s: float) -> bool:
         """Return true once there was no stall for `for_s`, false when there were some up to `at_most_s` from now."""
         begin = time.monotonic()

@@ -176,6 +176,20 @@ def gaps(
     ]
 
 
+def held_dbfs(audio: Audio, frequency: float) -> float:
+    """Level of `frequency` while it is there: the median of its envelope.
+
+    For sound that came through a telephone's jitter buffer: where that repeats or leaves out a packet, because some
+    program was run late, the phase jumps, and `tone_dbfs` takes that for a lower level.
+    """
+    return to_dbfs(float(np.median(envelope(audio, frequency))))
+
+
+def away_s(audio: Audio, frequency: float, *, longer_than_ms: float = 40.0) -> float:
+    """How long the tone is away in sum, in `gaps` longer than that."""
+    return sum(gap.length_s for gap in gaps(audio, frequency, longer_than_ms=longer_than_ms))
+
+
 def onset_s(audio: Audio, frequency: float, *, above_dbfs: float = -40.0, for_ms: float = 30.0) -> float | None:
     """When the tone is first above `above_dbfs` for `for_ms` on end, in seconds; None when it never is."""
     there = np.concatenate(([False], envelope(audio, frequency) > 10 ** (above_dbfs / 20), [False]))

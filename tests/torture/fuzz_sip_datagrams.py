@@ -223,7 +223,7 @@ def fuzz(ports: PortPool, directory: Path, *, count: int, seed: int, to_the_end:
     """Start an engine and send it `count` mutated datagrams of each kind; `to_the_end` waits until the last call that
     one of them began has been given up."""
     # The guard would drop most of it unread; here everything is to be read.
-    with running_centre(ports, directory, media={"rtp_timeout_s": 5.0}, guard={"trusted": ["127.0.0.0/8"]}) as centre:
+    with running_centre(ports, directory, media={"dead_s": 5.0}, guard={"trusted": ["127.0.0.0/8"]}) as centre:
         return Fuzz(centre, count=count, seed=seed, to_the_end=to_the_end).run()
 
 

@@ -2,8 +2,9 @@
 
 A target is a module `tests.torture.fuzz_NAME` with `seeds()`, good inputs to begin with, and `fuzz(data)`, which raises
 for whatever must not be. `engine.sip` is instrumented, so that inputs that reach new code are kept and changed further.
-Beside exceptions, time is watched: every input may cost PER_BYTE_S for each of its bytes and CONSTANT_S. Since bytes
-that are slow to read are seldom many by chance, every few inputs a part of one is repeated until it is long.
+Beside exceptions, time is watched. Bytes that are slow to read are seldom many by chance: every few inputs a part of
+one is repeated until it is long. No input may cost more than MOST_PER_BYTE_S for each of its bytes and CONSTANT_S; a
+repeated one of more than PER_BYTE_S must cost no more than GROWTH times what half as many repetitions cost.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ from tests.torture.mutate import TOKENS, mutated
 from tests.torture.result import DIRECTORY, ROOT, write_result
 
 PER_BYTE_S: Final = 20e-6
+MOST_PER_BYTE_S: Final = 100e-6
+"""Each input is read some ten times, by instrumented code: lines of four octets in a description cost 20 us a byte, 27
+on a slower machine, at any length."""
+GROWTH: Final = 3.0
+"""2 is in proportion, 4 is quadratic."""
 CONSTANT_S: Final = 5e-3
 LONGEST: Final = 8192
 """Bytes of an input; repeated parts make PUMPED."""
@@ -72,24 +78,31 @@ class Watch:
         self._run(data)
         self._count += 1
         if data and self._count % PUMP_EVERY == 0:
-            self._run(pumped(data, random.Random(self._count)))
+            self.long(data, self._count)
 
-    def _run(self, data: bytes) -> None:
+    def long(self, data: bytes, seed: int) -> None:
+        """Run with a part of it repeated; raises the same."""
+        half = pumped(data, random.Random(seed), PUMPED // 2)
+        self._run(pumped(data, random.Random(seed)), half)
+
+    def _run(self, data: bytes, half: bytes | None = None) -> None:
         began = time.perf_counter()
         try:
             self._fuzz(data)
-            self._judge(data, time.perf_counter() - began)
+            self._judge(data, half, time.perf_counter() - began)
         except BaseException as error:
             self._failure.write_bytes(data)
             print(f"{type(error).__name__}: {error}; of {len(data)} bytes: {data[:1500]!r}", file=sys.stderr)
             raise
 
-    def _judge(self, data: bytes, seconds: float) -> None:
+    def _judge(self, data: bytes, half: bytes | None, seconds: float) -> None:
         """A pause of the machine must not count: what seems slow is run again, by the processor's time."""
         length = max(len(data), 1)
-        bound = CONSTANT_S + PER_BYTE_S * length
-        if seconds > bound:
+        if seconds > CONSTANT_S + PER_BYTE_S * length:
             seconds = self._least(data)
+            bound = CONSTANT_S + MOST_PER_BYTE_S * length
+            if half is not None and seconds > CONSTANT_S + PER_BYTE_S * length:
+                bound = min(bound, CONSTANT_S + GROWTH * self._least(half))
             if seconds > bound:
                 raise TooSlow(f"{seconds * 1e3:.1f} ms for {length} bytes, {bound * 1e3:.1f} ms are allowed")
         if length >= _JUDGED and seconds / length > self.slowest.seconds_per_byte:
@@ -107,12 +120,12 @@ class Watch:
         return least
 
 
-def pumped(data: bytes, chance: random.Random) -> bytes:
-    """A part of the data, mostly a short one, repeated until the whole is PUMPED bytes long."""
+def pumped(data: bytes, chance: random.Random, size: int = PUMPED) -> bytes:
+    """A part of the data, mostly a short one, repeated until the whole is so many bytes long."""
     length = chance.choice((1, 1, 2, 3, 4, 8, 16, 64, 256))
     at = chance.randrange(len(data))
     part = data[at : at + length]
-    return data[:at] + part * ((PUMPED - len(data)) // len(part) + 1) + data[at:]
+    return data[:at] + part * ((size - len(data)) // len(part) + 1) + data[at:]
 
 
 def run(name: str) -> None:

@@ -14,10 +14,10 @@ ROOT: Final = Path(__file__).parents[2]
 DIRECTORY: Final = ROOT / "build" / "fuzz"
 
 
-def write_result(name: str, **found: object) -> Path:
-    """Write build/fuzz/NAME.json: the command, the commit, the machine's load, and what was `found`."""
-    DIRECTORY.mkdir(parents=True, exist_ok=True)
-    path = DIRECTORY / f"{name}.json"
+def write_result(name: str, path: Path | None = None, /, **found: object) -> Path:
+    """Write build/fuzz/NAME.json, or another file: the command, the commit, the machine's load, what was `found`."""
+    path = path or DIRECTORY / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
     told = {
         "command": shlex.join(["python", "-m", f"tests.torture.{name}", *sys.argv[1:]]),
         "commit": _commit(),

@@ -59,7 +59,13 @@ def test_the_line_begins_with_the_epoch_in_whole_seconds() -> None:
     assert QueueLog(Directory()).lines([record]) == ["1790000000|c1|q|NONE|ENTERQUEUE||+491|1"]
 
 
-@pytest.mark.parametrize(("caller", "written"), [("a|b", "a_b"), ("a\nb", "a b"), ("a\rb", "a b"), ("a b", "a b")])
+@pytest.mark.parametrize(
+    ("caller", "written"),
+    [
+        *(("a|b", "a_b"), ("a\nb", "a b"), ("a\rb", "a b"), ("a b", "a b"), ("Zoë|", "Zoë_")),
+        *((f"a{end}b", "a b") for end in "\v\f\x1b\x1c\x1d\x1e\x85\x9b\u2028\u2029\u202e"),
+    ],
+)
 def test_a_caller_can_forge_neither_a_field_nor_a_line(caller: str, written: str) -> None:
     body = CallerQueued(queue=QueueName("q"), position=1, caller=caller)
     record = Record(1, 1, CallId("c1"), 1_790_000_000.987, 5.0, body)

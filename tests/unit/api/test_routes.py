@@ -304,6 +304,16 @@ def test_the_guard_is_shown_and_bans_are_lifted(rig: Rig) -> None:
     assert rig.error("POST", "/api/v1/guard/unban", json={"address": 7})[0] == 400
 
 
+def test_recordings_are_listed_and_live_calls_recorded(rig: Rig) -> None:
+    (file,) = rig.get("/api/v1/recordings?limit=7&call=c1")["items"]
+    assert (file["path"], file["state"], file["encrypted"]) == ("2026/11/22/101500-c1.flac", "finished", False)
+    answer = rig.ask("POST", "/api/v1/calls/c1/recording", json={"action": "pause"})
+    assert (answer.status_code, answer.json()["call"]) == (200, "c1")
+    assert rig.centre.done == [("recordings", "7", "c1"), ("record", "c1", "pause", "api")]
+    assert rig.error("POST", "/api/v1/calls/c1/recording", json={"action": "burn"})[0] == 400
+    assert rig.error("POST", "/api/v1/calls/none/recording", json={"action": "stop"})[0] == 404
+
+
 @pytest.mark.parametrize("path", ["calls/c1", "calls/a%2Fb%40192.0.2.1", "agents/anna", "strangers"])
 def test_traces_are_json_text_and_pcap(rig: Rig, path: str) -> None:
     assert rig.get(f"/api/v1/{path}/trace")["messages"][0]["title"] == "INVITE 1"
@@ -321,3 +331,39 @@ def test_traced_calls_are_listed_and_what_is_not_kept_is_not_found(rig: Rig) -> 
     assert (call["call"], call["call_ids"], call["ended"]) == ("c1", ["a", "b"], "")
     for form in ("trace", "trace.txt", "trace.pcap"):
         assert rig.error("GET", f"/api/v1/calls/c9/{form}")[:2] == (404, "not_found")
+
+
+def test_conferences_are_shown_and_members_muted_and_put_out(rig: Rig) -> None:
+    member = rig.ask("GET", "/api/v1/conferences").json()["items"][0]["members"][0]
+    assert (member["call"], member["who"], member["muted"], member["joined_for_s"]) == ("c1", "agent:anna", False, 2.0)
+    assert rig.ask("GET", "/api/v1/conferences/team").json()["name"] == "team"
+    muted = rig.ask("PATCH", "/api/v1/conferences/team/members/c1", json={"muted": True})
+    assert (muted.status_code, muted.json()["name"]) == (200, "team")
+    assert rig.ask("DELETE", "/api/v1/conferences/team/members/c1").status_code == 204
+    assert rig.centre.done == [("mute", "team", "c1", True, "api"), ("kick", "team", "c1", "api")]
+    assert rig.error("DELETE", "/api/v1/conferences/x/members/c1")[:2] == (404, "not_found")
+    assert rig.error("PATCH", "/api/v1/conferences/team/members/c1", json={"muted": 1})[:2] == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("mode", ["listen", "whisper", "barge"])
+def test_a_call_is_supervised_and_no_more(rig: Rig, mode: str) -> None:
+    answer = rig.ask("PUT", "/api/v1/calls/c1/supervisors/cleo", json={"mode": mode})
+    assert (answer.status_code, answer.json()) == (200, {"agent": "cleo", "mode": mode, "call": "s1", "up": False})
+    assert rig.ask("GET", "/api/v1/calls/c1/supervisors").json()["items"] == [answer.json()]
+    assert rig.ask("GET", "/api/v1/calls/c1").json()["supervisors"] == [answer.json()]
+    assert rig.ask("DELETE", "/api/v1/calls/c1/supervisors/cleo").status_code == 204
+    assert rig.centre.done == [("supervise", "c1", "cleo", mode, "api"), ("dismiss", "c1", "cleo", "api")]
+
+
+def test_a_mode_that_is_none_is_refused(rig: Rig) -> None:
+    found = rig.error("PUT", "/api/v1/calls/c1/supervisors/cleo", json={"mode": "spy"})
+    assert found[:2] == (400, "invalid_request")
+    assert "'listen', 'whisper' or 'barge'" in found[2]
+    assert rig.error("PUT", "/api/v1/calls/c9/supervisors/cleo", json={"mode": "listen"})[:2] == (404, "not_found")
+
+
+def test_a_media_process_is_taken_out_of_service(rig: Rig) -> None:
+    drained = rig.ask("POST", "/api/v1/media/0/drain", json={"move": True})
+    assert (drained.status_code, drained.json()) == (200, {"legs": 2})
+    assert rig.centre.done == [("drain_media", 0, True)]
+    assert rig.error("POST", "/api/v1/media/3/drain", json={})[:2] == (404, "not_found")

@@ -12,16 +12,18 @@ from sqlalchemy import Engine
 
 from engine.app.version import VERSION
 from engine.calls.directory import AgentStatus
-from engine.calls.log import AgentStatusChanged, AgentUnreachable, CallEnded, DirectoryChanged
+from engine.calls.log import AgentStatusChanged, AgentUnreachable, BanLifted, CallEnded, DirectoryChanged
 from engine.errors import AlreadyExists, InvalidRequest, NotFound
 from engine.ids import AgentName, QueueName
 from engine.sip.auth import ha1
 from engine.sip.events import InviteReceived
+from engine.sip.flow import Address, Flow, Transport
 from engine.store.sink import SqlSink
 from engine.store.writer import WriterHealth
-from tests.support.centre_rig import REALM
+from tests.support.centre_rig import ENGINE, REALM
 from tests.support.records import cdrs_of, queue_call
 from tests.support.running_centre import HEALTHY, CentreBench
+from tests.support.sip_raw import RawPeer
 
 ALICE = AgentName("alice")
 
@@ -78,6 +80,13 @@ def test_each_is_found_by_its_name(bench: CentreBench) -> None:
     assert centre.trunk("pbx") == centre.trunks()[0]
     assert centre.call(call.call).call == call.call
     assert [centre.member("demo", "alice"), centre.member("demo", "bob")] == centre.members()
+
+
+def test_a_trunk_that_no_listener_leads_to_is_shown_with_a_warning(bench: CentreBench) -> None:
+    assert bench.centre.trunk("pbx").warnings == ()
+    bench.run(bench.centre.write("trunk", "far", {"host": "2001:db8::1", "ping_s": 0.0}, "create", "test"))
+    (warning,) = bench.centre.trunk("far").warnings
+    assert warning.startswith("trunk far: no listener speaks UDP over IPv6")
 
 
 def test_all_are_listed_by_name_whenever_they_came(bench: CentreBench) -> None:
@@ -248,3 +257,35 @@ def test_the_queue_log_is_told_from_memory(bench: CentreBench) -> None:
     bench.queue_log.observe(queue_call("c1"))
     lines = bench.run(bench.centre.queue_log(2))
     assert [line.split("|")[4] for line in lines] == ["CONNECT", "COMPLETECALLER"]
+
+
+def test_groups_are_shown_with_their_members(bench: CentreBench) -> None:
+    for name in ("z", "a"):
+        bench.run(bench.centre.write("group", name, {"members": ["pbx:1"]}, "create", "test"))
+    assert [(group.name, tuple(group.members)) for group in bench.centre.groups()] == [
+        ("a", ("pbx:1",)),
+        ("z", ("pbx:1",)),
+    ]
+    assert bench.centre.group("z") == bench.centre.groups()[1]
+    with pytest.raises(NotFound, match="no group 'x'"):
+        bench.centre.group("x")
+
+
+def test_who_is_banned_is_shown_and_let_in_again(bench: CentreBench) -> None:
+    core, wire = bench.rig.core, bench.rig.wire
+    flow = Flow(Transport.TCP, ENGINE, Address("198.51.100.7", 40000), 7)
+    scanner = RawPeer("198.51.100.7", bench.rig.centre).request("OPTIONS", fields=[("User-Agent", "friendly-scanner")])
+    core.connection_opened(flow, wire.now)
+    core.receive_stream(scanner.to_bytes(), flow, wire.now)
+    assert list(core.take_closes()) == [flow]
+    wire.run(10.0)
+    assert [(ban.address, round(ban.left_s)) for ban in bench.centre.guard().bans] == [("198.51.100.7", 50)]
+    bench.run(bench.centre.unban("198.51.100.7", "", "token:crm"))
+    assert bench.centre.guard().bans == ()
+    assert logged(bench, BanLifted) == [BanLifted(address="198.51.100.7", user="", by="token:crm")]
+    with pytest.raises(NotFound, match=r"198\.51\.100\.7"):
+        bench.run(bench.centre.unban("198.51.100.7", "", "token:crm"))
+
+
+def test_a_reload_tells_until_when_each_certificate_is_good(bench: CentreBench) -> None:
+    assert bench.centre.reload() == {"a.pem": 1.0}

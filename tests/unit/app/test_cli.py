@@ -6,10 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from engine.app import cli
 from engine.app.config import Config
 from engine.app.state import StateDir
+from engine.calls.directory import Trunk
+from engine.ids import TrunkName
+from engine.store.directory_store import DirectoryStore
 from tests.support.certificates import Authority
 from tests.support.command_line import CommandLine
 
@@ -36,7 +40,7 @@ except SystemExit:
 
 @pytest.mark.parametrize(
     "words",
-    [("--help",), ("run", "--help"), ("media", "--help"), ("status",), ("agent", "--help"), ("check-config", "FILE")],
+    [("--help",), ("run", "--help"), ("media", "--help"), ("status",), ("agent", "--help")],
     ids=" ".join,
 )
 def test_commands_are_quick_because_they_import_nothing_heavy(words: tuple[str, ...], config_file: Path) -> None:
@@ -48,6 +52,9 @@ def test_commands_are_quick_because_they_import_nothing_heavy(words: tuple[str, 
 
 def test_only_what_opens_the_store_brings_sqlalchemy(config_file: Path) -> None:
     assert brought_by("agent", "list", config=config_file) == {"sqlalchemy"}
+    assert brought_by("check-config", str(config_file), config=config_file) == {"sqlalchemy"}
+    (config_file.parent / "state" / "hearthline.db").unlink()
+    assert brought_by("check-config", str(config_file), config=config_file) == set()
 
 
 def test_the_control_process_never_loads_numpy() -> None:
@@ -118,6 +125,21 @@ def test_check_config_looks_at_the_stores_url_too(hearthline: CommandLine, confi
     assert "good" in hearthline("check-config", str(config_file))
 
 
+def test_check_config_looks_at_the_stored_trunks_and_makes_no_store(
+    hearthline: CommandLine, config_file: Path, config: Config, database: Engine
+) -> None:
+    DirectoryStore(database).put(Trunk(name=TrunkName("far"), host="192.0.2.1", transport="tls"))
+    done = hearthline.run("check-config", str(config_file))
+    assert (done.status, done.out.split()[1]) == (0, "good.")
+    assert done.err.startswith("warning: trunk far: no listener speaks TLS, so nothing can be sent to 192.0.2.1; ")
+    assert config.store_file.exists()
+    config.store_file.write_bytes(b"no database")
+    assert "warning: the trunks were not looked at: " in hearthline.run("check-config", str(config_file)).err
+    config.store_file.unlink()
+    hearthline("check-config", str(config_file))
+    assert not config.store_file.exists()
+
+
 def test_run_hands_its_options_on_and_ends_with_the_engines_status(
     hearthline: CommandLine, config_file: Path, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,15 +158,16 @@ def test_run_hands_its_options_on_and_ends_with_the_engines_status(
 def test_media_ends_with_the_processs_status(
     hearthline: CommandLine, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[Config] = []
+    asked: list[tuple[Config, int]] = []
 
-    def run_media(config: Config) -> int:
-        asked.append(config)
+    def run_media(config: Config, plane: int) -> int:
+        asked.append((config, plane))
         return 4
 
     monkeypatch.setattr("engine.app.media_process.run_media", run_media)
     assert hearthline.run("media").status == 4
-    assert asked == [config]
+    assert hearthline.run("media", "--plane", "2").status == 4
+    assert asked == [(config, 0), (config, 2)]
 
 
 @pytest.mark.parametrize(("raised", "status"), [(SystemExit("x"), 1), (SystemExit(5), 5), (SystemExit(None), 1)])

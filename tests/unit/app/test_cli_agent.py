@@ -38,12 +38,15 @@ def test_add_shows_the_secret_once_and_keeps_what_it_proves(
 
 def test_what_an_agent_may_spend_and_call(hearthline: CommandLine, database: Engine) -> None:
     words = ["--destination", "+49", "--destination", "!0900", "--max-outbound", "2", "--daily-spend", "20"]
+    words += ["--srtp", "required", "--codec", "G722", "--codec", "any"]
     hearthline("agent", "add", "anna", *words)
     agent = stored(database).agents[ANNA]
     assert (agent.destinations, agent.max_outbound, agent.daily_spend) == (("+49", "!0900"), 2, 20.0)
     hearthline("agent", "set", "anna", "--destination", "", "--max-outbound", "3")
     agent = stored(database).agents[ANNA]
     assert (agent.destinations, agent.max_outbound, agent.daily_spend) == ((), 3, 20.0)
+    assert agent.srtp == "required"
+    assert agent.codecs == ("G722", "any")
 
 
 def test_secret_makes_a_new_one_that_voids_the_old(hearthline: CommandLine, database: Engine, config: Config) -> None:

@@ -18,6 +18,7 @@ EVERYTHING = [
     *("--max-callers", "7"),
     *("--music", "/srv/music.wav"),
     "--no-rona-break",
+    "--record",
 ]
 AS_TOLD = Queue(
     name=SALES,
@@ -29,6 +30,7 @@ AS_TOLD = Queue(
     max_callers=7,
     music="/srv/music.wav",
     rona_break=False,
+    record=True,
 )
 
 

@@ -85,11 +85,19 @@ def test_what_cannot_be_done_is_one_line(hearthline: CommandLine, words: list[st
     assert hearthline.fails("trunk", *words).startswith(error)
 
 
+def test_a_trunk_that_no_listener_leads_to_is_taken_with_a_warning(hearthline: CommandLine, database: Engine) -> None:
+    done = hearthline.run("trunk", "add", "pbx", "--host", "192.0.2.1", "--transport", "tls")
+    assert (done.status, done.out) == (0, "trunk pbx added\n")
+    assert done.err.startswith("warning: trunk pbx: no listener speaks TLS")
+    assert stored(database).transport == "tls"
+    assert hearthline("trunk", "set", "pbx", "--transport", "tcp") == "trunk pbx changed\n"
+
+
 def test_an_account_with_its_secret_from_a_file_or_standard_input(
     hearthline: CommandLine, database: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "secret").write_text("hush hush\n")
-    words = ["--user", "4930555", "--auth-user", "acc", "--register", "--register-expires", "600"]
+    words = ["--user", "4930555", "--auth-user", "acc", "--register", "--register-expires", "600", "--no-outbound"]
     hearthline("trunk", "add", "pbx", "--host", "sip.example.com", *words, "--secret-file", str(tmp_path / "secret"))
     found = stored(database)
     assert (found.secret, found.user, found.auth_user, found.registers, found.register_expires_s) == (
@@ -102,6 +110,7 @@ def test_an_account_with_its_secret_from_a_file_or_standard_input(
     monkeypatch.setattr("sys.stdin", io.StringIO("other\n"))
     hearthline("trunk", "set", "pbx", "--secret-file", "-", "--no-register")
     assert (stored(database).secret, stored(database).registers) == ("other", False)
+    assert not stored(database).outbound
     for shown in (hearthline("trunk", "show", "pbx"), str(hearthline.json("trunk", "list"))):
         assert "other" not in shown
         assert "has_secret" in shown

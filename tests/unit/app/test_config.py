@@ -36,6 +36,10 @@ def test_values_are_read_and_relative_paths_belong_to_the_file(tmp_path: Path) -
     )
     config = load_config(file)
     assert load_config(write(tmp_path, '[media]\nmusic = "m.wav"')).media.music == str(tmp_path / "m.wav")
+    assert load_config(write(tmp_path, '[media]\nmusic = ["m.wav"]')).media.music == (str(tmp_path / "m.wav"),)
+    sounds = load_config(write(tmp_path, '[sounds]\ndirectory = "s"\nmusic = {a = "m", b = ["n"]}')).sounds
+    assert sounds.directory == str(tmp_path / "s")
+    assert sounds.music == {"a": str(tmp_path / "m"), "b": (str(tmp_path / "n"),)}
     assert config.state_dir == tmp_path / "state"
     assert config.service.drain_s == 5.0
     assert config.log.format is LogFormat.JSON
@@ -69,6 +73,8 @@ def test_a_store_beside_the_file_is_found_from_everywhere(tmp_path: Path, url: s
         ('[sip]\nrealm = "a b"', ["sip.realm", "'a b'"]),
         ("[sip]\nregistration_min_s = 61\nregistration_max_s = 60", ["sip", "61", "60", "registration_max_s"]),
         ("[media]\nport_min = 1000", ["media.port_min", "1000", "1024"]),
+        ('[media]\ncodecs = ["G722", "PCNU"]', ["media.codecs", "PCNU", "not known", "PCMA"]),
+        ("[media]\ncodecs = []", ["media.codecs", "empty"]),
         ("[media]\nport_min = 20003", ["media", "20003", "even"]),
         ("[media]\nport_min = 29000\nport_max = 28000", ["media", "29000", "28000", "order"]),
         ('[sip]\nhost = "fe80::1"', ["sip.host", "link-local"]),
@@ -85,6 +91,11 @@ def test_a_store_beside_the_file_is_found_from_everywhere(tmp_path: Path, url: s
         ('[sip]\nlisten = ["udp:::1:5"]', ["sip.listen.0", "'udp:::1:5'", "brackets"]),
         ('[sip.tls]\nclient_certificates = "optional"', ["sip.tls", "client_ca"]),
         ('[[sip.tls.certificates]]\ncertificate = "a.pem"', ["sip.tls.certificates.0.key", "required"]),
+        ('[sip]\npass_headers = ["X-Ok", "Via"]', ["sip.pass_headers", "'Via'", "X-Customer"]),
+        ('[sip]\npass_headers = ["X-A:b"]', ["sip.pass_headers", "'X-A:b'"]),
+        ('[guard]\ntrusted = ["192.0.2.0/24", "pbx"]', ["guard.trusted", "'pbx'", "192.0.2.0/24"]),
+        ('[guard]\nscanners = ["friendly-scanner", "sip"]', ["guard.scanners", "characters"]),
+        ("[guard]\nban_s = 61\nban_max_s = 60", ["guard", "61", "60", "ban_max_s"]),
         ('[log]\nlevel = "loud"', ["log.level", "'loud'", "'info'"]),
         ("[sip\n", ["is not TOML", "line 1"]),
     ],
@@ -181,3 +192,22 @@ def test_listeners_of_other_kinds_ports_and_families_stand_beside_each_other(tmp
     places = ["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060", "udp:[::]:5060", "udp:192.0.2.1:5062", "udp:192.0.2.2:5062"]
     file.write_text(f"[sip]\nlisten = {places}\n")
     assert len(load_config(file).sip.listeners) == len(places)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('country = "xx"', "sounds.country: found 'xx'; must be one of "),
+        ('language = "German"', "sounds.language: found 'German'; must be a language code"),
+        ("directory = 5", "sounds.directory: found 5; "),
+    ],
+)
+def test_faults_of_sounds(tmp_path: Path, text: str, fault: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(write(tmp_path, f"[sounds]\n{text}"))
+    assert fault in str(caught.value)
+
+
+def test_the_country_and_language_of_sounds(tmp_path: Path) -> None:
+    found = load_config(write(tmp_path, '[sounds]\ncountry = "de"\nlanguage = "de-AT"')).sounds
+    assert (found.country, found.language, found.directory, found.music) == ("de", "de-AT", "", {})

@@ -55,6 +55,7 @@ class Rig:
             *(self.reactor, self.clock, self.centre.core, writer, EngineGauges(self.metrics)),
             keep_bindings=self._keep,
             flush_media=self._flush,
+            refused_handshakes=lambda: {"slow": 4},
         )
         self.beat.start()
 
@@ -93,20 +94,24 @@ def test_it_measures_how_late_the_loop_is() -> None:
 def test_it_samples_store_media_and_sip() -> None:
     rig = Rig()
     rig.writer.degraded = True
-    rig.centre.core.plane = STATS
+    rig.centre.core.media.planes[0].load.stats = STATS
     rig.centre.register(rig.centre.alice)
     rig.reactor.advance(1.0)
     assert rig.value("store_pending_events") == 7
     assert rig.value("store_degraded") == 1
-    assert rig.value("media_legs") == STATS.legs
+    assert rig.value('media_legs{plane="0"}') == STATS.legs
     assert rig.value('sip_messages_total{code="request",direction="in",method="REGISTER",transport="UDP"}') == 2
     rig.centre.wire.lose(lambda sent: sent.source == rig.centre.alice.address)
     rig.centre.call()
     rig.centre.wire.run(1.0)
+    assert rig.value('trunk_calls{direction="in",trunk="pbx"}') == 0
+    assert rig.value('tls_handshakes_refused_total{reason="slow"}') == 4
     rig.writer.degraded = False
     rig.reactor.advance(1.0)
     assert rig.value("store_degraded") == 0
     assert rig.value('sip_retransmissions_total{direction="out",method="INVITE",transport="UDP"}') == 1
+    assert rig.value('trunk_calls{direction="in",trunk="pbx"}') == 1
+    assert rig.value('trunk_spent_today{trunk="pbx"}') == 0
 
 
 def test_the_store_hears_every_second_that_calls_live_and_nothing_without_calls() -> None:

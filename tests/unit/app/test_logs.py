@@ -15,12 +15,12 @@ from engine.calls.log import (
     CallAnswered,
     CallEnded,
     CallRouted,
-    LegClosed,
     LogBody,
     MediaLost,
     OfferEnded,
     OfferOutcome,
 )
+from engine.calls.media_records import LegClosed
 from engine.ids import AgentName, CallId, LegId, OfferId, QueueName
 from engine.log_format import LogFormat, formatter, pairs
 from tests.support.records import queue_call
@@ -95,12 +95,23 @@ def test_a_value_cannot_forge_a_line_or_a_key() -> None:
     assert line.endswith(r'event=x name="a b=\"c\"\nlevel=error"')
 
 
-@pytest.mark.parametrize("value", ["", "a b", "a=b", 'a"b', "a\nb", "a\u2028b", " ", "="])
+@pytest.mark.parametrize("form", list(LogFormat))
+def test_a_value_holds_no_end_of_a_line_for_any_reader_and_nothing_for_a_terminal(form: LogFormat) -> None:
+    value = "Zoë \U0001f600 a\v\f\x1b\x1c\x7f\x85\x9b31m\u2028level=error\u2029\u202e\U000e0001"
+    line = formatter(form).format(logging.makeLogRecord({"msg": "x", "levelno": logging.INFO, **pairs(name=value)}))
+    assert line.isprintable()
+    assert len(line.splitlines()) == 1
+    assert "Zoë \U0001f600" in line
+    said = line if form is LogFormat.JSON else "{" + line[line.index("name=") :].replace("name=", '"name":', 1) + "}"
+    assert json.loads(said)["name"] == value
+
+
+@pytest.mark.parametrize("value", ["", "a b", "a=b", 'a"b', "a\nb", " ", "="])
 def test_whatever_needs_quotes_gets_them_wherever_it_stands(value: str) -> None:
     for given in ({"a": value, "z": "plain"}, {"a": "plain", "z": value}, {"a": value, "z": value}):
         entry = logging.makeLogRecord({"msg": "x", "levelno": logging.INFO, **pairs(**given)})
         told = formatter(LogFormat.KEY_VALUE).format(entry)
-        quoted = [text if text == "plain" else json.dumps(text, ensure_ascii=False) for text in given.values()]
+        quoted = [text if text == "plain" else json.dumps(text) for text in given.values()]
         assert told.endswith(f" event=x a={quoted[0]} z={quoted[1]}")
 
 

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from engine.app.media_outbox import MediaOutbox
-from engine.media.commands import CloseLeg, LegOpened, ListLegs, OpenLeg, Shutdown, Spares, Welcome
+from engine.media.commands import CloseLeg, ListLegs, OpenLeg, Shutdown
+from engine.media.events import LegOpened, Spares, Welcome
 
 WELCOME = Welcome(version=1, pid=2, port_min=20002, port_max=29998, legs=0)
 
@@ -62,8 +63,8 @@ def test_when_no_spare_pair_is_left_it_asks() -> None:
 
 def test_a_spare_pair_that_was_given_in_answer_is_spare_no_longer() -> None:
     outbox = ready(30000, 30002)
-    outbox.leg_opened(LegOpened(leg="x", port=30000))
-    outbox.leg_opened(LegOpened(leg="y", port=40000))
+    outbox.port_given(30000)
+    outbox.port_given(40000)
     outbox.send(OpenLeg(leg="a", tag="t"))
     assert outbox.take_opened() == [LegOpened(leg="a", port=30002)]
 

@@ -17,7 +17,7 @@ def config(tmp_path: Path) -> Config:
     file = tmp_path / "engine.toml"
     file.write_text(
         '[service]\nstate_dir = "state"\n[log]\nlevel = "warning"\nformat = "json"\n'
-        '[media]\nhost = "127.0.0.1"\nport_min = 21000\nport_max = 21010\nrtp_timeout_s = 7.0\n'
+        '[media]\nhost = "127.0.0.1"\nport_min = 21000\nport_max = 21010\ndead_s = 7.0\ndscp = 34\n'
     )
     return load_config(file)
 
@@ -30,7 +30,8 @@ def test_the_process_is_started_with_what_the_configuration_says(config: Config)
         port_min=21000,
         port_max=21010,
         bind="127.0.0.1",
-        rtp_timeout_s=7.0,
+        dscp=34,
+        dead_s=7.0,
         log_level=LogLevel.WARNING.value,
         log_format=LogFormat.JSON,
     )

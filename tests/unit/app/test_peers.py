@@ -47,6 +47,16 @@ def test_an_account_is_a_trunk_with_user_and_secret() -> None:
     assert accounts.login("none") is None
 
 
+def test_the_account_of_a_removed_trunk_is_known_until_we_have_left_it() -> None:
+    directory = Directory.of([])
+    accounts = TrunkAccounts(directory)
+    accounts.dropped(trunk("itsp", "192.0.2.1", user="4930", secret="hush", registers=True))
+    assert accounts.login("itsp") == Login(user="4930", password="hush")
+    accounts.left(TrunkName("itsp"))
+    accounts.dropped(trunk("silent", "192.0.2.1", user="4930", secret="hush"))
+    assert accounts.login("itsp") is accounts.login("silent") is None
+
+
 def test_trunks_on_one_address_are_told_apart_by_port() -> None:
     peers = TrunkPeers(
         Directory.of(
@@ -95,3 +105,10 @@ def test_credentials_are_those_of_the_agent_in_our_realm() -> None:
 def test_a_trunk_is_trusted_where_the_directory_says_so() -> None:
     peers = TrunkPeers(Directory.of([trunk("ours", "192.0.2.1", trusted=True), trunk("telco", "192.0.2.2")]))
     assert (peers.trusts("ours"), peers.trusts("telco"), peers.trusts("nobody")) == (True, False, False)
+
+
+def test_a_trunks_certificate_is_for_its_tls_name_or_the_name_of_its_host() -> None:
+    peers = TrunkPeers(
+        Directory.of([trunk("a", "192.0.2.1", tls_name="a.example"), trunk("b", "b.example"), trunk("c", "192.0.2.3")])
+    )
+    assert [peers.tls_name(name) for name in ("a", "b", "c", "nobody")] == ["a.example", "b.example", "", ""]

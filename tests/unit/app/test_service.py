@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import twisted.internet
 
 from engine.app.config import Config
-from engine.app.service import Service
+from engine.app.service import Service, run_engine
+from engine.app.state import StateDir
 from engine.calls.journal import Record
 from engine.calls.log import EngineStopped
 from tests.support.records import queue_call
@@ -52,6 +56,7 @@ class Parts:
 
     told: list[str] = field(default_factory=list)
     live_calls: int = 0
+    signed_off: bool = True
     fails: frozenset[str] = frozenset()
     readers: list[Callable[[Sequence[Record]], None]] = field(default_factory=list)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
@@ -105,7 +110,7 @@ class Parts:
             core=SimpleNamespace(
                 calls=calls,
                 legs=SimpleNamespace(
-                    registrations=SimpleNamespace(sign_off=self.does("signs off"), signed_off=lambda: True)
+                    registrations=SimpleNamespace(sign_off=self.does("signs off"), signed_off=lambda: self.signed_off)
                 ),
                 journal=journal,
                 media=SimpleNamespace(ready=lambda: True),
@@ -188,6 +193,44 @@ def test_without_calls_any_signal_ends_it_in_good_order(number: signal.Signals) 
     service = lived(parts, signals=[number])
     assert [what for what in parts.told if what in STARTED + STOPPED] == STARTED + STOPPED
     assert service.exit_status == 0
+    assert "drain" not in parts.told, "there is nothing to wait for"
+
+
+def test_who_stops_it_is_told_how_many_calls_that_ends(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "hearthline"):
+        lived(Parts(live_calls=2))
+    (told,) = [entry for entry in caplog.records if entry.getMessage() == "stopping"]
+    assert told.pairs == {"calls": 2}  # type: ignore[attr-defined]
+
+
+def test_the_engine_is_built_run_and_closed_and_its_directory_let_go(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts, state = Parts(), StateDir(config.state_dir)
+
+    class Shown:
+        exit_status = 3
+
+        def __init__(self, engine: Any, reactor: Any, *, demo: Any) -> None:
+            parts.note("built" if demo is None else "with the demo")
+
+        def run(self) -> None:
+            parts.note(f"runs, and the directory is {'taken' if state.in_use() else 'free'}")
+
+    monkeypatch.setattr(twisted.internet, "reactor", None, raising=False)
+    monkeypatch.setitem(sys.modules, "twisted.internet.reactor", None)
+    for name in ("allow_open_files", "set_up_logs", "_leave_the_built_alone"):
+        monkeypatch.setattr(f"engine.app.service.{name}", parts.does(name))
+    monkeypatch.setattr(
+        "engine.app.service.build_engine", lambda *_: SimpleNamespace(close=parts.does("engine closes"))
+    )
+    monkeypatch.setattr("engine.app.service.Service", Shown)
+    assert run_engine(config, config_file=None, demo=False) == 3
+    assert parts.told == [
+        *("allow_open_files", "set_up_logs", "built", "_leave_the_built_alone"),
+        *("runs, and the directory is taken", "engine closes"),
+    ]
+    assert not state.in_use()
 
 
 def test_an_interrupt_that_the_shell_had_ignored_ends_it_all_the_same() -> None:
@@ -236,6 +279,17 @@ def test_calls_that_do_not_end_are_not_waited_for_long(monkeypatch: pytest.Monke
     parts = Parts(live_calls=2)
     parts.shut_down = parts.does("calls end")  # type: ignore[method-assign]
     lived(parts)
+    assert "transports stop" in parts.told
+
+
+def test_registrars_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.app.service._GOODBYE_S", 0.01)
+    parts, awaited = Parts(), []
+    until = parts.until
+    parts.signed_off = False
+    parts.until = lambda condition: awaited.append(condition()) or until(condition)  # type: ignore[method-assign,func-returns-value]
+    lived(parts)
+    assert awaited == [False]
     assert "transports stop" in parts.told
 
 

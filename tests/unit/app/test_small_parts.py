@@ -15,14 +15,28 @@ from engine.app import version
 from engine.app.config import Config
 from engine.app.dialplan_file import configured_dialplan
 from engine.app.entropy import SystemIds
+from engine.app.instance import instances
 from engine.app.share import shared_file
+from engine.app.state import StateDir
 from engine.errors import ConfigError
+from engine.ids import TrunkName
 from engine.net.clock import SystemClock
 
 
 def test_the_demo_comes_with_the_checkout() -> None:
     with wave.open(str(shared_file("dialplans/sounds/announcement.wav"))) as sound:
         assert sound.getnframes() > 0
+
+
+def test_each_trunk_has_an_instance_that_stays(tmp_path: Path) -> None:
+    state, other = StateDir(tmp_path / "one"), StateDir(tmp_path / "other")
+    state.prepare()
+    other.prepare()
+    pbx, line = TrunkName("pbx"), TrunkName("line")
+    found = instances(state)(pbx)
+    assert re.fullmatch(r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", found)
+    assert instances(StateDir(tmp_path / "one"))(pbx) == found
+    assert len({found, instances(state)(line), instances(other)(pbx)}) == 3
 
 
 def test_an_installed_package_has_them_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

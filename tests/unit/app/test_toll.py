@@ -103,6 +103,7 @@ def test_the_day_begins_where_the_centre_is() -> None:
     today = toll_rules(berlin, wall).today
     first = today()
     begun = midnight(berlin, wall)
+    assert toll_rules(berlin, wall).day_age_s() == wall.at - begun
     assert 0 <= wall.at - begun < 86400
     wall.at = begun - 1
     assert today() == first - 1

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from engine.api.views import CallerView, MediaView, MemberView, TrunkView
+from engine.api.views import CallerView, MediaView, MemberView, PlaneView, TrunkView
 from engine.app.views import agent_views, trunk_view
 from engine.calls.directory import AgentStatus, Drop, Put, Trunk
 from engine.calls.lines import LineState
@@ -17,7 +17,7 @@ from engine.calls.sip_registrations import RegistrationState
 from engine.calls.trunk_records import CircuitState
 from engine.calls.trunk_watch import TrunkHealth
 from engine.ids import AgentName, TrunkName
-from engine.media.commands import Welcome
+from engine.media.events import Welcome
 from tests.support.centre_rig import CentreRig, ringing
 from tests.support.plane_stats import STATS
 from tests.support.running_centre import CentreBench
@@ -183,7 +183,31 @@ def test_the_media_process_while_it_is_there(bench: CentreBench) -> None:
     core.media_event(Welcome(version=1, pid=77, port_min=20002, port_max=29998, legs=4), bench.rig.wire.now)
     assert bench.centre.media().legs == 4, "it tells at once how many it has"
     core.media_event(STATS, bench.rig.wire.now)
-    assert bench.centre.media() == MediaView(
+    shown = bench.centre.media()
+    (plane,) = shown.planes
+    assert plane == PlaneView(
+        plane=0,
+        up=True,
+        state="ready",
+        pid=77,
+        port_min=20002,
+        port_max=29998,
+        legs=1,
+        relayed_edges=2,
+        mixed_legs=3,
+        tick_p50_ms=0.6,
+        tick_p99_ms=0.7,
+        lateness_p50_ms=0.1,
+        lateness_p999_ms=0.3,
+        lateness_max_ms=0.4,
+        packets_received=10,
+        packets_sent=11,
+        ports_taken=5,
+        cpu_s=0.5,
+        cpu_share=0.0,
+        collections=8,
+    )
+    assert replace(shown, planes=()) == MediaView(
         up=True,
         pid=77,
         port_min=20002,

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
-from engine.app.config import Config
+from engine.app.config import Config, DialplanConfig
 from engine.app.dialplan_file import configured_dialplan
+from engine.app.doubts import tell_doubts
 from engine.app.state import StateDir
 from engine.app.storage import open_storage
-from engine.app.wiring import build_books, endpoint_config, load_tokens, tell_doubts
+from engine.app.wiring import build_books, endpoint_config, load_tokens, tell_network
 from engine.calls.directory import Agent, AgentStatus, Queue, Trunk
 from engine.calls.log import AgentStatusChanged
 from engine.ids import AgentName, QueueName, TrunkName
@@ -27,6 +29,7 @@ from engine.store.writer import EventWriter
 from tests.support.at_once import AtOnce
 from tests.support.call_fakes import SetClock
 from tests.support.centre_rig import CentreRig
+from tests.support.dialplans import extension
 from tests.support.records import queue_call, record
 
 
@@ -47,16 +50,32 @@ def test_what_is_hardly_meant_is_told_at_the_start(
         store.put(Agent(name=AgentName(f"agent{number:02}")))
     store.rotate_secret("agent00", config.sip.realm)
     store.rotate_secret("agent01", "another")
+    store.put(Trunk(name=TrunkName("far"), host="2001:db8::1"))
     storage = open_storage(config, SetClock())
     tell_doubts(config, configured_dialplan(config), storage)
     storage.close()
     told = {entry.getMessage(): entry.pairs for entry in caplog.records}  # type: ignore[attr-defined]
     assert "demo" in str(told["dialplan_warning"]["warning"]), "the demo's dialplan names a queue that is not there"
+    assert "no listener speaks UDP over IPv6" in str(told["trunk_warning"]["warning"])
     assert told["agents_without_secret"] == {
         "realm": config.sip.realm,
         "agents": 11,
         "names": " ".join(f"agent{number:02}" for number in range(1, 11)) + " ...",
     }
+
+
+def test_sounds_that_are_not_there_are_told_at_the_start(
+    config: Config, database: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    DirectoryStore(database).put(Queue(name=QueueName("demo"), music="jazz"))
+    (tmp_path / "plan.toml").write_text(extension("a", "600", 'play = "hi"'), encoding="utf-8")
+    config = config.model_copy(update={"dialplan": DialplanConfig(file=str(tmp_path / "plan.toml"))})
+    storage = open_storage(config, SetClock())
+    tell_doubts(config, configured_dialplan(config), storage)
+    storage.close()
+    told = [str(entry.pairs["warning"]) for entry in caplog.records if entry.getMessage() == "dialplan_warning"]  # type: ignore[attr-defined]
+    assert any("no sound hi in 'en'" in warning for warning in told)
+    assert any("queue demo: music 'jazz'" in warning for warning in told)
 
 
 def test_nothing_is_told_where_all_is_well(config: Config, database: Engine, caplog: pytest.LogCaptureFixture) -> None:
@@ -68,14 +87,17 @@ def test_nothing_is_told_where_all_is_well(config: Config, database: Engine, cap
     storage = open_storage(config, SetClock())
     tell_doubts(config, configured_dialplan(config), storage)
     storage.close()
-    assert [entry for entry in caplog.records if entry.getMessage() == "agents_without_secret"] == []
+    told = {entry.getMessage() for entry in caplog.records}
+    assert told.isdisjoint({"agents_without_secret", "trunk_warning"})
 
 
 def test_what_the_operator_says_of_sip_reaches_the_stack() -> None:
     said = {"realm": "office", "registration_min_s": 45, "registration_max_s": 600, "nonce_ttl_s": 77}
+    said |= {"flow_timer_udp_s": 25, "flow_timer_stream_s": 100}
     made = endpoint_config(Config.model_validate({"sip": said}), lambda flow: Address("192.0.2.1", 5080), b"n" * 16)
     assert (made.realm, made.min_expires_s, made.max_expires_s, made.nonce_ttl_s) == ("office", 45, 600, 77)
     assert made.nonce_secret == b"n" * 16
+    assert (made.flow_timer_udp_s, made.flow_timer_stream_s) == (25, 100)
     assert made.default_expires_s == 300
 
 
@@ -163,3 +185,10 @@ def test_calls_are_refused_while_the_log_is_full_and_taken_when_the_writers_thre
     rig.call()
     assert rig.core.calls.live().calls == 1
     books.thread.shutdown()
+
+
+def test_what_the_network_does_to_us_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    tell_network("no way to 192.0.2.1")
+    (told,) = caplog.records
+    assert (told.getMessage(), told.levelname) == ("network", "WARNING")
+    assert told.pairs == {"detail": "no way to 192.0.2.1"}  # type: ignore[attr-defined]

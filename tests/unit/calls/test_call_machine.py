@@ -96,6 +96,15 @@ class Calls(RuleBasedStateMachine):
         if leg is not None:
             self.rig.legs.far_update(leg, direction)
 
+    @precondition(lambda self: self.rig.legs.moves)
+    @rule(n=pick, taken=st.booleans())
+    def a_codec_is_asked_for(self, n: int, taken: bool) -> None:
+        leg, local = self.rig.legs.moves[n % len(self.rig.legs.moves)]
+        if taken:
+            self.rig.legs.far_take(leg, Codec.PCMA if local.decoded else Codec.OPAQUE)
+        else:
+            self.rig.legs.far_stay(leg)
+
     # called phones
 
     @rule(n=pick)

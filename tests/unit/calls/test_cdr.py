@@ -6,10 +6,14 @@ from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.cdr import Cdr, CdrFold
 from engine.calls.events import NOTHING_CARRIED, Carried, FromTrunk, Party
 from engine.calls.journal import Record
-from engine.calls.log import EngineStarted, EngineStopped, LegClosed
+from engine.calls.log import (
+    EngineStarted,
+    EngineStopped,
+)
+from engine.calls.media_records import LegClosed
 from engine.calls.routing import NoRoute, ToAgent, ToEcho
 from engine.ids import AgentName, TrunkName
-from engine.media.commands import LegFailed
+from engine.media.events import LegFailed
 from tests.support.call_rig import Rig
 
 EPOCH = 1_700_000_000.0

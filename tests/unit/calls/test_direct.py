@@ -58,13 +58,14 @@ def test_an_agent_calls_another() -> None:
     rig.assert_clean()
 
 
-def test_the_caller_is_answered_in_the_far_sides_codec() -> None:
+def test_each_side_is_asked_for_what_the_other_has() -> None:
     rig, leg, far = ringing()
     rig.legs.far_answer(far, Codec.PCMA)
     rig.pump()
     media = rig.legs.legs[leg].media
     assert media is not None
-    assert media.codecs[0] is Codec.PCMA
+    assert media.alike == far
+    assert rig.legs.legs[far].media.alike == leg  # type: ignore[union-attr]
 
 
 def test_nobody_is_called_before_both_ports_are_open() -> None:
@@ -104,7 +105,7 @@ def test_the_called_side_hangs_up() -> None:
         (600, 600, Reason.BUSY),
         (603, 603, Reason.REJECTED),
         (404, 404, Reason.UNREACHABLE),
-        (503, 503, Reason.UNREACHABLE),
+        (503, 500, Reason.UNREACHABLE),
         (407, 403, Reason.FORBIDDEN),
     ],
 )
@@ -219,7 +220,7 @@ def test_no_port_for_the_called_side() -> None:
     rig = Rig(TO_BERT)
     rig.media.free_ports = 1
     leg = rig.call_in("200", agent="anna")
-    assert rig.legs.legs[leg].refused_with == 503
+    assert (rig.legs.legs[leg].refused_with, rig.legs.legs[leg].retry_after_s) == (503, 5)
     assert rig.end().cause.reason is Reason.NO_MEDIA_PORT
     rig.assert_clean()
 
@@ -229,7 +230,7 @@ def test_hold_in_a_direct_call() -> None:
     rig.legs.far_update(far, Direction.RECVONLY)
     rig.pump()
     assert not rig.media.edges
-    assert rig.media.players[leg].file == "/music/default.wav"
+    assert rig.media.players[leg].playlist[0].file == "/music/default.wav"
     assert rig.bodies(CallHeld) == [CallHeld(leg=far)]
     rig.legs.far_update(far, Direction.SENDRECV)
     rig.pump()

@@ -4,6 +4,7 @@ import pytest
 
 from engine.calls.log import CallHeld, CallResumed
 from engine.media.commands import Direction, Tone
+from engine.media.events import LegFailed
 from tests.support.call_rig import Rig
 
 
@@ -82,4 +83,15 @@ def test_hold_music_that_fails_falls_back_to_a_tone() -> None:
     rig.media.bad_files = {"/music/default.wav"}
     rig.legs.far_update(agent, Direction.RECVONLY)
     rig.pump()
-    assert [p.tone for p in rig.media.players.values()] == [Tone.RINGBACK]
+    assert [p.playlist[0].tone for p in rig.media.players.values()] == [Tone.RINGBACK]
+
+
+def test_music_that_is_found_missing_when_it_was_stopped_is_not_begun_anew() -> None:
+    rig = Rig()
+    caller, agent, _call = rig.talking()
+    rig.media.events.append(LegFailed(leg=caller, command="Play", reason="no such file"))
+    rig.pump()
+    assert rig.media.players == {}
+    assert rig.media.edges == {(caller, agent), (agent, caller)}
+    rig.legs.far_hang_up(caller)
+    rig.assert_clean()

@@ -5,14 +5,23 @@ import pytest
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.config import MediaTimeoutPolicy
 from engine.calls.directory import Agent, Drop, Trunk
-from engine.calls.events import TrunkDown, TrunkRegistration, TrunkUp
+from engine.calls.events import TextRelayed, TrunkDown, TrunkRegistration, TrunkUp
 from engine.calls.leg import LegState
-from engine.calls.log import CallEnded, CallRouted, CallStarted, DigitReceived, LegClosed, MediaLost, MediaStarted
+from engine.calls.log import (
+    CallEnded,
+    CallRouted,
+    CallStarted,
+    MediaLost,
+    MediaStarted,
+    TextSent,
+)
+from engine.calls.media_records import DigitReceived, LegClosed
 from engine.calls.routing import ToAgent, ToEcho, ToQueue
 from engine.calls.trunk_records import TrunkRegistrationChanged, TrunkStateChanged
 from engine.errors import NotFound
 from engine.ids import AgentName, CallId, QueueName, TrunkName
-from engine.media.commands import Direction, LegFailed
+from engine.media.commands import Direction
+from engine.media.events import LegFailed
 from tests.support.call_rig import Rig
 
 DISCONNECTED = EndCause(outcome=Outcome.SERVER, reason=Reason.MEDIA_LOST, sip_code=200)
@@ -89,6 +98,8 @@ def test_quality_of_both_legs_is_recorded() -> None:
         jitter_ms=2.0,
         remote_lost=3,
         round_trip_ms=40.0,
+        codec="PCMU",
+        who="trunk:pbx",
     )
     assert {r.call for r in rig.records} == {call}
 
@@ -125,11 +136,13 @@ def test_the_media_process_dies(phase: str) -> None:
 
 def test_no_call_is_taken_until_media_is_back() -> None:
     rig = Rig()
+    rig.media.die()
     rig.manager.media_lost(rig.now, "gone")
     leg = rig.call_in()
     assert rig.legs.legs[leg].refused_with == 503
     assert rig.legs.legs[leg].retry_after_s == 5
     assert rig.end().cause == EndCause(outcome=Outcome.SERVER, reason=Reason.MEDIA_LOST, sip_code=503)
+    rig.media.alive = True
     rig.manager.media_ready(77, 20002, 29998, rig.now)
     rig.queued()
     assert rig.bodies(MediaStarted) == [MediaStarted(pid=77, port_min=20002, port_max=29998)]
@@ -355,3 +368,37 @@ def test_an_agent_whose_dialog_cannot_be_made_is_no_longer_rung() -> None:
     rig.legs.far_fail(leg, 503)
     rig.pump()
     assert rig.manager.live() == (1, 1, 1, 0, 0)
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+def test_a_text_that_was_relayed_is_a_record(delivered: bool) -> None:
+    rig = Rig()
+    rig.manager.text_relayed(TextRelayed(sender="bert", to=AgentName("anna"), size=5, delivered=delivered), rig.now)
+    rig.pump()
+    assert rig.bodies() == [TextSent(sender="bert", agent=AgentName("anna"), size=5, delivered=delivered)]
+
+
+# --- the media processes have enough to do ---
+
+
+def test_callers_are_refused_before_the_sound_of_others_suffers_and_the_rest_goes_on() -> None:
+    rig = Rig()
+    _, call = rig.queued()
+    rig.media.busy_with = "media 0: ticks take 70% of their time"
+    leg = rig.call_in()
+    assert (rig.legs.legs[leg].refused_with, rig.legs.legs[leg].retry_after_s) == (503, 5)
+    assert rig.end().cause == EndCause(outcome=Outcome.SERVER, reason=Reason.MEDIA_BUSY, sip_code=503)
+    agent = rig.offered(call)
+    rig.legs.far_answer(agent)
+    rig.pump()
+    assert rig.media.hears(agent), "who waits gets his agent"
+    own = rig.call_in(agent="bert")
+    assert rig.legs.legs[own].refused_with is None, "an agent makes one call, maybe for help"
+    rig.media.busy_with = ""
+    rig.queued()
+
+
+def test_the_legs_of_a_call_are_opened_beside_each_other() -> None:
+    rig = Rig()
+    caller, agent, _ = rig.talking()
+    assert (rig.media.beside[caller], rig.media.beside[agent]) == (None, caller)

@@ -13,7 +13,6 @@ from engine.calls.ports import TrunkNumber
 from engine.calls.routing import ToGroup, ToTrunk
 from engine.calls.trunk_records import CircuitState, TrunkFailure, TrunkTried
 from engine.ids import GroupName, LegId, TrunkName
-from engine.media.commands import Codec
 from tests.support.call_rig import Rig
 
 A, B, C = (Trunk(name=TrunkName(name), host="192.0.2.1") for name in "abc")
@@ -103,8 +102,8 @@ def test_when_all_have_failed_the_caller_is_told_what_the_last_one_said() -> Non
     rig, caller = calling()
     for status in (500, 504, 503):
         fail(rig, status)
-    assert rig.legs.legs[caller].refused_with == 503
-    assert rig.end().cause == EndCause(outcome=Outcome.UPSTREAM, reason=Reason.UNREACHABLE, sip_code=503)
+    assert rig.legs.legs[caller].refused_with == 500
+    assert rig.end().cause == EndCause(outcome=Outcome.UPSTREAM, reason=Reason.UNREACHABLE, sip_code=500)
     assert rig.end().ended_by == "called"
     assert tried(rig) == [("a", "status", 500), ("b", "status", 504), ("c", "status", 503)]
     rig.assert_clean()
@@ -127,7 +126,7 @@ def test_whoever_has_heard_something_of_a_trunk_stays_with_it() -> None:
     rig.legs.far_ring(far(rig))
     rig.pump()
     fail(rig, 503, early=True)
-    assert rig.legs.legs[caller].refused_with == 503
+    assert (rig.legs.legs[caller].refused_with, rig.legs.legs[caller].retry_after_s) == (500, None)
     assert tried(rig) == [("a", "status", 503)]
     rig.assert_clean()
 
@@ -264,22 +263,20 @@ def test_who_gives_up_says_nothing_of_the_trunk() -> None:
     rig.assert_clean()
 
 
-def test_each_trunk_gets_number_caller_and_codecs_as_it_wants_them() -> None:
-    spruced = replace(A, called_out=("e164:49",), caller_out=("replace:anna:+4930777",), codecs=("PCMA",))
+def test_each_trunk_gets_number_and_caller_as_it_wants_them() -> None:
+    spruced = replace(A, called_out=("e164:49",), caller_out=("replace:anna:+4930777",))
     rig = Rig(TO_OUT, more=(spruced, replace(B, caller_out=("anonymous",)), C, OUT))
-    rig.call_in("90305550", agent="anna", number="anna")
+    leg = rig.call_in("90305550", agent="anna", number="anna")
     found = rig.legs.legs[far(rig)]
     assert wanted(rig).number == "+49305550"
     assert found.caller is not None
     assert found.caller.number == "+4930777"
     assert found.media is not None
-    assert (found.media.codecs, found.media.only) == ((Codec.PCMA,), True)
+    assert found.media.alike == leg
     fail(rig, 503)
     found = rig.legs.legs[far(rig)]
     assert wanted(rig).number == "0305550"
     assert found.caller == Party(number="", display="")
-    assert found.media is not None
-    assert (found.media.codecs, found.media.only) == (tuple(Codec), False)
 
 
 @pytest.mark.parametrize("number", ["030@evil.example", "030;x=y", "030\r\nEvil: 1", "", "1" * 65, "<030>"])
@@ -377,15 +374,12 @@ def test_a_trunk_may_bring_so_many_calls_and_no_more() -> None:
 def test_a_trunks_calls_are_shown_as_its_rules_make_them() -> None:
     rig = Rig()
     pbx = rig.directory.trunks[TrunkName("pbx")]
-    ruled = replace(pbx, called_in=("strip:3",), caller_in=("e164:49",), codecs=("PCMA",))
+    ruled = replace(pbx, called_in=("strip:3",), caller_in=("e164:49",))
     rig.directory.apply(Put(entity=ruled))
-    leg = rig.call_in("030100", number="030777")
+    rig.call_in("030100", number="030777")
     assert rig.router.asked == [("from-trunk", "100")]
     (call,) = rig.manager.snapshot()
     assert (call.called, call.caller) == ("100", "+4930777")
-    media = rig.legs.legs[leg].media
-    assert media is not None
-    assert (media.codecs, media.only) == ((Codec.PCMA,), True)
 
 
 def test_a_trunk_that_says_when_to_ask_again_is_not_asked_before() -> None:
@@ -395,3 +389,16 @@ def test_a_trunk_that_says_when_to_ask_again_is_not_asked_before() -> None:
     assert wanted(rig).trunk == "b"
     line = rig.manager.line(A.name)
     assert (line.circuit, line.detail) == (CircuitState.OPEN, "it wants no call for 30 s")
+
+
+def test_a_trunk_that_answers_without_ringing_works() -> None:
+    rig, caller = calling(replace(A, circuit_after=1), B, C)
+    fail(rig, 503)
+    answer_and_hang_up(rig, caller)
+    rig.wait(6)
+    caller = rig.call_in("90305550", agent="anna")
+    assert rig.manager.line(A.name).circuit == "half_open"
+    rig.legs.far_answer(far(rig))
+    rig.pump()
+    rig.confirm(caller)
+    assert rig.manager.line(A.name).circuit == "closed"

@@ -7,7 +7,14 @@ import pytest
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.directory import Put, Queue
 from engine.calls.leg import LegState
-from engine.calls.log import CallAnswered, CallConnected, CallEnded, CallRouted, CallStarted, LegClosed
+from engine.calls.log import (
+    CallAnswered,
+    CallConnected,
+    CallEnded,
+    CallRouted,
+    CallStarted,
+)
+from engine.calls.media_records import LegClosed
 from engine.calls.ports import AgentPhone, LeaveReason, WithdrawReason
 from engine.ids import AgentName, CallId, LegId, QueueName
 from engine.media.commands import Codec, SetRemote, StopPlay, Tone
@@ -21,7 +28,7 @@ def test_the_caller_is_answered_at_once_and_hears_music_when_he_has_confirmed() 
     assert not rig.media.players
     rig.confirm(leg, Codec.PCMA)
     play = rig.media.players[leg]
-    assert (play.file, play.loop) == ("/music/default.wav", True)
+    assert (play.playlist[0].file, play.loop) == ("/music/default.wav", True)
     assert rig.media.remotes[leg].codec is Codec.PCMA
     assert [type(b) for b in rig.bodies()] == [CallStarted, CallRouted, CallAnswered]
 
@@ -30,7 +37,7 @@ def test_a_queue_has_its_own_music() -> None:
     rig = Rig()
     rig.directory.apply(Put(entity=Queue(name=QueueName("sales"), music="/music/sales.wav")))
     leg, _ = rig.queued()
-    assert rig.media.players[leg].file == "/music/sales.wav"
+    assert rig.media.players[leg].playlist[0].file == "/music/sales.wav"
 
 
 def test_music_that_cannot_be_played_gives_way_to_the_engines_own_and_then_to_a_tone() -> None:
@@ -38,10 +45,10 @@ def test_music_that_cannot_be_played_gives_way_to_the_engines_own_and_then_to_a_
     rig.directory.apply(Put(entity=Queue(name=QueueName("sales"), music="/music/sales.wav")))
     rig.media.bad_files = {"/music/sales.wav"}
     leg, _ = rig.queued()
-    assert rig.media.players[leg].file == "/music/default.wav"
+    assert rig.media.players[leg].playlist[0].file == "/music/default.wav"
     rig.media.bad_files.add("/music/default.wav")
     other, _ = rig.queued()
-    assert rig.media.players[other].tone is Tone.RINGBACK
+    assert rig.media.players[other].playlist[0].tone is Tone.RINGBACK
     assert rig.media.players[other].loop
 
 
@@ -59,16 +66,16 @@ def test_music_that_is_found_missing_after_the_hang_up_costs_the_call_nothing_of
     rig.assert_clean()
 
 
-def test_the_agents_phone_is_called_with_the_callers_party_and_codec_first() -> None:
+def test_the_agents_phone_is_called_with_the_callers_party_and_codec() -> None:
     rig = Rig()
-    _, call = rig.queued(Codec.PCMA)
+    leg, call = rig.queued(Codec.PCMA)
     agent = rig.offered(call, "bert")
     placed = rig.legs.legs[agent]
     assert placed.destination == AgentPhone(agent=AgentName("bert"))
     assert placed.caller is not None
     assert placed.caller.number == "0301234"
     assert placed.media is not None
-    assert placed.media.codecs == (Codec.PCMA, Codec.PCMU)
+    assert placed.media.alike == leg
     assert placed.media.port == rig.media.ports[agent]
 
 

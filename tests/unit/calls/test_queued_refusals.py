@@ -6,7 +6,7 @@ import pytest
 
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.leg import LegState
-from engine.calls.log import LegClosed
+from engine.calls.media_records import LegClosed
 from engine.calls.ports import MakeOffer, OfferResult, ReleaseReason, WithdrawReason
 from engine.calls.routing import ToQueue
 from engine.ids import AgentName, OfferId, QueueName
@@ -163,7 +163,7 @@ def test_no_port_for_the_caller_is_said_as_503() -> None:
     rig = Rig()
     rig.media.free_ports = 0
     leg = rig.call_in()
-    assert rig.legs.legs[leg].refused_with == 503
+    assert (rig.legs.legs[leg].refused_with, rig.legs.legs[leg].retry_after_s) == (503, 5)
     assert rig.end().cause == EndCause(outcome=Outcome.SERVER, reason=Reason.NO_MEDIA_PORT, sip_code=503)
     rig.assert_clean()
 

@@ -11,7 +11,8 @@ from engine.calls.log import CallAnswered, CallRouted
 from engine.calls.ports import AgentStatusView
 from engine.calls.routing import Feature, NoRoute, Route, ToAnnouncement, ToEcho, ToFeature, ToReject
 from engine.ids import AgentName
-from engine.media.commands import PlayFinished, Tone
+from engine.media.commands import Tone
+from engine.media.events import LegFailed, PlayFinished
 from tests.support.call_rig import Rig
 
 
@@ -34,7 +35,7 @@ def test_an_announcement_is_played_to_its_end_and_then_hung_up() -> None:
     leg = rig.call_in()
     rig.confirm(leg)
     play = rig.media.players[leg]
-    assert (play.file, play.loop) == ("/say/closed.wav", False)
+    assert (play.playlist[0].file, play.loop) == ("/say/closed.wav", False)
     rig.media.finish_playing(leg)
     rig.pump()
     assert rig.end().cause == EndCause(outcome=Outcome.SUCCESS, reason=Reason.COMPLETED, sip_code=200)
@@ -59,7 +60,7 @@ def test_the_end_of_something_else_does_not_end_the_announcement() -> None:
     rig.confirm(leg)
     rig.manager.media_event(PlayFinished(leg=leg, player="music"), rig.now)
     assert rig.manager.live().calls == 1
-    assert rig.media.players[leg].file == "/say/closed.wav"
+    assert rig.media.players[leg].playlist[0].file == "/say/closed.wav"
 
 
 def test_an_announcement_that_cannot_be_read_is_our_fault() -> None:
@@ -80,7 +81,7 @@ def test_feature_codes(feature: Feature, change: tuple[str, bool, str, str]) -> 
     leg = rig.call_in("*1", agent="anna")
     rig.confirm(leg)
     assert rig.queues.statuses == [change]
-    assert rig.media.players[leg].tone is Tone.CONFIRM
+    assert rig.media.players[leg].playlist[0].tone is Tone.CONFIRM
     assert not rig.media.players[leg].loop
     assert rig.queues.engaged
     rig.media.finish_playing(leg)
@@ -110,7 +111,7 @@ def test_the_own_status_is_heard_as_a_tone_and_told_as_text(standing: AgentStatu
     leg = rig.call_in("*10", agent="anna")
     rig.confirm(leg)
     assert rig.queues.statuses == []
-    assert rig.media.players[leg].tone is tone
+    assert rig.media.players[leg].playlist[0].tone is tone
     rig.media.finish_playing(leg)
     rig.pump()
     assert rig.legs.legs[leg].text == text
@@ -146,4 +147,17 @@ def test_refusals_need_no_port_and_engage_nobody(route: Route, status: int, reas
     assert rig.media.sent == []
     assert rig.queues.ever_engaged == []
     assert rig.bodies(CallAnswered) == []
+    rig.assert_clean()
+
+
+def test_a_confirmation_that_cannot_be_played_holds_nobody_up() -> None:
+    rig = Rig(ToFeature(feature=Feature.STATUS))
+    rig.queues.standing[AgentName("anna")] = AgentStatusView(status=AgentStatus.BREAK)
+    leg = rig.call_in("*10", agent="anna")
+    rig.confirm(leg)
+    rig.media.events.append(LegFailed(leg=leg, command="Play", reason="no room"))
+    rig.pump()
+    assert rig.legs.legs[leg].text == "on a break"
+    assert rig.end().cause.reason is Reason.COMPLETED
+    rig.media.finish_playing(leg)
     rig.assert_clean()

@@ -196,6 +196,13 @@ def test_what_ends_one_leg_is_said_on_the_other() -> None:
     assert ended.reason == "Q.850;cause=31"
 
 
+def test_names_of_others_are_told_without_line_breaks() -> None:
+    it = pair()
+    asserted = ("P-Asserted-Identity", "<sip:1%0a2@a.example>")
+    event = offered(it, asserted, ("Diversion", '<sip:3%E2%80%A84@a.example>;reason="no"'))
+    assert (event.caller.number, event.carried.diverted_from) == ("1 2", "3 4")
+
+
 def test_what_the_calls_layer_forwards_is_one_more_diversion() -> None:
     it = pair()
     event = offered(it, ("Diversion", "<sip:030333@a.example>;reason=no-answer"))

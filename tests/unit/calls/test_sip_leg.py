@@ -7,7 +7,6 @@ from engine.calls.events import (
     Answered,
     Ended,
     FromTrunk,
-    LocalMedia,
     Offered,
 )
 from engine.ids import TrunkName
@@ -60,24 +59,6 @@ def test_answering_tells_the_media_when_the_peer_has_confirmed() -> None:
     assert accepted.sdp is not None
     agreed = read_answer(description(), accepted.sdp)
     assert (agreed.address, agreed.port) == ("203.0.113.9", 20000)
-
-
-@pytest.mark.parametrize(
-    ("wanted", "offer", "got"),
-    [
-        ((Codec.PCMA,), (AudioCodec.PCMU, AudioCodec.PCMA), Codec.PCMA),
-        ((Codec.PCMA,), (AudioCodec.PCMU,), Codec.PCMU),
-        ((Codec.PCMU, Codec.PCMA), (AudioCodec.PCMA, AudioCodec.PCMU), Codec.PCMA),
-    ],
-)
-def test_the_far_sides_codec_is_taken_where_the_caller_has_it(
-    wanted: tuple[Codec, ...], offer: tuple[AudioCodec, ...], got: Codec
-) -> None:
-    pair = SipPair()
-    leg, _ = offered(pair, description(offer))
-    pair.legs.answer(leg, LocalMedia(port=20000, codecs=wanted), pair.now)
-    pair.run()
-    assert pair.last(Answered).media.codec is got
 
 
 def test_ringing_then_answering() -> None:
@@ -213,7 +194,7 @@ def test_a_confirmation_that_never_comes_ends_the_leg() -> None:
 def test_an_invite_without_an_offer_gets_ours_and_the_ack_answers() -> None:
     pair = SipPair()
     leg, session = offered(pair, None)
-    pair.legs.answer(leg, LocalMedia(port=20000, codecs=(Codec.PCMA,)), pair.now)
+    pair.legs.answer(leg, MEDIA, pair.now)
     pair.run()
     (accepted,) = pair.all_far(InviteAccepted)
     assert isinstance(accepted, InviteAccepted)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from engine.calls.causes import EndCause, Outcome, Reason
+from engine.calls.directory import Put
 from engine.calls.events import Answered, Ended, Ringing
 from engine.calls.ports import AgentPhone
 from engine.calls.sip_placing import PATIENCE_S
 from engine.ids import AgentName
 from engine.sip.events import InviteCancelled, InviteReceived, SessionEnded, SessionId
 from engine.sip.flow import Address
+from engine.sip.sdp import parse_sdp
 from tests.support.sip_legs import CALLER, CANCELLED, HANGUP, LEG, MEDIA, answer_of, nothing_left
 from tests.support.sip_pair import ENGINE, PHONE, SPARE, SipPair, udp
 
@@ -224,3 +228,40 @@ def test_a_phone_whose_flow_a_proxy_has_lost_is_passed_over_and_forgotten() -> N
     pair.run()
     assert [at for at, _ in rung(pair)] == [SPARE, PHONE]
     assert [each.flow.remote for each in pair.engine.bindings("anna")] == [PHONE]
+
+
+def insisting() -> SipPair:
+    """Two phones of an agent whose sound is encrypted where it can be; the last one refuses to do without."""
+    pair = two_phones()
+    pair.directory.apply(Put(entity=replace(pair.directory.agents[AgentName("anna")], srtp="optional")))
+    call(pair)
+    ((at, session),) = rung(pair)
+    assert at == SPARE
+    pair.wait(1.0)
+    pair.peer.reject(session, 488, now=pair.now)
+    return pair
+
+
+def protos(pair: SipPair) -> list[tuple[Address, str]]:
+    invites = [event for event in pair.all_far(InviteReceived) if isinstance(event, InviteReceived)]
+    return [(each.flow.local, parse_sdp(each.sdp or b"").media[0].proto) for each in invites]
+
+
+def test_the_next_phone_is_offered_plain_sound_again() -> None:
+    pair = insisting()
+    pair.run()
+    _, (at, session) = rung(pair)
+    assert at == SPARE
+    pair.peer.reject(session, 503, now=pair.now)
+    pair.run()
+    assert protos(pair) == [(SPARE, "RTP/AVP"), (SPARE, "RTP/SAVP"), (PHONE, "RTP/AVP")]
+
+
+def test_who_falls_silent_when_he_is_called_again_is_passed_over_for_the_next() -> None:
+    pair = insisting()
+    pair.lose = lambda data: data.startswith(TO_SPARE)
+    pair.run()
+    pair.wait(PATIENCE_S - 0.1)
+    assert len(rung(pair)) == 1
+    pair.wait(0.2)
+    assert protos(pair) == [(SPARE, "RTP/AVP"), (PHONE, "RTP/AVP")]

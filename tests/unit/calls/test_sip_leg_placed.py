@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from engine.calls.causes import EndCause, Outcome, Reason
+from engine.calls.directory import Put
 from engine.calls.events import (
     Answered,
     Ended,
@@ -37,7 +40,8 @@ from tests.support.sip_pair import SipPair
 
 def test_placing_a_call_on_a_trunk() -> None:
     pair = SipPair()
-    session = placed(pair, media=LocalMedia(port=20002, codecs=(Codec.PCMA, Codec.PCMU)))
+    pair.directory.apply(Put(entity=replace(pair.directory.trunks[PBX.trunk], codecs=("PCMA", "PCMU"))))
+    session = placed(pair, media=LocalMedia(port=20002))
     received = invite_of(pair)
     assert (received.to_user, received.from_user, received.from_display) == ("0305550", "0301234", "Mrs Caller")
     assert received.sdp is not None

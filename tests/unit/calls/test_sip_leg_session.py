@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.directory import Agent, Put, Trunk
-from engine.calls.events import Answered, Carried, Ended, Offered, Updated
+from engine.calls.events import Answered, Carried, Ended, KeyPressed, Offered, Updated
 from engine.ids import AgentName, TrunkName
 from engine.sip.endpoint import Target
-from engine.sip.events import InviteAccepted, InviteReceived, OfferAnswered, SessionId
+from engine.sip.events import DtmfReceived, InviteAccepted, InviteReceived, OfferAnswered, SessionId
 from engine.sip.offer_answer import AudioCodec
 from engine.sip.sdp import parse_sdp
 from engine.sip.uri import SipUri
-from tests.support.sip_legs import CALLER, LEG, MEDIA, PBX, answer_of, invite_of, nothing_left, placed, up_incoming
+from tests.support.sip_legs import (
+    CALLER,
+    HANGUP,
+    LEG,
+    MEDIA,
+    PBX,
+    answer_of,
+    invite_of,
+    nothing_left,
+    offered,
+    placed,
+    up_incoming,
+)
 from tests.support.sip_pair import ENGINE, SipPair, description, udp
 from tests.support.sip_pair import PBX as PBX_ADDRESS
 
@@ -60,6 +74,29 @@ def test_a_line_sends_a_call_elsewhere_where_it_may(may: bool) -> None:
     if not may:
         cause = EndCause(outcome=Outcome.UPSTREAM, reason=Reason.REJECTED, sip_code=302)
         assert pair.last(Ended).cause == cause
+
+
+def test_a_line_sends_a_call_to_no_number_that_may_not_be_called_and_to_no_other_line() -> None:
+    pair = SipPair()
+    host, port = PBX_ADDRESS
+    for name, at in (("pbx", host), ("twin", host), ("dear", "Dear.Example")):
+        pair.directory.apply(Put(entity=Trunk(name=TrunkName(name), host=at, port=port, ping_s=0, redirects=True)))
+    asked: list[str] = []
+
+    def may(number: str, now: float) -> bool:
+        assert now == pair.now
+        asked.append(number)
+        return number == "good"
+
+    session = placed(pair, replace(PBX, may_redirect=may))
+    contacts = (
+        f"<sip:{user}@{where}:{port}>" for user, where in (("good", "dear.example"), ("bad", host), ("good", host))
+    )
+    pair.peer.reject(session, 302, "", [("Contact", ", ".join(contacts))], now=pair.now)
+    pair.run()
+    users = [each.to_user for each in pair.all_far(InviteReceived) if isinstance(each, InviteReceived)]
+    assert users == ["0305550", "good"]
+    assert asked == ["bad", "good"]
 
 
 def test_a_phone_sends_calls_nowhere() -> None:
@@ -156,3 +193,33 @@ def test_a_session_that_nobody_refreshes_ends_with_its_own_cause() -> None:
     cause = EndCause(outcome=Outcome.CLIENT, reason=Reason.SESSION_EXPIRED)
     assert pair.last(Ended) == Ended(leg=leg, cause=cause)
     assert nothing_left(pair)
+
+
+def test_keys_go_both_ways_while_the_leg_is_up() -> None:
+    pair = SipPair()
+    leg, session = up_incoming(pair)
+    pair.legs.key(leg, "5", 240, pair.now)
+    pair.peer.send_key(session, "#", 120, now=pair.now)
+    pair.run()
+    assert [(each.digit, each.duration_ms) for each in pair.far if isinstance(each, DtmfReceived)] == [("5", 240)]
+    assert pair.last(KeyPressed) == KeyPressed(leg=leg, digit="#", duration_ms=120)
+    pair.legs.key(leg, "no key", 240, pair.now)
+    pair.legs.end(leg, HANGUP, pair.now)
+    pair.run()
+    pair.legs.key(leg, "6", 240, pair.now)
+    pair.run()
+    assert len(pair.all_far(DtmfReceived)) == 1
+
+
+def test_a_key_before_the_answer_or_while_the_leg_is_going_is_no_key() -> None:
+    pair = SipPair()
+    leg, _ = offered(pair, description())
+    found = pair.legs._book.find(leg)
+    assert found is not None
+    here = pair.legs._book.session(found)
+    pair.legs.key(leg, "5", 240, pair.now)
+    pair.run()
+    assert pair.all_far(DtmfReceived) == []
+    pair.legs.transfers.key_received(DtmfReceived(session=here, digit="1", duration_ms=1), pair.now)
+    pair.legs.transfers.key_received(DtmfReceived(session=SessionId(99), digit="1", duration_ms=1), pair.now)
+    assert not [each for each in pair.legs.take_events() if isinstance(each, KeyPressed)]

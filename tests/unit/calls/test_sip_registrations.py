@@ -3,6 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from engine.calls.directory import Drop, Put, Trunk
 from engine.calls.events import TrunkRegistration
 from engine.ids import TrunkName
@@ -72,6 +74,15 @@ def test_a_trunk_that_wants_it_is_registered_at_and_its_challenge_answered() -> 
     assert (state.registered, state.detail) == (False, "not tried yet")
 
 
+def test_outbound_is_asked_for_with_the_trunks_own_instance_unless_it_says_no() -> None:
+    (request,) = Provider().requests
+    assert request.contacts[0].params["+sip.instance"] == "<urn:uuid:of-pbx>"
+    assert "outbound" in request.supported
+    (request,) = Provider(outbound=False).requests
+    assert "+sip.instance" not in request.contacts[0].params
+    assert "outbound" not in request.supported
+
+
 def test_what_the_registrar_says_is_told_and_kept() -> None:
     provider = Provider()
     provider.grant()
@@ -79,6 +90,9 @@ def test_what_the_registrar_says_is_told_and_kept() -> None:
     state = provider.pair.legs.registrations.state(NAME)
     assert state is not None
     assert state.registered
+    provider = Provider()
+    provider.grant("Require: outbound")
+    assert provider.told() == [(True, "for 300 s, outbound")]
     refused = Provider()
     refused.answer(403)
     assert [registered for registered, _ in refused.told()] == [False]
@@ -140,12 +154,62 @@ def test_other_settings_register_anew_and_the_same_do_not() -> None:
     assert len(provider.requests) > 1
 
 
+def test_another_password_is_tried_at_once() -> None:
+    provider = Provider()
+    provider.answer(403)
+    provider.put(secret="other")
+    assert len(provider.requests) == 2
+    provider.put(secret="third")
+    assert len(provider.requests) == 2, "one is under way"
+
+
 def test_where_there_is_no_way_that_is_told() -> None:
     provider = Provider()
     provider.grant()
     provider.pair.no_way = True
     provider.put(port=5070)
     assert provider.told()[-1] == (False, "no way to send")
+
+
+def test_the_old_registration_is_taken_back_where_the_new_one_has_no_way() -> None:
+    provider = Provider()
+    provider.grant()
+    provider.pair.no_way = True
+    provider.put(transport="tls")
+    gone = provider.requests[-1]
+    assert (gone.method, gone.expires) == ("REGISTER", 0)
+    provider.answer(200)
+    assert provider.told()[-1] == (False, "no way to send")
+
+
+@pytest.mark.parametrize("ended", ["dropped", "stopped"])
+def test_a_trunk_without_a_way_leaves_nothing_to_wait_for(ended: str) -> None:
+    provider = Provider()
+    provider.grant()
+    provider.pair.no_way = True
+    provider.put(transport="tls")
+    provider.answer(200)
+    registrations = provider.pair.legs.registrations
+    if ended == "dropped":
+        registrations.drop(NAME, provider.pair.now)
+    else:
+        registrations.sign_off(provider.pair.now)
+    provider.pair.run()
+    assert registrations.signed_off()
+    assert provider.told()[-1] == (False, "signed off")
+
+
+def test_the_end_of_a_registration_that_another_took_the_place_of_is_no_news() -> None:
+    provider = Provider()
+    provider.grant()
+    provider.put(register_expires_s=900)
+    leaving, trying = provider.requests[-2:]
+    assert (leaving.expires, trying.expires) == (0, 900)
+    provider.grant()
+    provider.requests.append(leaving)
+    provider.answer(200)
+    assert provider.told() == [(True, "for 300 s"), (True, "for 300 s")]
+    assert provider.pair.legs.registrations.signed_off()
 
 
 def test_trunks_of_the_start_are_registered_at_when_time_begins() -> None:

@@ -48,7 +48,7 @@ def test_a_request_is_told_and_its_course_goes_back() -> None:
     assert len(answers(pair)) == 4
 
 
-@pytest.mark.parametrize(("code", "status"), [(491, 491), (481, 481), (403, 403), (None, 603)])
+@pytest.mark.parametrize(("code", "status"), [(491, 491), (481, 481), (403, 403), (407, 603), (None, 603)])
 def test_a_refusal_is_said_as_it_is(code: int | None, status: int) -> None:
     pair = SipPair()
     event, _ = asked(pair)

@@ -10,7 +10,6 @@ from engine.calls.events import Answered, Ended, LocalMedia, Party, TrunkDown, T
 from engine.calls.ports import TrunkNumber
 from engine.calls.sip_words import allowed
 from engine.ids import TrunkName
-from engine.media.commands import Codec
 from engine.sip.carried import NOTHING, Carried
 from engine.sip.events import PingAnswered, PingId
 from engine.sip.message import Request
@@ -135,14 +134,13 @@ def test_what_was_heard_before_an_answer_is_told_with_the_end() -> None:
 
 
 def test_codecs_that_are_not_allowed_are_neither_offered_nor_taken() -> None:
-    pair = SipPair()
-    only = LocalMedia(port=20002, codecs=(Codec.PCMA,), only=True)
-    pair.legs.place(LEG, PBX, Party(number="1"), only, pair.now)
+    pair = SipPair(codecs=("PCMA",))
+    pair.legs.place(LEG, PBX, Party(number="1"), LocalMedia(port=20002), pair.now)
     pair.run()
     assert b"m=audio 20002 RTP/AVP 8 101" in (invite_of(pair).sdp or b"")
-    pair = SipPair()
+    pair = SipPair(codecs=("PCMA",))
     leg, _ = offered(pair, description((AudioCodec.PCMU,)))
-    pair.legs.answer(leg, only, pair.now)
+    pair.legs.answer(leg, LocalMedia(port=20002), pair.now)
     pair.run()
     assert pair.last(Ended).cause.sip_code == 488
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,13 +10,14 @@ from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.directory import Put, Trunk, TrunkGroup
 from engine.calls.leg import LegState
 from engine.calls.log import CallEnded
+from engine.calls.ports import TrunkNumber
 from engine.calls.prices import PriceList
 from engine.calls.routing import ToAgent, ToGroup, ToQueue, ToTrunk
 from engine.calls.toll_guard import TollGuard, TollNo, TollRules, TollYes
 from engine.calls.toll_rules import Numbering
 from engine.calls.trunk_records import CallRated, TollCutOff, TollRefusal, TollRefused, TrunkTried
 from engine.ids import AgentName, GroupName, LegId, QueueName, TrunkName
-from tests.support.call_rig import Rig
+from tests.support.call_rig import Rig, small_office
 
 GERMANY = Numbering(country="49")
 PRICES = PriceList.parse("+49, 0.60, 0.10\n+44, 6\n+4930, 0, 0", GERMANY)
@@ -28,8 +30,14 @@ class Office:
     """A rig whose calls to trunks are priced; `day` is what the calendar says."""
 
     def __init__(self, number: str = "0891", *, agent: dict[str, Any] | None = None, end_calls: bool = True) -> None:
-        self.day = 1
-        rules = TollRules(numbering=GERMANY, prices=PRICES, end_calls=end_calls, today=lambda: self.day)
+        self.day, self.day_age_s = 1, 0.0
+        rules = TollRules(
+            numbering=GERMANY,
+            prices=PRICES,
+            end_calls=end_calls,
+            today=lambda: self.day,
+            day_age_s=lambda: self.day_age_s,
+        )
         self.rig = Rig(ToTrunk(trunk=A.name, number=number, ring_timeout_s=60), toll=rules, more=(A, B, OUT))
         self.set_agent(**(agent or {}))
 
@@ -69,6 +77,9 @@ class Office:
     def spent(self, payer: str = "agent:anna") -> float:
         return self.rig.manager.spent(payer, self.rig.now)
 
+    def all_spent(self) -> Mapping[str, float]:
+        return self.rig.manager.all_spent(self.rig.now)
+
 
 @pytest.mark.parametrize("number", ["0044201", "+44201", "00-44-201", "0088123"])
 def test_no_agent_calls_abroad_without_leave(number: str) -> None:
@@ -83,7 +94,11 @@ def test_no_agent_calls_abroad_without_leave(number: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "number", ["*31#0044201", "*670044201", "w0044201", "+49+44201", "*21*0044201#", "+490044201", "+4900044201"]
+    "number",
+    [
+        *("*31#0044201", "*670044201", "w0044201", "+49+44201", "*21*0044201#", "+490044201", "+4900044201"),
+        *("*1110044201", "0-044201", "0.0.4.4201", "0_044201", "0x044201", "+49-0-044201"),
+    ],
 )
 def test_nothing_hides_a_country_from_the_guard(number: str) -> None:
     office = Office(number)
@@ -92,7 +107,9 @@ def test_nothing_hides_a_country_from_the_guard(number: str) -> None:
     assert office.refused(office.dial()) is None
 
 
-@pytest.mark.parametrize("number", ["*31#09001", "*6709001", "p09001", "+4909001", "+490900-1", "1209001"])
+@pytest.mark.parametrize(
+    "number", ["*31#09001", "*6709001", "p09001", "+4909001", "+490900-1", "1209001", "+49-0-9001"]
+)
 def test_nothing_hides_a_forbidden_number(number: str) -> None:
     office = Office(number, agent={"destinations": ("!0900",)})
     office.set_trunk(called_out=("strip:2",) if number.startswith("12") else ())
@@ -111,10 +128,59 @@ def test_a_service_code_before_a_number_at_home_is_fine(number: str) -> None:
     assert office.refused(office.dial()) is None
 
 
+def test_no_zeros_before_a_country_hide_it_from_what_is_forbidden() -> None:
+    office = Office(agent={"destinations": ("all", "!+44")})
+    assert [office.refused(office.dial(number)) for number in ("+0044201", "00044201", "0033201")] == [403, 403, None]
+
+
 @pytest.mark.parametrize("number", ["0891", "+49891", "0049891", "110", "1234", "*21#"])
 def test_at_home_everything_goes_that_the_dialplan_lets(number: str) -> None:
     office = Office(number)
     assert office.refused(office.dial()) is None
+
+
+def redirected(office: Office, number: str) -> bool:
+    """Whether the trunk that was called last may send the call to this number."""
+    line = office.rig.legs.legs[office.rig.legs.placed()[-1]].destination
+    assert isinstance(line, TrunkNumber)
+    assert line.may_redirect is not None
+    may = line.may_redirect(number, office.rig.now)
+    office.rig.pump()
+    return may
+
+
+def test_a_trunk_sends_a_call_to_no_number_that_may_not_be_called() -> None:
+    office = Office(agent={"max_outbound": 1})
+    office.dial("0891")
+    assert not redirected(office, "0044201")
+    assert not redirected(office, "+49 30;npdi")
+    assert office.why() == [TollRefusal.ABROAD]
+    assert redirected(office, "+49 (891) 2")
+    office.set_agent(destinations=("all",), max_outbound=1)
+    assert redirected(office, "0044201")
+    office.dial("0892")
+    assert office.why() == [TollRefusal.ABROAD, TollRefusal.CONCURRENCY]
+
+
+def test_a_call_that_a_trunk_sent_elsewhere_costs_what_it_costs_there() -> None:
+    office = Office(agent={"destinations": ("all",), "daily_spend": 5.0})
+    caller = office.dial("0891")
+    assert not redirected(office, "0044201")
+    assert office.why() == [TollRefusal.BUDGET]
+    office.set_agent(destinations=("all",), daily_spend=100.0)
+    assert redirected(office, "0044201")
+    office.rig.legs.far_answer(office.rig.legs.placed()[-1])
+    office.rig.pump()
+    office.rig.confirm(caller)
+    office.rig.wait(60.0)
+    office.hang_up(caller)
+    assert office.spent() == pytest.approx(6.0)
+
+
+def test_a_call_that_is_over_goes_nowhere() -> None:
+    guard = TollGuard(Office().rig.directory, TollRules())
+    verdict = guard.redirect(LegId("gone"), A, "0891", 1.0)
+    assert isinstance(verdict, TollNo)
 
 
 def test_a_list_allows_and_forbids() -> None:
@@ -156,6 +222,15 @@ def test_an_agent_has_so_many_calls_on_trunks_and_a_second_try_is_not_a_second_c
     assert office.refused(office.dial()) is None
 
 
+def test_one_call_that_ends_gives_back_one_place() -> None:
+    office = Office(agent={"max_outbound": 2})
+    first, second = office.dial(), office.dial()
+    office.hang_up(first)
+    assert office.refused(office.dial()) is None
+    assert office.refused(office.dial()) == 403
+    assert office.refused(second) is None
+
+
 def test_what_a_call_costs_is_counted_while_it_is_up_and_kept_when_it_is_over() -> None:
     office = Office()
     leg = office.talk()
@@ -163,9 +238,11 @@ def test_what_a_call_costs_is_counted_while_it_is_up_and_kept_when_it_is_over() 
     assert office.spent() == pytest.approx(0.1)
     office.rig.wait(30)
     assert (office.spent(), office.spent("trunk:a")) == (pytest.approx(0.4), pytest.approx(0.4))
+    assert office.all_spent() == {"agent:anna": pytest.approx(0.4), "trunk:a": pytest.approx(0.4)}
     office.hang_up(leg)
     office.rig.wait(100)
     assert office.spent() == pytest.approx(0.4)
+    assert office.all_spent() == {"agent:anna": pytest.approx(0.4), "trunk:a": pytest.approx(0.4)}
     assert office.spent("agent:bert") == 0
     office.rig.assert_clean()
 
@@ -277,6 +354,26 @@ def test_with_a_new_day_all_begin_anew_also_those_who_talk() -> None:
     assert office.rig.legs.legs[leg].state is LegState.ENDED
 
 
+@pytest.mark.parametrize(("age", "spent"), [(40.0, 0.4), (0.0, 0.0), (500.0, 1.0)])
+def test_what_was_talked_since_midnight_counts_also_where_nobody_asked_meanwhile(age: float, spent: float) -> None:
+    office = Office(agent={"daily_spend": 10})
+    office.talk()
+    office.rig.wait(100)
+    office.day, office.day_age_s = 2, age
+    office.dial()
+    assert office.spent() == pytest.approx(spent)
+
+
+def test_whoever_asks_after_midnight_hears_of_the_new_day() -> None:
+    office = Office(agent={"daily_spend": 10})
+    office.talk()
+    office.rig.wait(100)
+    office.day, office.day_age_s = 2, 40.0
+    assert office.spent() == pytest.approx(0.4)
+    office.day, office.day_age_s = 3, 10.0
+    assert office.all_spent()["agent:anna"] == pytest.approx(0.1)
+
+
 def test_midnight_alone_saves_a_call_whose_money_would_be_spent() -> None:
     office = Office(agent={"daily_spend": 1.3})
     leg = office.talk()
@@ -383,3 +480,30 @@ def test_a_call_outside_costs_on_when_the_agent_has_put_it_through() -> None:
     assert rig.manager.line(A.name).calls_out == 0
     rig.wait(60)
     assert office.spent() == pytest.approx(0.7)
+
+
+def test_an_emergency_number_is_known_in_every_form() -> None:
+    numbering = Numbering(country="49", emergency=frozenset({"+49116117"}))
+    guard = TollGuard(small_office(), TollRules(numbering=numbering, prices=PRICES))
+    for number in ("+49116117", "0049116117", "0116117"):
+        assert guard.judge("agent:anna", A, number, number, 0.0) == TollYes(emergency=True)
+
+
+def test_of_a_call_that_ends_after_midnight_the_new_day_pays_its_own_part() -> None:
+    office = Office(agent={"daily_spend": 10})
+    leg = office.talk()
+    office.rig.wait(100)
+    office.day, office.day_age_s = 2, 40.0
+    office.hang_up(leg)
+    assert office.spent() == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("ask", [lambda office: office.spent(), lambda office: office.all_spent().get("agent:anna", 0)])
+def test_nobody_has_spent_anything_after_midnight_though_nobody_calls(ask: Callable[[Office], float]) -> None:
+    office = Office(agent={"daily_spend": 10})
+    leg = office.talk()
+    office.rig.wait(100)
+    office.hang_up(leg)
+    assert ask(office) == pytest.approx(1.1)
+    office.day = 2
+    assert ask(office) == 0.0

@@ -27,7 +27,7 @@ def test_a_caller_of_a_queue_is_put_through_to_another_agent() -> None:
     assert rig.legs.legs[bert].destination == AgentPhone(agent=AgentName("bert"))
     assert rig.legs.legs[bert].caller is not None
     assert rig.legs.legs[bert].caller.number == "0301234"
-    assert rig.media.players[caller].tone is Tone.RINGBACK
+    assert rig.media.players[caller].playlist[0].tone is Tone.RINGBACK
     assert rig.media.edges == set()
     assert rig.queues.talking == {call: "anna"}
     rig.legs.far_ring(bert)
@@ -133,7 +133,7 @@ def test_back_to_the_queue_where_whoever_asked_has_left() -> None:
     rig.pump()
     assert said(rig, transfer) == ["accepted", 486]
     assert rig.queues.waiting == {call: "sales"}
-    assert rig.media.players[caller].file == "/music/default.wav"
+    assert rig.media.players[caller].playlist[0].file == "/music/default.wav"
     cleo = rig.offered(call, "cleo")
     rig.legs.far_answer(cleo)
     rig.pump()

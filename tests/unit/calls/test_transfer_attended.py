@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from engine.calls.causes import Reason
 from engine.calls.cdr import CdrFold
+from engine.calls.directory import Put
 from engine.calls.leg import LegState
 from engine.calls.log import CallEnded, CallMerged, CallTransferred, TransferKind
 from engine.calls.routing import ToAgent, ToEcho, ToQueue, ToTrunk
@@ -179,7 +182,7 @@ def test_a_caller_who_waits_is_replaced_with_music() -> None:
     caller, call = rig.queued()
     second = rig.call_in("anything", replaces=caller)
     rig.confirm(second)
-    assert rig.media.players[second].file == "/music/default.wav"
+    assert rig.media.players[second].playlist[0].file == "/music/default.wav"
     assert rig.queues.waiting == {call: "sales"}
     agent = rig.offered(call)
     rig.legs.far_answer(agent)
@@ -213,10 +216,16 @@ def test_a_phone_that_rings_is_picked_up_by_another(queued: bool) -> None:
     rig.assert_clean()
 
 
-@pytest.mark.parametrize(("who", "status"), [("cleo", 403), (None, None)])
-def test_nobody_takes_the_place_of_somebody_elses_phone(who: str | None, status: int | None) -> None:
+@pytest.mark.parametrize(
+    ("who", "trusted", "status"), [("cleo", False, 403), ("cleo", True, 403), (None, False, 403), (None, True, None)]
+)
+def test_nobody_takes_the_place_of_somebody_elses_phone_but_a_trusted_trunk(
+    who: str | None, trusted: bool, status: int | None
+) -> None:
     rig = office()
     caller, anna, _ = rig.talking()
+    trunk = rig.directory.trunks[TrunkName("pbx")]
+    rig.directory.apply(Put(entity=replace(trunk, trusted=trusted)))
     second = rig.call_in("anything", agent=who, replaces=anna)
     assert rig.legs.legs[second].refused_with == status
     if status is None:

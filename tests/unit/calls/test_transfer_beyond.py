@@ -10,11 +10,12 @@ from engine.calls.causes import EndCause, Reason
 from engine.calls.leg import LegState
 from engine.calls.log import (
     CallConnected,
-    DigitReceived,
 )
+from engine.calls.media_records import DigitReceived
 from engine.calls.routing import ToAgent, ToQueue
+from engine.calls.twin_keys import WAIT_S
 from engine.ids import AgentName, QueueName
-from engine.media.commands import Direction, Tone
+from engine.media.commands import Direction, SendDtmf, Tone
 from tests.support.transfer_office import asked, hang_up, office, rows, said
 
 
@@ -26,7 +27,7 @@ def test_into_a_queue_and_to_its_agent() -> None:
     assert said(rig, transfer) == ["accepted", "done"]
     assert rig.queues.waiting == {call: "sales"}
     assert rig.queues.talking == {}
-    assert rig.media.players[caller].file == "/music/default.wav"
+    assert rig.media.players[caller].playlist[0].file == "/music/default.wav"
     bert = rig.offered(call, "bert")
     rig.legs.far_answer(bert)
     rig.pump()
@@ -62,7 +63,7 @@ def test_to_an_announcement() -> None:
     transfer = rig.legs.far_transfer(anna, "400")
     rig.pump()
     assert said(rig, transfer) == ["accepted", "done"]
-    assert rig.media.players[caller].file == "/a.wav"
+    assert rig.media.players[caller].playlist[0].file == "/a.wav"
     rig.media.finish_playing(caller)
     rig.pump()
     assert rig.end().cause.reason is Reason.COMPLETED
@@ -80,7 +81,7 @@ def test_an_agent_who_called_out_puts_the_called_side_through() -> None:
     transfer, bert = asked(rig, anna, "200")
     assert rig.legs.legs[bert].caller is not None
     assert rig.legs.legs[bert].caller.number == "03049"
-    assert rig.media.players[line].tone is Tone.RINGBACK
+    assert rig.media.players[line].playlist[0].tone is Tone.RINGBACK
     rig.legs.far_answer(bert)
     rig.pump()
     assert said(rig, transfer) == ["accepted", "done"]
@@ -126,7 +127,7 @@ def test_the_caller_of_a_queue_may_transfer_its_agent() -> None:
     assert said(rig, refused)[-1] == 603
     transfer, line = asked(rig, bert, "0")
     assert rig.legs.legs[line].caller is not None
-    assert rig.legs.legs[line].caller.number == "anna"
+    assert (rig.legs.legs[line].caller.number, rig.legs.legs[line].caller.display) == ("anna", "Anna")
     rig.legs.far_answer(line)
     rig.pump()
     assert said(rig, transfer)[-1] == "done"
@@ -156,12 +157,12 @@ def test_holding_ends_with_the_transfer() -> None:
     caller, anna, _ = rig.talking()
     rig.legs.far_update(anna, Direction.INACTIVE)
     rig.pump()
-    assert rig.media.players[caller].file == "/music/default.wav"
+    assert rig.media.players[caller].playlist[0].file == "/music/default.wav"
     _, bert = asked(rig, anna, "200")
-    assert rig.media.players[caller].tone is Tone.RINGBACK
+    assert rig.media.players[caller].playlist[0].tone is Tone.RINGBACK
     rig.legs.far_fail(bert, 486)
     rig.pump()
-    assert rig.media.players[caller].file == "/music/default.wav"
+    assert rig.media.players[caller].playlist[0].file == "/music/default.wav"
     _, bert = asked(rig, anna, "200")
     rig.legs.far_update(anna, Direction.SENDRECV)
     rig.pump()
@@ -225,7 +226,9 @@ def test_a_key_beside_the_sound_is_logged_and_passed_on_where_it_cannot_be_heard
     caller, anna, call = rig.talking()
     rig.legs.far_key(anna, "5")
     rig.pump()
+    rig.wait(WAIT_S)  # her phone might send it in its sound as well
     assert rig.legs.keys == []
+    assert rig.media.sent[-1] == SendDtmf(leg=caller, digits="5", duration_ms=160)
     leg = rig.manager._board.calls[call].caller
     assert leg.remote is not None
     leg.remote = replace(leg.remote, dtmf_payload_type=None)
@@ -233,6 +236,7 @@ def test_a_key_beside_the_sound_is_logged_and_passed_on_where_it_cannot_be_heard
     rig.legs.far_key(caller, "1")
     rig.pump()
     assert rig.legs.keys == [(caller, "#", 160)]
+    assert rig.media.sent[-1] == SendDtmf(leg=anna, digits="1", duration_ms=160)
     assert [body.digit for body in rig.bodies() if isinstance(body, DigitReceived)] == ["5", "#", "1"]
     hang_up(rig, caller)
     rig.assert_clean()

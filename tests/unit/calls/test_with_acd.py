@@ -55,7 +55,7 @@ class Office:
             journal=self.journal,
             ids=ids,
             directory=self.directory,
-            config=CallsConfig(hold_music="/music/default.wav"),
+            config=CallsConfig(hold_music=("/music/default.wav",)),
         )
         for name in ("anna", "bert"):
             self.acd.reachable(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.calls.directory import Agent, Directory, Queue, Trunk
-from engine.calls.routing import Feature, ToAgent, ToAnnouncement, ToEcho, ToFeature, ToQueue, ToReject
+from engine.calls.routing import Feature, ToAgent, ToAnnouncement, ToConference, ToEcho, ToFeature, ToQueue, ToReject
 from engine.dialplan.check import name_warnings
 from engine.dialplan.model import Action, DialTrunk
 from engine.errors import ConfigError
@@ -36,6 +36,7 @@ def test_a_fault_in_one_extension_hides_none_in_the_next() -> None:
     [
         ('queue = "sales"', ToQueue(queue=QueueName("sales"))),
         ("echo = true", ToEcho()),
+        ('conference = "team-1"', ToConference(conference="team-1")),
         ('announcement = "hi.wav"', ToAnnouncement(file="/sounds/hi.wav")),
         ('reject = {status = 486, reason = "Busy Here"}', ToReject(status=486, reason="Busy Here")),
         ('agent = "anna"', ToAgent(agent=AgentName("anna"), ring_timeout_s=30)),
@@ -71,11 +72,11 @@ NUMBER = '[[context.a.extension]]\nnumber = "600"\n'
         ("", "no context; a dialplan needs at least one [context.NAME]"),
         ("context = 5", "context: found 5 (a whole number); allowed: a table, such as [context.NAME]"),
         ("[context]\na = 5", "context.a: found 5; allowed: a table, [context.a]"),
-        ("[context.a]\n[contexts.b]", 'contexts: unknown key; allowed here: context; did you mean "context"?'),
+        ("[context.a]\n[contexts.b]", 'contexts: unknown key; allowed here: phrases, context; did you mean "context"?'),
         (
             "[context.a]\nincludes = []",
             (
-                "context.a.includes: unknown key; allowed here: include, trunk_to_trunk, extension; "
+                "context.a.includes: unknown key; allowed here: include, trunk_to_trunk, language, country, extension; "
                 'did you mean "include"?'
             ),
         ),
@@ -120,15 +121,19 @@ NUMBER = '[[context.a.extension]]\nnumber = "600"\n'
             NUMBER,
             (
                 "context.a.extension[0]: found none; needs exactly one of "
-                "queue, echo, announcement, reject, agent, trunk, trunk_group, feature"
+                "queue, echo, conference, announcement, play, reject, agent, trunk, trunk_group, feature"
             ),
         ),
         (
             NUMBER + 'echo = true\nqueue = "q"',
             (
                 "context.a.extension[0]: found queue and echo; needs exactly one of "
-                "queue, echo, announcement, reject, agent, trunk, trunk_group, feature"
+                "queue, echo, conference, announcement, play, reject, agent, trunk, trunk_group, feature"
             ),
+        ),
+        (
+            NUMBER + 'conference = "Team A"',
+            'context.a.extension[0].conference: found "Team A"; allowed: a name of 1 to 64 of a-z 0-9 . _ -',
         ),
         (
             NUMBER + "echo = false",

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from engine.calls.routing import ToConference
 from engine.dialplan.explain import explain, nearest
+from engine.dialplan.model import describe
 from tests.support.dialplans import dialplan, extension
 
 PLAN = dialplan(
@@ -54,6 +56,7 @@ def test_the_other_actions_in_words() -> None:
     assert 'result: refuse with 486 "Busy Here"' in explain(PLAN, "agents", "5")
     assert "result: announcement /sounds/hi.wav" in explain(PLAN, "agents", "4")
     assert "result: echo test" in explain(PLAN, "open", "3")
+    assert describe(ToConference(conference="team")) == 'conference "team"'
 
 
 def test_nothing_found() -> None:

@@ -31,9 +31,9 @@ def test_sounds_are_found_relative_to_the_file(tmp_path: Path, monkeypatch: pyte
     ("content", "message"),
     [
         (None, "cannot be read: No such file or directory"),
-        (b"", "is not a PCM WAV file: it ends too soon"),
-        (b"RIFF\x04\0\0\0", "is not a PCM WAV file"),
-        (b"ID3" + bytes(100), "is not a PCM WAV file: file does not start with RIFF id"),
+        (b"", "is no WAV, FLAC or Ogg file"),
+        (b"RIFF\x04\0\0\0WAVE", "is a WAV file that ends before its sound"),
+        (b"ID3" + bytes(100), "is no WAV, FLAC or Ogg file"),
     ],
 )
 def test_a_sound_that_cannot_be_played_is_a_fault(tmp_path: Path, content: bytes | None, message: str) -> None:
@@ -73,4 +73,4 @@ def test_a_file_that_is_no_text(tmp_path: Path) -> None:
 def test_faults_of_the_content_name_the_file(tmp_path: Path) -> None:
     plan = tmp_path / "plan.toml"
     plan.write_text("x = 1\n[context.a]\n", encoding="utf-8")
-    assert fault(plan) == f"{plan}: x: unknown key; allowed here: context"
+    assert fault(plan) == f"{plan}: x: unknown key; allowed here: phrases, context"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from engine.media.checks import fault
-from engine.media.commands import CloseLeg, Connect, Hello, ListLegs, Play, SetRemote, Tone
+from engine.media.commands import CloseLeg, Connect, Hello, ListLegs, Play, SetRemote, Sound, Tone
 from tests.support.media_fakes import remote
 
 
@@ -19,7 +19,7 @@ def changed(**values: Any) -> SetRemote:
         ListLegs(),
         CloseLeg(leg="a"),
         Connect(source="a", sink="b", gain_db=-3),
-        Play(leg="a", player="p", tone=Tone.BUSY),
+        Play(leg="a", player="p", playlist=(Sound(tone=Tone.BUSY),)),
         changed(dtmf_payload_type=None),
     ],
 )
@@ -38,7 +38,10 @@ def test_good_commands_have_no_fault(command: Any) -> None:
         (changed(codec="G729"), "codec"),
         (Connect(source="a", sink="b", gain_db=float("nan")), "gain_db"),
         (Connect(source="a", sink="b", gain_db=float("-inf")), "gain_db"),
-        (Play(leg="a", player="p", loop=1), "loop"),  # type: ignore[arg-type]
+        (Play(leg="a", player="p", playlist=(Sound(tone=Tone.BUSY),), loop=1), "loop"),
+        (Play(leg="a", player="p", playlist=5), "playlist"),  # type: ignore[arg-type]
+        (Play(leg="a", player="p", playlist=(Sound(file=1),)), "playlist[0].file"),  # type: ignore[arg-type]
+        (Play(leg="a", player="p", playlist=("x",)), "playlist[0]"),  # type: ignore[arg-type]
         (Hello(version="1", secret="s"), "version"),  # type: ignore[arg-type]
     ],
 )

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from engine.media.client import MediaConnection, State
-from engine.media.commands import PROTOCOL_VERSION, Hello, LegOpened, ListLegs, OpenLeg, Refused, Welcome
+from engine.media.commands import PROTOCOL_VERSION, Hello, ListLegs, OpenLeg
+from engine.media.events import LegOpened, Refused, Welcome
 from engine.media.framing import Framer, WireError, encode
 
 WELCOME = Welcome(version=PROTOCOL_VERSION, pid=7, port_min=20002, port_max=29998, legs=0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.media.codecs import DECODE, INDEX, PEAK_0DBM0, SILENCE, decode, encode
-from engine.media.commands import Codec
+from engine.media.commands import G711, Codec
 
 KNOWN_MULAW = {0x00: -32124, 0x7F: 0, 0x80: 32124, 0xFF: 0, 0xFE: 8, 0xF0: 120, 0xEF: 132, 0x8F: 16764, 0x1E: -8828}
 """G.711 table 2a, column 8, times 4."""
@@ -23,14 +23,14 @@ def test_decodes_the_recommendations_values(codec: Codec, known: dict[int, int])
     assert {code: int(DECODE[INDEX[codec], code]) for code in known} == known
 
 
-@pytest.mark.parametrize("codec", list(Codec))
+@pytest.mark.parametrize("codec", G711)
 def test_what_was_decoded_encodes_to_the_same_value(codec: Codec) -> None:
     samples = decode(np.arange(256, dtype=np.uint8), codec)
 
     assert np.array_equal(decode(encode(samples, codec), codec), samples)
 
 
-@pytest.mark.parametrize("codec", list(Codec))
+@pytest.mark.parametrize("codec", G711)
 def test_encoding_takes_the_interval_that_holds_the_sample(codec: Codec) -> None:
     samples = np.arange(-32768, 32768).astype(np.int16)
     decoded = decode(encode(samples, codec), codec).astype(int)
@@ -49,7 +49,7 @@ def test_digital_milliwatt_has_the_level_that_we_call_0_dbm0(codec: Codec, codes
     assert 20 * np.log10(peak / PEAK_0DBM0) == pytest.approx(0.0, abs=0.07)
 
 
-@pytest.mark.parametrize("codec", list(Codec))
+@pytest.mark.parametrize("codec", G711)
 def test_silence_is_the_code_of_zero(codec: Codec) -> None:
     code = SILENCE[INDEX[codec]]
 
@@ -57,7 +57,7 @@ def test_silence_is_the_code_of_zero(codec: Codec) -> None:
     assert encode(np.zeros(3, np.int16), codec).tolist() == [code] * 3
 
 
-@pytest.mark.parametrize("codec", list(Codec))
+@pytest.mark.parametrize("codec", G711)
 @pytest.mark.parametrize("dbm0", [-30, -20, -10, 0])
 def test_a_sine_keeps_35_db_over_its_quantizing_noise(codec: Codec, dbm0: float) -> None:
     times = np.arange(8000) / 8000

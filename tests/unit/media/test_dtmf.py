@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.media.dtmf import DIGITS, SILENCE_S, Digit, DigitDetector, DigitSender
+from engine.media.dtmf import DIGITS, SILENCE_S, Digit, DigitDetector
 
 
 def event(code: int, duration: int, *, end: bool = False) -> bytes:
@@ -58,6 +58,15 @@ def test_a_digit_whose_end_is_lost_is_told_when_the_next_begins() -> None:
     assert [digit.digit for digit in drain(detector)] == ["2"]
 
 
+def test_an_update_that_was_overtaken_makes_no_key_shorter() -> None:
+    detector = DigitDetector()
+    for duration in (160, 800, 480):
+        detector.packet(event(2, duration), 1000, 0.0)
+    detector.silent(SILENCE_S)
+
+    assert drain(detector) == [Digit(digit="2", duration_ms=100)]
+
+
 def test_stragglers_of_an_earlier_digit_are_ignored() -> None:
     detector = DigitDetector()
     detector.packet(event(2, 800, end=True), 1000, 0.0)
@@ -94,53 +103,56 @@ def test_flash_and_short_payloads_are_no_digits() -> None:
     assert drain(detector) == []
 
 
-def test_sends_100_ms_with_growing_duration_and_the_end_three_times() -> None:
-    sender = DigitSender()
-    sender.add("9")
-    packets = [sender.tick() for _ in range(8)]
+def test_a_key_that_is_held_longer_than_the_field_can_say_is_one_digit() -> None:
+    """RFC 4733 2.5.1.3: each segment begins where the last one ended, without a marker."""
+    detector = DigitDetector()
+    detector.packet(event(5, 160), 1000, 0.0, marker=True)
+    for segment in range(3):
+        stamp = 1000 + segment * 0xFFFF
+        for duration in (160, 40_000, 0xFFFF):
+            detector.packet(event(5, duration), stamp, 0.0)
+    detector.packet(event(5, 801, end=True), 1000 + 3 * 0xFFFF, 0.0)
+    detector.packet(event(5, 801, end=True), 1000 + 3 * 0xFFFF, 0.0)
 
-    told = [(p.payload[0], p.payload[1] >> 7, int.from_bytes(p.payload[2:]), p.first) for p in packets if p is not None]
-    assert told == [
-        (9, 0, 160, True),
-        (9, 0, 320, False),
-        (9, 0, 480, False),
-        (9, 0, 640, False),
-        (9, 1, 800, False),
-        (9, 1, 800, False),
-        (9, 1, 800, False),
+    assert drain(detector) == [Digit(digit="5", duration_ms=(3 * 0xFFFF + 801) // 8)]
+
+
+def test_a_segment_whose_last_packets_are_lost_goes_on_all_the_same() -> None:
+    detector = DigitDetector()
+    detector.packet(event(5, 64_000), 0xFFFFFF00, 0.0)
+    detector.packet(event(5, 320), (0xFFFFFF00 + 0xFFFF) & 0xFFFFFFFF, 0.0)
+    detector.packet(event(5, 800, end=True), (0xFFFFFF00 + 0xFFFF) & 0xFFFFFFFF, 0.0)
+
+    assert drain(detector) == [Digit(digit="5", duration_ms=(0xFFFF + 800) // 8)]
+
+
+@pytest.mark.parametrize(
+    ("code", "stamp", "marker"),
+    [(5, 0xFFFF, True), (6, 0xFFFF, False), (5, 0x8000, False), (5, 0x20000, False)],
+)
+def test_what_is_no_next_segment_is_another_digit(code: int, stamp: int, marker: bool) -> None:
+    detector = DigitDetector()
+    detector.packet(event(5, 8000), 0, 0.0, marker=True)
+    detector.packet(event(code, 800, end=True), stamp, 0.0, marker=marker)
+
+    assert drain(detector) == [
+        Digit(digit="5", duration_ms=1000),
+        Digit(digit=DIGITS[code], duration_ms=100),
     ]
-    assert packets[7] is None
-    assert not sender
 
 
-@pytest.mark.parametrize("digit", DIGITS)
-def test_every_digit_is_sent_to_its_end(digit: str) -> None:
-    """The switchboard takes ticks away from a sender that is falsy."""
-    sender = DigitSender()
-    sender.add(digit)
-    packets = []
-    while sender:
-        packets.append(sender.tick())
-    assert len(packets) == 8
-    assert {packet.payload[0] for packet in packets if packet is not None} == {DIGITS.index(digit)}
+@pytest.mark.parametrize("clock", [8000, 16000, 48000])
+def test_durations_are_in_the_formats_own_clock(clock: int) -> None:
+    detector = DigitDetector()
+    detector.clock = clock
+    detector.packet(event(5, clock // 10, end=True), 0, 0.0)
+
+    assert drain(detector) == [Digit(digit="5", duration_ms=100)]
 
 
-def test_digits_stand_in_line() -> None:
-    sender = DigitSender()
-    sender.add("1*")
-    sender.add("d")
-    codes = []
-    while sender:
-        packet = sender.tick()
-        if packet is not None and packet.first:
-            codes.append(packet.payload[0])
-
-    assert codes == [1, 10, 15]
-
-
-def test_a_string_with_anything_else_is_refused_whole() -> None:
-    sender = DigitSender()
-    with pytest.raises(ValueError, match="substring"):
-        sender.add("12x4")
-
-    assert not sender
+def test_a_digit_whose_beginning_is_lost_is_told_by_any_of_its_ends() -> None:
+    for lost in range(3):
+        detector = DigitDetector()
+        for _ in range(3 - lost):
+            detector.packet(event(9, 800, end=True), 1000, 0.0)
+        assert drain(detector) == [Digit(digit="9", duration_ms=100)]

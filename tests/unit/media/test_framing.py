@@ -7,20 +7,17 @@ from engine.media.commands import (
     Codec,
     Connect,
     Direction,
-    LegClosed,
-    LegInfo,
-    LegOpened,
-    Legs,
     ListLegs,
-    Message,
     OpenLeg,
     Play,
-    Quality,
     SetRemote,
-    Spares,
+    Sound,
+    SrtpKeys,
+    SrtpSuite,
     Tone,
 )
-from engine.media.framing import Framer, WireError, decode, encode
+from engine.media.events import LegClosed, LegInfo, LegOpened, Legs, Quality, Spares
+from engine.media.framing import Framer, Message, WireError, decode, encode
 
 QUALITY = Quality(
     leg="l1",
@@ -50,8 +47,19 @@ MESSAGES: list[Message] = [
         dtmf_payload_type=None,
         direction=Direction.SENDONLY,
     ),
-    Play(leg="l1", player="p", file=None, tone=Tone.BUSY, loop=True, gain_db=0.0),
-    Play(leg="l1", player="p", file="/a b.wav", tone=None, loop=False, gain_db=0.0),
+    SetRemote(
+        leg="l1",
+        address="192.0.2.1",
+        port=4000,
+        flow_address="198.51.100.7",
+        codec=Codec.PCMA,
+        payload_type=8,
+        dtmf_payload_type=None,
+        direction=Direction.SENDONLY,
+        srtp=SrtpKeys(suite=SrtpSuite.AEAD_AES_256_GCM, ours="a", theirs="b", mki_octets=4),
+    ),
+    Play(leg="l1", player="p", playlist=(Sound(tone=Tone.BUSY),), loop=True, gain_db=0.0),
+    Play(leg="l1", player="p", playlist=(Sound(file="/a b.wav"),), loop=False, gain_db=0.0),
     LegClosed(leg="l1", quality=QUALITY),
     Legs(legs=(LegInfo(leg="l1", tag="call x", port=20002), LegInfo(leg="l2", tag="", port=20004))),
     Legs(legs=()),

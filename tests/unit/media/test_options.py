@@ -20,9 +20,10 @@ def test_the_command_line_brings_every_option_across() -> None:
         port_min=30000,
         port_max=30010,
         bind="127.0.0.1",
+        dscp=34,
         idle_exit_s=1.5,
         orphan_s=7.0,
-        rtp_timeout_s=2.5,
+        dead_s=2.5,
         coalesce_s=0.002,
         log_level="debug",
         log_format=LogFormat.JSON,
@@ -38,6 +39,8 @@ def test_the_command_line_brings_every_option_across() -> None:
         ({"port_min": 80}, "80-29998"),
         ({"port_max": 70_000}, "20002-70000"),
         ({"coalesce_s": 1.0}, "coalesce_s"),
+        ({"dscp": 64}, "dscp: found 64"),
+        ({"dscp": -1}, "dscp: found -1"),
     ],
 )
 def test_options_that_cannot_work_are_refused_by_name(change: dict[str, Any], found: str) -> None:

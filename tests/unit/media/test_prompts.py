@@ -5,7 +5,8 @@ import pytest
 
 from engine.media.codecs import decode
 from engine.media.commands import Codec
-from engine.media.prompts import Clip, Player, amplify
+from engine.media.player import Item, Player
+from engine.media.prompts import Clip, amplify
 
 
 def ramp(count: int) -> Clip:
@@ -21,7 +22,7 @@ def test_the_last_frame_is_filled_with_silence() -> None:
 
 def test_payloads_are_encoded_once_and_shared() -> None:
     clip = ramp(480)
-    players = [Player(name="p", clip=clip, loop=True, gain_db=0.0) for _ in range(2)]
+    players = [Player(name="p", items=[Item(clip)], loop=True, gain_db=0.0) for _ in range(2)]
 
     first, second = (player.payload(Codec.PCMU) for player in players)
 
@@ -30,26 +31,26 @@ def test_payloads_are_encoded_once_and_shared() -> None:
 
 
 def test_a_player_ends_after_its_last_frame() -> None:
-    player = Player(name="p", clip=ramp(330), loop=False, gain_db=0.0)
+    player = Player(name="p", items=[Item(ramp(330))], loop=False, gain_db=0.0)
 
     assert [player.frame() is not None for _ in range(5)] == [True, True, True, False, False]
 
 
 def test_a_loop_repeats_whole_frames_only() -> None:
-    player = Player(name="p", clip=ramp(330), loop=True, gain_db=0.0)
+    player = Player(name="p", items=[Item(ramp(330))], loop=True, gain_db=0.0)
     frames = [player.frame() for _ in range(5)]
 
     assert [int(frame[0]) for frame in frames if frame is not None] == [0, 160, 0, 160, 0]
 
 
 def test_a_loop_shorter_than_a_frame_repeats_the_frame() -> None:
-    player = Player(name="p", clip=ramp(50), loop=True, gain_db=0.0)
+    player = Player(name="p", items=[Item(ramp(50))], loop=True, gain_db=0.0)
 
     assert all(player.frame() is not None for _ in range(4))
 
 
 def test_payload_and_frame_walk_together_when_the_route_changes() -> None:
-    player = Player(name="p", clip=ramp(640), loop=False, gain_db=0.0)
+    player = Player(name="p", items=[Item(ramp(640))], loop=False, gain_db=0.0)
     player.payload(Codec.PCMU)
     frame = player.frame()
     third = player.payload(Codec.PCMA)
@@ -62,7 +63,7 @@ def test_payload_and_frame_walk_together_when_the_route_changes() -> None:
 
 def test_gain_is_part_of_the_payload() -> None:
     clip = Clip(np.full(160, 8000, np.int16))
-    softer = Player(name="p", clip=clip, loop=False, gain_db=-6.0206).payload(Codec.PCMU)
+    softer = Player(name="p", items=[Item(clip)], loop=False, gain_db=-6.0206).payload(Codec.PCMU)
 
     assert softer is not None
     assert decode(np.frombuffer(softer, np.uint8), Codec.PCMU)[0] == pytest.approx(4000, rel=0.03)
@@ -80,3 +81,16 @@ def test_a_clip_keeps_a_bounded_number_of_encodings() -> None:
 
 def test_louder_than_full_scale_is_clipped() -> None:
     assert amplify(np.array([20000, -20000], np.int16), 6.0).tolist() == [32767, -32768]
+
+
+def test_a_long_clip_keeps_a_bounded_number_of_payloads() -> None:
+    clip = ramp(160 * 3500)
+    payloads = clip.payloads(Codec.PCMU, 0.0)
+    first = payloads[0]
+    for at in range(3500):
+        assert len(payloads[at]) == 160
+
+    assert len(payloads) <= 64 * 50  # type: ignore[arg-type]
+    assert payloads[0] == first
+    assert list(payloads.following(10, 3500)) == [payloads[at] for at in range(11, 50)]
+    assert list(payloads.following(10, 13)) == [payloads[at] for at in (11, 12)]

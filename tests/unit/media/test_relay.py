@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from engine.media.commands import Codec, Connect, Direction, Disconnect, DtmfDigit, Play, SendDtmf, StopPlay, Tone
+from engine.media.commands import Codec, Connect, Direction, Disconnect, Play, SendDtmf, Sound, StopPlay, Tone
+from engine.media.events import DtmfDigit
 from engine.media.quality import quality
 from engine.media.reception import samples_at
 from tests.support.media_fakes import HEADER, Bench, Sent, Speaker, remote
@@ -71,8 +72,8 @@ def test_numbers_and_stamps_wrap(bench: Bench) -> None:
         bench.speak(speaker)
 
     assert steps(bench.heard(b)) == [(1, 160)] * 5
-    assert quality(a).lost == 0
-    assert quality(a).packets_received == 6
+    assert quality(a, bench.board.table, bench.now).lost == 0
+    assert quality(a, bench.board.table, bench.now).packets_received == 6
 
 
 def test_another_source_follows_on_without_a_jump(bench: Bench) -> None:
@@ -109,14 +110,16 @@ def test_a_source_that_begins_a_new_stream_follows_on_without_a_jump(bench: Benc
 
 def test_from_a_player_to_a_person_and_back_is_one_stream(bench: Bench) -> None:
     a, b = bench.leg("a"), bench.leg("b")
-    bench.do(Play(leg="b", player="p", tone=Tone.RINGBACK, loop=True))
+    bench.do(Play(leg="b", player="p", playlist=(Sound(tone=Tone.RINGBACK),), loop=True))
     bench.pass_tick(3)
     bench.do(StopPlay(leg="b"), Connect(source="a", sink="b"))
     speaker = Speaker(a)
     for _ in range(3):
         bench.speak(speaker)
         bench.now += 0.02
-    bench.do(Play(leg="b", player="p", tone=Tone.RINGBACK, loop=True), Disconnect(source="a", sink="b"))
+    bench.do(
+        Play(leg="b", player="p", playlist=(Sound(tone=Tone.RINGBACK),), loop=True), Disconnect(source="a", sink="b")
+    )
     bench.pass_tick(3)
 
     sent = bench.heard(b)
@@ -331,6 +334,31 @@ def test_digits_that_the_far_end_cannot_hear_leave_no_hole(bench: Bench) -> None
     assert [seq for seq, _ in steps(sent)] == [1, 1]
 
 
+def test_a_stream_that_begins_anew_with_a_key_follows_on(bench: Bench) -> None:
+    """With the old SSRC, and no sound yet by which the new time base would be seen."""
+    a, b = bench.leg("a"), bench.leg("b")
+    bench.bridge("a", "b")
+    speaker = Speaker(a, seq=20_000)
+    bench.speak(speaker)
+    speaker.seq = 10_000
+    press(bench, speaker, 5)
+    bench.speak(speaker)
+
+    sent = bench.heard(b)
+    assert [packet.payload_type for packet in sent] == [0] + [101] * 6 + [0]
+    assert [seq for seq, _ in steps(sent)] == [1] * 7
+    assert 0 < steps(sent)[0][1] < 8000
+
+
+def test_keys_of_who_is_not_listened_to_are_nobodys(bench: Bench) -> None:
+    a = bench.leg("a", direction=Direction.SENDONLY)
+    bench.leg("b")
+    bench.bridge("a", "b")
+    press(bench, Speaker(a), 5)
+    bench.pass_tick(20)
+    assert not [event for event in bench.told() if isinstance(event, DtmfDigit)]
+
+
 def test_sound_waits_while_a_digit_is_sent(bench: Bench) -> None:
     a, b = bench.leg("a"), bench.leg("b")
     bench.bridge("a", "b")
@@ -385,3 +413,19 @@ def test_says_when_a_packet_is_out_of_time_or_turn(bench: Bench) -> None:
         told.append(bench.forwarder.receive(a.rx, len(packet), now, samples_at(now)))
 
     assert told == [True, False, False, False, True, True, False, True, False]
+
+
+def test_who_is_heard_by_nobody_costs_no_second_look_and_is_counted() -> None:
+    bench = Bench()
+    leg = bench.leg("alone")
+    speaker = Speaker(leg)
+    for _ in range(4):
+        bench.speak(speaker)
+    assert leg.rx.next >= 0, "the next packet needs no second look"
+    leg.settle()
+    assert (leg.rx.received, leg.rx.octets, leg.rx.lost) == (4, 640, 0)
+    bench.leg("other")
+    bench.bridge("alone", "other")
+    bench.speak(speaker)
+    heard = bench.heard(bench.board.legs["other"])
+    assert [sent.marker for sent in heard if sent.payload == b"\x80" * 160] == [True]

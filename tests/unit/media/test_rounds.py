@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.media.commands import CloseLeg, Direction, DtmfDigit, ListLegs, OpenLeg, Quality, RtpResumed, RtpTimeout
+from engine.media.commands import CloseLeg, Direction, ListLegs, OpenLeg, WatchLeg
+from engine.media.events import DtmfDigit, LegFailed, Legs, Quality, RtpResumed, RtpStopped, RtpTimeout
 from engine.media.rtcp import SenderReport, ntp, parse
 from tests.support.media_fakes import HEADER, Bench, Speaker, remote
 
@@ -74,6 +75,70 @@ def test_silence_that_nobody_heard_of_is_told_to_who_comes(bench: Bench) -> None
     bench.do(ListLegs())
     pass_seconds(bench, 0.7)
     assert len(of(bench, RtpTimeout)) == 1
+
+
+def test_reports_of_the_peer_are_a_sign_of_life_but_no_sound(bench: Bench) -> None:
+    """A telephone that sends nothing while nobody speaks still says that it is there."""
+    a = bench.leg("a")
+    bench.speak(Speaker(a))
+    for _ in range(6):
+        pass_seconds(bench, 5)
+        bench.rounds.heard(a, [], bench.now)
+    assert of(bench, RtpTimeout, RtpStopped) == [RtpStopped(leg="a", silent_s=pytest.approx(3, abs=0.6))]
+    pass_seconds(bench, 11)
+    assert len(of(bench, RtpTimeout)) == 1
+    bench.rounds.heard(a, [], bench.now)
+    pass_seconds(bench, 0.7)
+    assert len(of(bench, RtpResumed)) == 1
+
+
+@pytest.mark.parametrize(
+    ("packet", "lives"),
+    [
+        (HEADER.pack(0x80, 0, 1, 2, 3), True),
+        (HEADER.pack(0x80, 20, 1, 2, 3) + b"x", True),
+        (HEADER.pack(0x80, 13, 1, 2, 3) + b"x", True),
+        (b"", False),
+        (b"\r\n\r\n", False),
+        (HEADER.pack(0x40, 0, 1, 2, 3) + b"x" * 160, False),
+        (HEADER.pack(0xAF, 20, 1, 2, 3) + b"x", False),
+    ],
+    ids=["no-payload", "unknown", "noise", "nothing", "line-ends", "no-rtp", "cut-off"],
+)
+def test_keep_alives_in_rtp_are_a_sign_of_life_but_no_sound(bench: Bench, packet: bytes, lives: bool) -> None:
+    """RFC 6263: a telephone that is muted, or keeps the way through its router open."""
+    a = bench.leg("a")
+    bench.speak(Speaker(a))
+    for _ in range(6):
+        pass_seconds(bench, 5)
+        bench.arrive(a, packet)
+    told = of(bench, RtpTimeout, RtpStopped)
+    assert told[0] == RtpStopped(leg="a", silent_s=pytest.approx(3, abs=0.6))
+    assert [type(event) for event in told[1:]] == ([] if lives else [RtpTimeout])
+    assert a.rx.received == 1
+    assert a.rx.strangers == 6
+
+
+def test_each_silence_of_three_seconds_is_told_once(bench: Bench) -> None:
+    speaker = Speaker(bench.leg("a"))
+    pass_seconds(bench, 5)
+    assert of(bench, RtpStopped) == [], "it was never heard"
+    for _ in range(2):
+        bench.speak(speaker)
+        pass_seconds(bench, 2.9)
+        assert of(bench, RtpStopped) == []
+        pass_seconds(bench, 4)
+        assert of(bench, RtpStopped) == [RtpStopped(leg="a", silent_s=pytest.approx(3, abs=0.6))]
+    bench.speak(speaker)
+    bench.do(remote("a", direction=Direction.SENDONLY))
+    pass_seconds(bench, 5)
+    assert of(bench, RtpStopped) == []
+    bench.do(remote("a"))
+    bench.rounds.told = False
+    pass_seconds(bench, 5)
+    bench.rounds.told = True
+    pass_seconds(bench, 0.6)
+    assert len(of(bench, RtpStopped)) == 1, "who comes later is told too"
 
 
 def test_reports_go_out_every_five_seconds_or_so(bench: Bench) -> None:
@@ -160,3 +225,30 @@ def test_ticks_that_are_left_out_leave_no_leg_out(bench: Bench) -> None:
         bench.rounds.tick(number, bench.now + number * 0.02)
 
     assert {len(bench.heard(leg)) for leg in legs} <= {19, 20, 21}
+
+
+def test_a_leg_that_nobody_else_looks_after_is_told_of_earlier_whatever_rtcp_says(bench: Bench) -> None:
+    bench.leg("a")
+    bench.leg("b")
+    bench.do(WatchLeg(leg="a", silent_s=2.0))
+    for _ in range(8):
+        bench.rounds.heard(bench.board.legs["a"], [], bench.now)
+        pass_seconds(bench, 0.5)
+    (timeout,) = of(bench, RtpTimeout)
+    assert isinstance(timeout, RtpTimeout)
+    assert (timeout.leg, timeout.silent_s) == ("a", pytest.approx(2.3, abs=0.4))
+    bench.do(WatchLeg(leg="a", silent_s=0.0))
+    (failed,) = of(bench, LegFailed)
+    assert isinstance(failed, LegFailed)
+    assert failed.command == "WatchLeg"
+
+
+def test_the_name_of_the_dialog_is_in_the_list_of_legs(bench: Bench) -> None:
+    bench.leg("a")
+    bench.do(remote("a", dialog="id us them"))
+    bench.do(OpenLeg(leg="b", tag="t"))
+    bench.told()
+    bench.do(ListLegs())
+    (found,) = of(bench, Legs)
+    assert isinstance(found, Legs)
+    assert [(info.leg, info.dialog) for info in found.legs] == [("a", "id us them"), ("b", "")]

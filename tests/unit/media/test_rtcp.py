@@ -58,7 +58,34 @@ def test_who_has_sent_nothing_since_gives_a_receiver_report_again(leg: Leg) -> N
     leg.tx.frame(bytes(160), 10.0)
     sent(leg, now=10.1)
 
-    assert types(sent(leg, now=15.0)) == [201, 202]
+    # RFC 3550 6.3.8: who sent since the report before the last is a sender.
+    assert types(sent(leg, now=15.0)) == [200, 202]
+    assert types(sent(leg, now=20.0)) == [201, 202]
+
+
+def test_only_who_was_heard_since_the_last_report_has_a_block(leg: Leg) -> None:
+    """RFC 3550 6.4.1; that there is none tells the peer that nothing comes."""
+    leg.rx.sequence(7, 1)
+    leg.rx.received += 1
+    with_block = parse(sent(leg, now=1.0)) or []
+    assert [type(report) for report in with_block] == [ReportBlock]
+    assert parse(sent(leg, now=6.0)) == []
+
+
+def test_only_the_report_of_who_is_heard_is_answered(leg: Leg) -> None:
+    """LSR is of the source that the block is about (RFC 3550 6.4.1)."""
+    leg.rx.sequence(7, 1)
+    leg.rx.received += 1
+    leg.rtcp.heard([SenderReport(ssrc=8, ntp_middle=5)], 0xA1, 0.5, WALL)
+    (block,) = parse(sent(leg, now=1.0)) or []
+    assert isinstance(block, ReportBlock)
+    assert (block.last_sr, block.delay) == (0, 0)
+
+    leg.rx.received += 1
+    leg.rtcp.heard([SenderReport(ssrc=7, ntp_middle=5)], 0xA1, 1.5, WALL)
+    (block,) = parse(sent(leg, now=2.0)) or []
+    assert isinstance(block, ReportBlock)
+    assert (block.last_sr, block.delay) == (5, 32768)
 
 
 def test_bye_ends_the_compound_packet(leg: Leg) -> None:
@@ -106,17 +133,17 @@ def test_two_sides_measure_loss_jitter_and_round_trip() -> None:
 
 def test_each_of_several_blocks_is_read() -> None:
     """As a mixer sends them: ours need not be the first."""
-    first = struct.pack("!IIIIII", 1, 5, 0, 0, 0, 0)
+    first = struct.pack("!IIIIII", 1, 5, 3, 0, 0, 0)
     ours = struct.pack("!IIIIII", 0xA1, 7, 0, 24, 0, 0)
     found = parse(struct.pack("!BBHI", 0x82, 201, 13, 9) + first + ours)
     assert found == [
-        ReportBlock(ssrc=1, lost=5, jitter=0, last_sr=0, delay=0),
-        ReportBlock(ssrc=0xA1, lost=7, jitter=24, last_sr=0, delay=0),
+        ReportBlock(ssrc=1, lost=5, highest=3, jitter=0, last_sr=0, delay=0),
+        ReportBlock(ssrc=0xA1, lost=7, highest=0, jitter=24, last_sr=0, delay=0),
     ]
 
 
 def test_a_report_about_another_stream_is_not_ours(leg: Leg) -> None:
-    leg.rtcp.heard([ReportBlock(ssrc=1, lost=9, jitter=9, last_sr=9, delay=0)], 0xA1, 0.0, WALL)
+    leg.rtcp.heard([ReportBlock(ssrc=1, lost=9, highest=9, jitter=9, last_sr=9, delay=0)], 0xA1, 0.0, WALL)
 
     assert leg.rtcp.remote_lost is None
 
@@ -124,7 +151,10 @@ def test_a_report_about_another_stream_is_not_ours(leg: Leg) -> None:
 def test_nonsense_times_give_no_round_trip(leg: Leg) -> None:
     seconds, _ = ntp(WALL)
     leg.rtcp.heard(
-        [ReportBlock(ssrc=0xA1, lost=0, jitter=0, last_sr=(seconds & 0xFFFF) << 16, delay=0x7FFFFFFF)], 0xA1, 0.0, WALL
+        [ReportBlock(ssrc=0xA1, lost=0, highest=0, jitter=0, last_sr=(seconds & 0xFFFF) << 16, delay=0x7FFFFFFF)],
+        0xA1,
+        0.0,
+        WALL,
     )
 
     assert leg.rtcp.round_trip is None
@@ -149,6 +179,7 @@ RR = struct.pack("!BBHI", 0x80, 201, 1, 5)
         b"",
         RR[:7],
         b"\x40" + RR[1:],
+        b"\xa0" + RR[1:],
         struct.pack("!BBHI", 0x81, 202, 1, 5),
         struct.pack("!BBHI", 0x80, 201, 2, 5),
         struct.pack("!BBHI", 0x81, 201, 1, 5),
@@ -183,7 +214,13 @@ def test_a_changed_octet_does_no_harm(data: st.DataObject) -> None:
     leg.rtcp.heard(parse(bytes(packet)) or [], 0xA1, 5.0, WALL)
 
 
-def test_reports_are_spread_around_five_seconds() -> None:
-    assert report_delay(lambda: 0.0, first=False) == pytest.approx(2.5 / 1.21828)
-    assert report_delay(lambda: 1.0, first=False) == pytest.approx(7.5 / 1.21828)
-    assert report_delay(lambda: 0.5, first=True) == pytest.approx(2.5 / 1.21828)
+def test_reports_are_spread_around_the_interval() -> None:
+    """RFC 3550 6.2: 5 s, or 360 s over the bandwidth in kbit/s where that is less."""
+    assert report_delay(lambda: 0.0, first=False, kbps=24) == pytest.approx(2.5 / 1.21828)
+    assert report_delay(lambda: 1.0, first=False, kbps=24) == pytest.approx(7.5 / 1.21828)
+    assert report_delay(lambda: 0.5, first=False, kbps=80) == pytest.approx(4.5 / 1.21828)
+
+
+def test_the_first_report_comes_soon() -> None:
+    assert report_delay(lambda: 0.0, first=True, kbps=80) == 0.0
+    assert report_delay(lambda: 0.999, first=True, kbps=80) < 1.0

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from engine.media.codecs import PEAK_0DBM0, decode
-from engine.media.commands import Codec, Connect, Disconnect, DtmfDigit, Play, PlayFinished, SendDtmf, StopPlay, Tone
+from engine.media.commands import G711, Codec, Connect, Disconnect, Play, SendDtmf, Sound, StopPlay, Tone
+from engine.media.events import DtmfDigit, PlayFinished
 from engine.media.leg import Leg
 from engine.media.matrix import Route
 from engine.media.prompts import Clip
@@ -111,7 +112,7 @@ def test_a_listener_is_not_heard(bench: Bench) -> None:
 def test_a_player_is_added_to_what_a_leg_hears(bench: Bench) -> None:
     a, b = bench.leg("a"), bench.leg("b")
     bench.bridge("a", "b")
-    bench.do(Play(leg="b", player="p", tone=Tone.MILLIWATT, loop=True, gain_db=-20.0))
+    bench.do(Play(leg="b", player="p", playlist=(Sound(tone=Tone.MILLIWATT),), loop=True, gain_db=-20.0))
     converse(bench, {a: 440})
 
     heard = audio(bench.heard(b)[5:], Codec.PCMU)
@@ -120,10 +121,10 @@ def test_a_player_is_added_to_what_a_leg_hears(bench: Bench) -> None:
     assert tone_dbfs(audio(bench.heard(a)[5:] or [], Codec.PCMU), 1004) == -160.0
 
 
-@pytest.mark.parametrize("codec", list(Codec))
+@pytest.mark.parametrize("codec", G711)
 def test_a_player_alone_is_sent_ready_made_every_tick(bench: Bench, codec: Codec) -> None:
     a = bench.leg("a", codec=codec)
-    bench.do(Play(leg="a", player="p", tone=Tone.MILLIWATT, loop=True))
+    bench.do(Play(leg="a", player="p", playlist=(Sound(tone=Tone.MILLIWATT),), loop=True))
     bench.pass_tick(150)
 
     assert a.route is Route.PLAYER
@@ -137,13 +138,14 @@ def test_a_player_that_ends_says_so_and_the_leg_hears_its_edges_again(bench: Ben
     _, b = bench.leg("a"), bench.leg("b")
     bench.bridge("a", "b")
     bench.files.clips["beep.wav"] = Clip(np.full(480, 1000, np.int16))
-    bench.do(Play(leg="b", player="beep", file="beep.wav"))
+    bench.do(Play(leg="b", player="beep", playlist=(Sound(file="beep.wav"),)))
     bench.pass_tick(3)
     assert b.route is Route.MIX
-    assert PlayFinished(leg="b", player="beep") not in bench.told()
+    assert not [event for event in bench.told() if isinstance(event, PlayFinished)]
     bench.pass_tick()
 
-    assert bench.told()[0] == PlayFinished(leg="b", player="beep")
+    assert bench.told()[0] == PlayFinished(leg="b", player="beep", played_ms=60)
+    bench.pass_tick(2)
     assert b.route is Route.RELAY
     assert bench.board.table.rows == 0
 
@@ -151,12 +153,12 @@ def test_a_player_that_ends_says_so_and_the_leg_hears_its_edges_again(bench: Ben
 def test_a_player_alone_that_ends_stops_sending(bench: Bench) -> None:
     a = bench.leg("a")
     bench.files.clips["beep.wav"] = Clip(np.full(480, 1000, np.int16))
-    bench.do(Play(leg="a", player="beep", file="beep.wav"))
+    bench.do(Play(leg="a", player="beep", playlist=(Sound(file="beep.wav"),)))
     bench.pass_tick(10)
 
     assert len(bench.heard(a)) == 3
     assert [event for event in bench.told() if isinstance(event, PlayFinished)] == [
-        PlayFinished(leg="a", player="beep")
+        PlayFinished(leg="a", player="beep", played_ms=60)
     ]
 
 
@@ -217,7 +219,7 @@ def test_digits_go_out_as_seven_events_and_come_in_as_one(bench: Bench) -> None:
 
 def test_music_waits_for_digits_and_goes_on(bench: Bench) -> None:
     a = bench.leg("a")
-    bench.do(Play(leg="a", player="p", tone=Tone.MILLIWATT, loop=True))
+    bench.do(Play(leg="a", player="p", playlist=(Sound(tone=Tone.MILLIWATT),), loop=True))
     bench.pass_tick(5)
     bench.do(SendDtmf(leg="a", digits="1"))
     bench.pass_tick(8)

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from engine.errors import Unavailable
-from engine.media.commands import CloseLeg, LegFailed, LegOpened, OpenLeg, Spares
+from engine.media.commands import CloseLeg, OpenLeg
+from engine.media.events import LegFailed, LegOpened, Spares
 from engine.media.stock import FULL, Stock
 from tests.support.media_fakes import Bench
 

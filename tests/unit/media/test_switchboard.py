@@ -12,20 +12,16 @@ from engine.media.commands import (
     Direction,
     Disconnect,
     Drain,
-    LegClosed,
-    LegFailed,
-    LegInfo,
-    LegOpened,
-    Legs,
     ListLegs,
     OpenLeg,
     Play,
-    PlayFinished,
     SendDtmf,
     Shutdown,
+    Sound,
     StopPlay,
     Tone,
 )
+from engine.media.events import LegClosed, LegFailed, LegInfo, LegOpened, Legs, PlayFinished
 from engine.media.leg import Leg
 from engine.media.matrix import Route
 from engine.media.prompts import Clip
@@ -69,7 +65,7 @@ def test_a_leg_is_opened_listed_and_closed(bench: Bench) -> None:
         remote("x"),
         Connect(source="x", sink="a"),
         Connect(source="a", sink="x"),
-        Play(leg="x", player="p", tone=Tone.BUSY),
+        Play(leg="x", player="p", playlist=(Sound(tone=Tone.BUSY),)),
         StopPlay(leg="x"),
         SendDtmf(leg="x", digits="1"),
         CloseLeg(leg="x"),
@@ -159,7 +155,7 @@ def test_the_cheapest_way_is_taken_for_what_a_leg_hears(bench: Bench) -> None:
         (Connect(source="c", sink="a"), Route.MIX),
         (Disconnect(source="b", sink="a"), Route.MIX),
         (Disconnect(source="c", sink="a"), Route.SILENT),
-        (Play(leg="a", player="p", tone=Tone.RINGBACK, loop=True), Route.PLAYER),
+        (Play(leg="a", player="p", playlist=(Sound(tone=Tone.RINGBACK),), loop=True), Route.PLAYER),
         (Connect(source="b", sink="a"), Route.MIX),
         (StopPlay(leg="a"), Route.RELAY),
         (Connect(source="b", sink="a", gain_db=-3.0), Route.MIX),
@@ -195,7 +191,7 @@ def test_a_closed_leg_leaves_no_edges_rows_or_relays(bench: Bench) -> None:
     bench.bridge("a", "b")
     bench.bridge("a", "c")
     bench.bridge("b", "c")
-    bench.do(Play(leg="a", player="p", tone=Tone.BUSY), SendDtmf(leg="b", digits="1"))
+    bench.do(Play(leg="a", player="p", playlist=(Sound(tone=Tone.BUSY),)), SendDtmf(leg="b", digits="1"))
     for name in "abc":
         bench.do(CloseLeg(leg=name))
     for leg in (a, b, c):
@@ -234,23 +230,44 @@ def test_a_gain_that_would_deafen_is_refused(bench: Bench) -> None:
     bench.leg("a")
 
     assert "gain_db" in failure(bench, Connect(source="a", sink="a", gain_db=60.0)).reason
-    assert "gain_db" in failure(bench, Play(leg="a", player="p", tone=Tone.BUSY, gain_db=60.0)).reason
+    assert (
+        "gain_db" in failure(bench, Play(leg="a", player="p", playlist=(Sound(tone=Tone.BUSY),), gain_db=60.0)).reason
+    )
 
 
 # --- players ---
 
 
-def test_play_takes_a_file_or_a_tone(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    ("playlist", "reason"),
+    [
+        ((), "playlist has 0 sounds; it must have 1 to 500"),
+        ((Sound(silence_ms=20),) * 501, "playlist has 501 sounds; it must have 1 to 500"),
+        ((Sound(),), "sound 1: exactly one of"),
+        ((Sound(silence_ms=20), Sound(file="x.wav", tone=Tone.BUSY)), "sound 2: exactly one of"),
+        ((Sound(file="x.wav", silence_ms=20),), "sound 1: exactly one of"),
+        ((Sound(silence_ms=-20),), "sound 1: silence_ms -20 must lie in 0..600000"),
+        ((Sound(silence_ms=600_001),), "sound 1: silence_ms 600001 must lie in 0..600000"),
+        ((Sound(tone=Tone.DIAL, country="xx"),), "sound 1: country 'xx' is none of ar at au "),
+    ],
+)
+def test_a_playlist_that_is_none_is_refused(bench: Bench, playlist: tuple[Sound, ...], reason: str) -> None:
     bench.leg("a")
 
-    assert "exactly one" in failure(bench, Play(leg="a", player="p")).reason
-    assert "exactly one" in failure(bench, Play(leg="a", player="p", file="x.wav", tone=Tone.BUSY)).reason
+    assert failure(bench, Play(leg="a", player="p", playlist=playlist)).reason.startswith(reason)
+
+
+def test_keys_that_are_none_cannot_stop_a_playing(bench: Bench) -> None:
+    bench.leg("a")
+    play = Play(leg="a", player="p", playlist=(Sound(tone=Tone.BUSY),), stop_digits="1x")
+
+    assert failure(bench, play).reason == "stop_digits has 'x'; it may have 0123456789*#ABCD"
 
 
 def test_a_file_that_cannot_be_read_is_named_with_the_reason(bench: Bench) -> None:
     a = bench.leg("a")
 
-    assert failure(bench, Play(leg="a", player="p", file="/no/such.wav")).reason == (
+    assert failure(bench, Play(leg="a", player="p", playlist=(Sound(file="/no/such.wav"),))).reason == (
         "/no/such.wav: No such file or directory"
     )
     assert a.player is None
@@ -260,7 +277,10 @@ def test_what_plays_goes_on_while_another_file_is_loaded(bench: Bench) -> None:
     a = bench.leg("a")
     bench.files.clips["next.wav"] = Clip(render(Tone.CONFIRM))
     bench.files.later = True
-    bench.do(Play(leg="a", player="one", tone=Tone.RINGBACK, loop=True), Play(leg="a", player="two", file="next.wav"))
+    bench.do(
+        Play(leg="a", player="one", playlist=(Sound(tone=Tone.RINGBACK),), loop=True),
+        Play(leg="a", player="two", playlist=(Sound(file="next.wav"),)),
+    )
     assert a.player is not None
     assert a.player.name == "one"
     bench.files.deliver()
@@ -270,13 +290,13 @@ def test_what_plays_goes_on_while_another_file_is_loaded(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     "meanwhile",
-    [StopPlay(leg="a"), CloseLeg(leg="a"), Play(leg="a", player="other", tone=Tone.BUSY, loop=True)],
+    [StopPlay(leg="a"), CloseLeg(leg="a"), Play(leg="a", player="other", playlist=(Sound(tone=Tone.BUSY),), loop=True)],
 )
 def test_a_file_that_is_no_longer_wanted_is_not_played(bench: Bench, meanwhile: Command) -> None:
     a = bench.leg("a")
     bench.files.clips["x.wav"] = Clip(render(Tone.CONFIRM))
     bench.files.later = True
-    bench.do(Play(leg="a", player="p", file="x.wav"), meanwhile)
+    bench.do(Play(leg="a", player="p", playlist=(Sound(file="x.wav"),)), meanwhile)
     bench.files.deliver()
 
     assert a.player is None or a.player.name == "other"
@@ -286,7 +306,7 @@ def test_a_file_that_is_no_longer_wanted_is_not_played(bench: Bench, meanwhile: 
 
 def test_stopping_says_nothing(bench: Bench) -> None:
     bench.leg("a")
-    bench.do(Play(leg="a", player="p", tone=Tone.CONFIRM))
+    bench.do(Play(leg="a", player="p", playlist=(Sound(tone=Tone.CONFIRM),)))
     bench.pass_tick(3)
     bench.told()
     bench.do(StopPlay(leg="a"), StopPlay(leg="a"))
@@ -297,14 +317,14 @@ def test_stopping_says_nothing(bench: Bench) -> None:
 
 def test_a_tone_without_loop_is_one_round(bench: Bench) -> None:
     a = bench.leg("a")
-    bench.do(Play(leg="a", player="p", tone=Tone.CONFIRM))
+    bench.do(Play(leg="a", player="p", playlist=(Sound(tone=Tone.CONFIRM),)))
     bench.pass_tick(40)
 
     assert len(bench.heard(a)) == len(render(Tone.CONFIRM)) // 160
 
 
 def test_a_player_waits_for_a_leg_that_may_not_send_yet(bench: Bench) -> None:
-    bench.do(OpenLeg(leg="a", tag=""), Play(leg="a", player="p", tone=Tone.CONFIRM))
+    bench.do(OpenLeg(leg="a", tag=""), Play(leg="a", player="p", playlist=(Sound(tone=Tone.CONFIRM),)))
     bench.pass_tick(50)
     bench.do(remote("a"))
     bench.board.legs["a"].latched = ("192.0.2.1", 4000)
@@ -336,7 +356,7 @@ def test_a_closed_leg_is_freed_without_the_garbage_collector(bench: Bench) -> No
         bench.bridge("a", "b")
         bench.bridge("a", "c")
         bench.speak(Speaker(bench.board.legs["a"]))
-        bench.do(Play(leg="b", player="p", tone=Tone.BUSY), SendDtmf(leg="c", digits="1"))
+        bench.do(Play(leg="b", player="p", playlist=(Sound(tone=Tone.BUSY),)), SendDtmf(leg="c", digits="1"))
         bench.pass_tick(30)
         bench.do(*[CloseLeg(leg=name) for name in "abc"])
         bench.pass_tick(60)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from engine.media.commands import Tone
-from engine.media.tones import TONES, render
+from engine.media.tone_plans import BY_COUNTRY
+from engine.media.tones import EVERYWHERE, render
 from tests.support.tones import Audio, gaps, tone_dbfs
 
 
@@ -13,7 +14,7 @@ def audio(tone: Tone, *, rounds: int = 1) -> Audio:
 
 
 def test_every_tone_has_a_shape() -> None:
-    assert set(TONES) == set(Tone)
+    assert {*EVERYWHERE, *BY_COUNTRY} == set(Tone)
 
 
 @pytest.mark.parametrize("tone", list(Tone))

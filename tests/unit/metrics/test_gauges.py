@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from engine.media.commands import PlaneStats
-from engine.metrics.gauges import EngineGauges
+from engine.media.events import PlaneStats
+from engine.metrics.gauges import EngineGauges, TrunkFigures
 from engine.metrics.metrics import MetricSet
 from engine.sip.flow import Transport
 
@@ -22,6 +22,9 @@ STATS = PlaneStats(
     packets_sent=900,
     ports_taken=3,
     cpu_s=1.0,
+    tick_p50_ms=0.5,
+    tick_p99_ms=4.0,
+    collections=7,
 )
 
 
@@ -40,32 +43,46 @@ def rig() -> Rig:
 
 
 def test_media_totals_become_counters(rig: Rig) -> None:
-    rig.gauges.media(STATS)
-    rig.gauges.media(replace(STATS, ticks=550, packets_received=1600, packets_sent=1500, legs=6))
+    rig.gauges.media([STATS])
+    rig.gauges.media([replace(STATS, ticks=550, packets_received=1600, packets_sent=1500, legs=6)])
     assert rig.value("rtp_packets_total", direction="in") == 1600
     assert rig.value("rtp_packets_total", direction="out") == 1500
-    assert rig.value("media_legs") == 6
-    assert rig.value("media_up") == 1
-    assert rig.value("ports_taken") == 3
-    assert rig.value("tick_lateness_seconds", quantile="0.5") == pytest.approx(0.0001)
-    assert rig.value("tick_lateness_seconds", quantile="0.999") == pytest.approx(0.0015)
-    assert rig.value("tick_lateness_seconds", quantile="1") == pytest.approx(0.0025)
+    assert rig.value("media_legs", plane="0") == 6
+    assert rig.value("media_up", plane="0") == 1
+    assert rig.value("ports_taken", plane="0") == 3
+    assert rig.value("tick_lateness_seconds", plane="0", quantile="0.5") == pytest.approx(0.0001)
+    assert rig.value("tick_lateness_seconds", plane="0", quantile="0.999") == pytest.approx(0.0015)
+    assert rig.value("tick_lateness_seconds", plane="0", quantile="1") == pytest.approx(0.0025)
+
+
+def test_each_media_process_is_shown_for_itself_and_packets_are_counted_together(rig: Rig) -> None:
+    rig.gauges.media([STATS, replace(STATS, legs=9, packets_received=50, tick_p99_ms=8.0)])
+    rig.gauges.media_load([(0.25, ""), (0.9, "it takes 90% of a core")])
+    assert [rig.value("media_legs", plane=plane) for plane in "01"] == [4, 9]
+    assert rig.value("rtp_packets_total", direction="in") == 1050
+    assert [rig.value("tick_seconds", plane=plane, quantile="0.99") for plane in "01"] == [0.004, 0.008]
+    assert rig.value("tick_seconds", plane="0", quantile="0.5") == 0.0005
+    assert [rig.value("media_cpu_share", plane=plane) for plane in "01"] == [0.25, 0.9]
+    assert [rig.value("media_busy", plane=plane) for plane in "01"] == [0, 1]
+    assert rig.value("media_collections", plane="1") == 7
+    rig.gauges.media([STATS, None])
+    assert [rig.value("media_up", plane=plane) for plane in "01"] == [1, 0]
 
 
 def test_another_media_process_counts_on_top(rig: Rig) -> None:
-    rig.gauges.media(STATS)
-    rig.gauges.media(None)
-    assert rig.value("media_up") == 0
-    assert rig.value("media_legs") == 0
-    rig.gauges.media(replace(STATS, ticks=50, packets_received=100, packets_sent=80))
+    rig.gauges.media([STATS])
+    rig.gauges.media([None])
+    assert rig.value("media_up", plane="0") == 0
+    assert rig.value("media_legs", plane="0") == 0
+    rig.gauges.media([replace(STATS, ticks=50, packets_received=100, packets_sent=80)])
     assert rig.value("rtp_packets_total", direction="in") == 1100
     assert rig.value("rtp_packets_total", direction="out") == 980
 
 
 def test_the_same_media_process_found_again_counts_nothing_twice(rig: Rig) -> None:
-    rig.gauges.media(STATS)
-    rig.gauges.media(None)
-    rig.gauges.media(replace(STATS, ticks=501, packets_received=1010))
+    rig.gauges.media([STATS])
+    rig.gauges.media([None])
+    rig.gauges.media([replace(STATS, ticks=501, packets_received=1010)])
     assert rig.value("rtp_packets_total", direction="in") == 1010
 
 
@@ -126,3 +143,29 @@ def test_what_the_guard_dropped_becomes_a_counter(rig: Rig) -> None:
     assert rig.value("guard_dropped_total", reason="unknown") == 8
     assert rig.value("guard_dropped_total", reason="rate") == 1
     assert rig.value("guard_bans") == 1
+
+
+def test_what_a_trunk_carries_is_shown_while_it_is_there(rig: Rig) -> None:
+    rig.gauges.trunks({"pbx": TrunkFigures(3, 1, 2.5, 10.0), "line": TrunkFigures(0, 0, 0.0, 0.0)})
+    assert rig.value("trunk_calls", trunk="pbx", direction="in") == 3
+    assert rig.value("trunk_calls", trunk="pbx", direction="out") == 1
+    assert rig.value("trunk_spent_today", trunk="pbx") == 2.5
+    assert rig.value("trunk_spend_limit", trunk="pbx") == 10
+    assert rig.value("trunk_calls", trunk="line", direction="in") == 0
+    assert rig.value("trunk_spend_limit", trunk="line") is None
+    rig.gauges.trunks({"pbx": TrunkFigures(2, 1, 2.5, 0.0)})
+    assert rig.value("trunk_calls", trunk="pbx", direction="in") == 2
+    assert rig.value("trunk_spend_limit", trunk="pbx") is None, "it has none any more"
+    for direction in ("in", "out"):
+        assert rig.value("trunk_calls", trunk="line", direction=direction) is None
+    assert rig.value("trunk_spent_today", trunk="line") is None
+    rig.gauges.trunks({"pbx": TrunkFigures(2, 1, 2.5, 1.0)})
+    rig.gauges.trunks({})
+    assert rig.value("trunk_spend_limit", trunk="pbx") is None
+
+
+def test_refused_handshakes_become_a_counter(rig: Rig) -> None:
+    rig.gauges.handshakes({"slow": 2, "rate": 0})
+    rig.gauges.handshakes({"slow": 3, "rate": 0})
+    assert rig.value("tls_handshakes_refused_total", reason="slow") == 3
+    assert rig.value("tls_handshakes_refused_total", reason="rate") is None

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from engine.calls.causes import EndCause, Outcome, Reason
@@ -18,6 +20,8 @@ from engine.calls.log import (
     OfferOutcome,
     QueueExit,
 )
+from engine.calls.media_records import OneWayHeard
+from engine.calls.recording_records import RecordingEnded, RecordingFound
 from engine.calls.trunk_records import (
     CircuitState,
     TollCutOff,
@@ -29,7 +33,7 @@ from engine.calls.trunk_records import (
     TrunkStateChanged,
     TrunkTried,
 )
-from engine.ids import AgentName, OfferId, QueueName, TrunkName
+from engine.ids import AgentName, LegId, OfferId, QueueName, TrunkName
 from engine.metrics.metrics import MetricSet
 from engine.metrics.observers import MetricsObserver
 from tests.support.records import ANNA, SALES, call_ended, leg_closed, queue_call, record
@@ -198,12 +202,13 @@ def test_a_dropped_queue_takes_its_series_along(rig: Rig) -> None:
 
 
 def test_the_media_process_comes_and_goes(rig: Rig) -> None:
-    rig.see(MediaStarted(pid=1, port_min=20002, port_max=29998))
-    assert rig.value("media_up") == 1
-    rig.metrics.media_legs.set(4)
-    rig.see(MediaLost(detail="killed", legs=4))
-    assert rig.value("media_up") == 0
-    assert rig.value("media_legs") == 0
+    for plane in (0, 1):
+        rig.see(MediaStarted(pid=1, port_min=20002, port_max=29998, plane=plane))
+        rig.metrics.media_legs.labels(plane).set(4)
+    assert rig.value("media_up", plane="1") == 1
+    rig.see(MediaLost(detail="killed", legs=4, plane=1))
+    assert (rig.value("media_up", plane="0"), rig.value("media_up", plane="1")) == (1, 0)
+    assert (rig.value("media_legs", plane="0"), rig.value("media_legs", plane="1")) == (4, 0)
 
 
 def test_duplicates_are_no_loss_and_silence_has_no_jitter(rig: Rig) -> None:
@@ -219,3 +224,37 @@ def test_duplicates_are_no_loss_and_silence_has_no_jitter(rig: Rig) -> None:
     rig.see(silent, call="c1")
     assert rig.value("rtp_lost_total") == 0
     assert rig.value("rtp_jitter_seconds_count") == 0
+
+
+def test_how_legs_sounded_is_told_by_trunk(rig: Rig) -> None:
+    legs = (
+        replace(leg_closed("a", lost=20), who="trunk:pbx", discarded=6, unauthentic=2, mos=3.3),
+        replace(leg_closed("b"), who="agent:anna", mos=4.4),
+        replace(leg_closed("c"), who="trunk:pbx", packets_received=0, round_trip_ms=None),
+    )
+    rig.see(*legs, call="c1")
+    assert rig.value("rtp_loss_ratio_count", trunk="pbx") == 1
+    assert rig.value("rtp_loss_ratio_sum", trunk="pbx") == pytest.approx(26 / 520)
+    assert rig.value("rtp_loss_ratio_sum", trunk="") == 0
+    assert rig.value("rtp_mos_sum", trunk="pbx") == pytest.approx(3.3)
+    assert rig.value("rtp_mos_count", trunk="") == 1
+    assert rig.value("rtp_round_trip_seconds_count", trunk="pbx") == 1
+    assert rig.value("rtp_round_trip_seconds_sum", trunk="") == pytest.approx(0.02)
+    assert (rig.value("rtp_discarded_total"), rig.value("srtp_unauthentic_total")) == (6, 2)
+
+
+def test_one_way_audio_is_counted_when_it_begins_and_goes_with_its_trunk(rig: Rig) -> None:
+    begins = OneWayHeard(leg=LegId("a"), who="trunk:pbx", way="in", over=False)
+    rig.see(begins, replace(begins, over=True), begins, replace(begins, who="agent:anna", way="out"), call="c1")
+    assert rig.value("rtp_one_way_total", trunk="pbx", way="in") == 2
+    assert rig.value("rtp_one_way_total", trunk="", way="out") == 1
+    rig.see(changed("drop", "trunk", "pbx"))
+    assert rig.value("rtp_one_way_total", trunk="pbx", way="in") is None
+    assert rig.value("rtp_one_way_total", trunk="", way="out") == 1
+
+
+def test_recordings_that_are_found_run_like_others(rig: Rig) -> None:
+    rig.see(RecordingFound(recording="r", path="/r.flac", seconds=3.0), call="c")
+    assert rig.value("recordings") == 1
+    rig.see(RecordingEnded(recording="r", path="/r.flac", seconds=9.0, octets=1, lost_s=0.0, trouble=""), call="c")
+    assert (rig.value("recordings"), rig.value("recorded_seconds_total")) == (0, 9.0)

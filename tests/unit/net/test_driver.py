@@ -9,7 +9,8 @@ from twisted.internet.task import Clock as TwistedClock
 
 from engine.calls.journal import Record
 from engine.calls.log import EngineStarted
-from engine.media.commands import Command, ListLegs, MediaEvent, PlayFinished
+from engine.media.commands import Command, ListLegs
+from engine.media.events import MediaEvent, PlayFinished
 from engine.net.driver import Driver, Lookup
 from engine.sip.flow import Address, Flow, Transmission, Transport
 from engine.sip.guard import Standing
@@ -65,10 +66,10 @@ class EchoCore:
     def send_failed(self, flow: Flow, now: float) -> None:
         self.told.append(("send_failed", flow, now))
 
-    def media_event(self, event: MediaEvent, now: float) -> None:
+    def media_event(self, event: MediaEvent, now: float, plane: int = 0) -> None:
         self.told.append(("media", event, now))
 
-    def media_lost(self, detail: str, now: float) -> None:
+    def media_lost(self, detail: str, now: float, plane: int = 0) -> None:
         self.told.append(("media_lost", detail, now))
 
     def handle_deadline(self, now: float) -> None:
@@ -94,7 +95,7 @@ class EchoCore:
     def located(self, key: object, found: Located, now: float) -> None:
         self.told.append(("located", (key, found), now))
 
-    def take_media_commands(self) -> Sequence[Command]:
+    def take_media_commands(self, plane: int = 0) -> Sequence[Command]:
         return [ListLegs()] if self.told and self.told[-1][0] == "media" else []
 
     def take_records(self) -> Sequence[Record]:
@@ -172,7 +173,7 @@ def driven(
         clock=VirtualClock(reactor),
         transmitter=wires,
         locator=names or Names(),
-        to_media=commands.extend,
+        to_media=lambda to_one, plane: commands.extend(to_one),
         on_records=on_records,
         on_defect=([] if defects is None else defects).append,
     )
@@ -186,6 +187,11 @@ def test_nothing_is_looked_at_after_a_datagram_that_was_dropped() -> None:
     assert core.closes == [FLOW]
     driver.datagram(b"something", FLOW)
     assert core.closes == []
+
+
+def test_the_listener_hears_which_datagrams_are_a_trunks() -> None:
+    driver, *_ = driven()
+    assert [driver.datagram(data, FLOW) for data in (b"nothing", b"a trunk's", b"unknown")] == [False, True, False]
 
 
 def test_the_time_that_a_stranger_takes_is_told() -> None:
@@ -344,10 +350,10 @@ class FaultyCore(EchoCore):
             raise ZeroDivisionError
         super().handle_deadline(now)
 
-    def media_event(self, event: MediaEvent, now: float) -> None:
+    def media_event(self, event: MediaEvent, now: float, plane: int = 0) -> None:
         if event.player == "fail":  # type: ignore[union-attr]
             raise ZeroDivisionError
-        super().media_event(event, now)
+        super().media_event(event, now, plane)
 
 
 def test_a_defect_is_told_and_what_it_interrupted_goes_on() -> None:

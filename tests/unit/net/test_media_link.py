@@ -6,13 +6,8 @@ import signal
 
 import pytest
 
-from engine.media.commands import (
-    PROTOCOL_VERSION,
-    Hello,
-    PlayFinished,
-    Refused,
-    Shutdown,
-)
+from engine.media.commands import PROTOCOL_VERSION, Hello, Shutdown
+from engine.media.events import PlayFinished, Refused
 from tests.support.media_link_rig import OWN, PATH, WELCOME, Rig
 
 

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.media.commands import (
-    CloseLeg,
-    ListLegs,
-    PlayFinished,
-    Shutdown,
-    StopPlay,
-)
+from engine.media.commands import CloseLeg, ListLegs, Shutdown, StopPlay
+from engine.media.events import PlayFinished
 from engine.media.framing import encode
 from engine.net.media_link import GATHER_S
 from tests.support.media_link_rig import WELCOME, Rig

@@ -152,7 +152,7 @@ class Rig:
         peer = Address(host, port)
         factory: Any = self.made.factory(LISTEN)
         protocol = factory.buildProtocol(End(*peer))
-        if protocol is None or protocol.wrappedProtocol is None:
+        if protocol is None:
             return None
         return Peer((contexts or self.contexts).client("engine.example"), protocol, peer, self.reactor)
 
@@ -215,6 +215,41 @@ def test_a_handshake_must_end_within_its_time(rig: Rig) -> None:
     rig.reactor.advance(0)
     assert peer.wire.gone
     assert (rig.sink.opened, rig.sink.lost) == ([], [])
+
+
+def refused(rig: Rig) -> dict[str, int]:
+    return {why.value: count for why, count in rig.made.handshakes.refused.items() if count}  # type: ignore[attr-defined]
+
+
+def test_handshakes_that_come_to_nothing_are_counted_by_why(rig: Rig, tmp_path: Path) -> None:
+    rig.comes()
+    rig.reactor.advance(HANDSHAKE_S + 0.1)
+    rig.reactor.advance(0)
+    assert refused(rig) == {"slow": 1}
+    hung_up = rig.comes()
+    assert hung_up is not None
+    hung_up.wire.abortConnection()
+    rig.reactor.advance(0)
+    no_tls = rig.comes()
+    assert no_tls is not None
+    no_tls.wire.protocol.dataReceived(b"OPTIONS sip:engine.example SIP/2.0\r\n\r\n")
+    rig.reactor.advance(0)
+    assert refused(rig) == {"slow": 1, "gone": 1, "protocol": 1}
+    others = Authority(tmp_path / "x", "Other CA")
+    own = others.issue("x", dns=["phone.example"])
+    pair = ((own.certificate, own.key),)
+    rig.arrived(TlsContexts(TlsFiles(certificates=pair, trust=rig.authority.file)))
+    assert refused(rig)["certificate"] == 1
+    rig.arrived(TlsContexts(TlsFiles(certificates=pair, trust=others.file)))
+    assert refused(rig) == {"slow": 1, "gone": 1, "protocol": 1, "certificate": 1, "distrust": 1}
+
+
+def test_handshakes_that_went_well_and_those_of_ours_are_not_counted(rig: Rig, tmp_path: Path) -> None:
+    rig.arrived().wire.abortConnection()
+    rig.made.send(outgoing("other.example"), b"x")
+    rig.answers()
+    rig.reactor.advance(STRANGER_S)
+    assert refused(rig) == {}
 
 
 def test_after_the_handshake_a_stranger_has_his_time(rig: Rig) -> None:
@@ -327,7 +362,7 @@ def test_handshakes_of_strangers_are_rationed_and_those_of_trunks_are_not(
     assert rig.comes(port=1) is not None
     assert rig.comes(port=2) is not None
     assert rig.comes(port=3) is None
-    assert rig.made.handshakes.refused == 1
+    assert rig.made.handshakes.refused["rate"] == 1
     assert rig.comes("192.0.2.2") is not None
     rig.sink.trunks.add("192.0.2.1")
     assert rig.comes(port=4) is not None

@@ -15,7 +15,7 @@ from engine.net.addresses import LocalAddresses
 from engine.net.listen import Listen
 from engine.net.transports import Transports
 from engine.sip.flow import Address, Flow, Transport
-from tests.support.fake_udp import UdpPort, UdpSocket
+from tests.support.fake_udp import UdpSocket
 
 HERE = Address("192.0.2.9", 5080)
 THERE = Address("192.0.2.1", 5060)
@@ -44,22 +44,22 @@ class ListeningReactor(MemoryReactorClock):
 
     def __init__(self) -> None:
         super().__init__()
-        self.udp = UdpSocket()
         self.ports: dict[str, Port] = {}
-        self.asked: list[tuple[str, int, int, int]] = []
+        self.asked: list[tuple[int, int]] = []
         self.factory: Any = None
-        self.udp_protocol: Any = None
+        self.udp: list[UdpSocket] = []
+        self.readers: list[Any] = []
         self.tcp_protocol: Any = None
         """The one that came last."""
 
-    def adoptDatagramPort(self, fileno: int, family: int, protocol: Any, maxPacketSize: int = 8192) -> Port:
-        self.asked.append(("udp", fileno, family, maxPacketSize))
-        self.udp_protocol = protocol
-        protocol.makeConnection(UdpPort(self.udp))
-        return self._port("udp")
+    def addReader(self, reader: Any) -> None:
+        self.readers.append(reader)
+
+    def removeReader(self, reader: Any) -> None:
+        self.readers.remove(reader)
 
     def adoptStreamPort(self, fileno: int, family: int, factory: Any) -> Any:
-        self.asked.append(("tcp", fileno, family, 0))
+        self.asked.append((fileno, family))
         self.factory = factory
         return self._port("tcp")
 
@@ -80,8 +80,9 @@ class Sink:
     heard: list[tuple[bytes, Flow]] = field(default_factory=list)
     opened: list[Flow] = field(default_factory=list)
 
-    def datagram(self, data: bytes, flow: Flow) -> None:
+    def datagram(self, data: bytes, flow: Flow) -> bool:
         self.heard.append((data, flow))
+        return False
 
     def stream(self, data: bytes, flow: Flow) -> None:
         self.heard.append((data, flow))
@@ -125,6 +126,9 @@ def built(*listeners: Listen) -> tuple[Transports, ListeningReactor, Sink, list[
     opened: list[Opened] = []
 
     def opener(listen: Listen) -> Any:
+        if listen.transport is Transport.UDP:
+            reactor.udp.append(UdpSocket(host=listen.address))
+            return reactor.udp[-1]
         opened.append(Opened(listen, 10 + len(opened)))
         return opened[-1]
 
@@ -141,11 +145,9 @@ def listening() -> tuple[Transports, ListeningReactor, Sink]:
 def test_the_reactor_takes_over_every_socket() -> None:
     six = Listen(transport=Transport.UDP, address="::", port=5080)
     _, reactor, _, opened = built(UDP, TCP, six)
-    assert reactor.asked == [
-        ("udp", 10, socket.AF_INET, 65535),
-        ("tcp", 11, socket.AF_INET, 0),
-        ("udp", 12, socket.AF_INET6, 65535),
-    ]
+    assert [reader.handle for reader in reactor.readers] == reactor.udp
+    assert [each.host for each in reactor.udp] == [HERE.host, "::"]
+    assert reactor.asked == [(10, socket.AF_INET)]
     assert all(each.closed for each in opened), "the reactor has a descriptor of its own"
 
 
@@ -183,7 +185,7 @@ def test_of_several_listeners_the_one_that_the_kernel_would_send_from_is_taken(
 def test_a_datagram_leaves_by_the_socket_of_its_flow_only() -> None:
     transports, reactor, _, _ = built(UDP)
     assert not transports.send(Flow(Transport.UDP, Address("192.0.2.10", 5080), THERE), b"x")
-    assert reactor.udp.sent == []
+    assert reactor.udp[0].sent == []
 
 
 def test_each_message_goes_out_by_its_flows_transport() -> None:
@@ -192,7 +194,7 @@ def test_each_message_goes_out_by_its_flows_transport() -> None:
     assert udp is not None
     assert udp == Flow(Transport.UDP, HERE, THERE)
     assert transports.send(udp, b"datagram")
-    assert reactor.udp.sent == [(b"datagram", THERE)]
+    assert reactor.udp[0].sent == [(b"datagram", THERE)]
     stream = reactor.connect()
     assert transports.send(sink.opened[0], b"stream")
     assert stream.value() == b"stream"
@@ -210,7 +212,7 @@ def test_a_trunk_over_tcp_is_connected_to_with_its_first_message() -> None:
 
 def test_what_could_not_be_sent_is_told() -> None:
     transports, reactor, _sink = listening()
-    reactor.udp.error = OSError(101, "Network is unreachable")
+    reactor.udp[0].error = OSError(101, "Network is unreachable")
     assert not transports.send(Flow(Transport.UDP, HERE, THERE), b"x")
     assert not transports.send(Flow(Transport.TCP, HERE, THERE, 9), b"x")
 
@@ -224,7 +226,8 @@ def test_close_closes_a_stream() -> None:
 
 def test_what_comes_is_told_with_its_flow() -> None:
     _, reactor, sink = listening()
-    reactor.udp_protocol.datagramReceived(b"d", tuple(THERE))
+    reactor.udp[0].inbox.append((b"d", tuple(THERE)))
+    reactor.readers[0].doRead()
     reactor.connect()
     reactor.tcp_protocol.dataReceived(b"s")
     assert sink.heard == [(b"d", Flow(Transport.UDP, HERE, THERE)), (b"s", sink.opened[0])]
@@ -236,16 +239,16 @@ def test_stop_closes_the_connections_and_returns_when_the_ports_are_free() -> No
 
     async def scene() -> None:
         stopping = asyncio.create_task(transports.stop())
-        for kind in ("udp", "tcp"):
-            await asyncio.sleep(0)
-            assert not stopping.done()
-            closing = reactor.ports[kind].closing
-            assert closing is not None
-            closing.callback(None)
-            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not stopping.done()
+        closing = reactor.ports["tcp"].closing
+        assert closing is not None
+        closing.callback(None)
         await stopping
 
     asyncio.run(scene())
+    assert reactor.udp[0].closed
+    assert reactor.readers == []
     assert stream.disconnecting
 
 

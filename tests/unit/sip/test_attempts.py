@@ -8,6 +8,7 @@ from engine.sip.accounts import Login
 from engine.sip.endpoint import LiveCounts, Target
 from engine.sip.errors import LocalSipError
 from engine.sip.events import InviteAccepted, InviteFailed, LocateWanted, PingAnswered, SessionId
+from engine.sip.flow import Address
 from engine.sip.uri import SipUri
 from tests.support.sip_phone import SDP, SDP_ANSWER
 from tests.support.sip_raw import RawPeer, pair
@@ -129,3 +130,19 @@ def test_who_has_an_account_is_of_its_domain() -> None:
     wire.run(0.1)
     (invite,) = raw.requests("INVITE")
     assert invite.from_.uri.host == "sip.provider.example"
+
+
+def test_what_cannot_be_written_once_it_is_located_has_failed() -> None:
+    station, raw, wire = pair()
+    session = station.endpoint.invite(
+        Target(uri=PROVIDER, flow=None), from_user="x", sdp=SDP, headers=[("X-Note", "\ud800")], now=wire.now
+    )
+    wire.run(0.1)
+    (wanted,) = station.told()
+    assert isinstance(wanted, LocateWanted)
+    way = station.flow_to(raw)
+    station.endpoint.located(wanted.key, [way, way._replace(remote=Address("192.0.2.2", 5060))], wire.now)
+    wire.run(0.1)
+    assert raw.heard == []
+    assert station.told()[1:] == [InviteFailed(session=session, status=503, reason="Service Unavailable")]
+    assert station.endpoint.live() == NOTHING

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
+
 import pytest
 
-from engine.sip.auth import DigestServer, Outcome, Verdict, answer_challenge, ha1, response_digest
+from engine.sip.auth import DigestServer, Outcome, Verdict, answer_challenge, best_challenge, ha1, response_digest
 from engine.sip.errors import LocalSipError, RemoteSipError
 from engine.sip.headers import parse_auth
 from engine.sip.limits import MAX_NONCE_COUNTS
@@ -94,7 +97,7 @@ def test_right_password_by_either_algorithm() -> None:
     challenges = digest.challenges(100.0)
     for offered in ([challenges[0]], [challenges[1]], challenges):
         credentials = answer(offered, nc=len(offered) + (offered != [challenges[0]]))
-        assert verify(digest, credentials) == Verdict(outcome=Outcome.OK, user="ann", proved=True)
+        assert verify(digest, credentials) == Verdict(outcome=Outcome.OK, user="ann")
 
 
 def test_client_prefers_sha_256() -> None:
@@ -136,7 +139,7 @@ def test_wrong_password_and_unknown_user_are_denied() -> None:
     digest = server()
     for user, password in (("ann", "wrong"), ("nobody", "secret"), ("", "")):
         credentials = answer(digest.challenges(100.0), user=user, password=password)
-        assert verify(digest, credentials) == Verdict(outcome=Outcome.DENIED, user=user, proved=True)
+        assert verify(digest, credentials) == Verdict(outcome=Outcome.DENIED, user=user)
 
 
 def test_unknown_user_costs_the_same_look_up_and_digest() -> None:
@@ -306,8 +309,16 @@ def test_client_answers_from_ha1_and_echoes_opaque() -> None:
     assert verify(digest, value).ok
 
 
+SESSION_WITHOUT_QOP = 'Digest realm="x", nonce="y", algorithm=MD5-sess'
+
+
 def test_challenges_that_cannot_be_answered() -> None:
-    for challenge in ("Basic realm=x", 'Digest realm="x"', 'Digest realm="x", nonce="y", algorithm=SHA-512-256'):
+    for challenge in (
+        "Basic realm=x",
+        'Digest realm="x"',
+        'Digest realm="x", nonce="y", algorithm=SHA-1',
+        SESSION_WITHOUT_QOP,
+    ):
         with pytest.raises(RemoteSipError):
             answer([challenge])
     with pytest.raises(LocalSipError):
@@ -316,11 +327,78 @@ def test_challenges_that_cannot_be_answered() -> None:
         ha1("a", "b", "c", "SHA-1")
 
 
+@pytest.mark.parametrize("odd", ["Digest", "Digest realm=", 'Digest realm="x"', 'Basic realm="x", nonce="y"'])
+def test_a_challenge_that_cannot_be_answered_hides_no_other(odd: str) -> None:
+    plain = 'Digest realm="x", nonce="y"'
+    assert parse_auth(answer([odd, plain])).params["nonce"] == "y"
+
+
+def sha512_256(text: str) -> str:
+    return hashlib.new("sha512_256", text.encode()).hexdigest()
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+needs_sha512_256 = pytest.mark.skipif(
+    "sha512_256" not in hashlib.algorithms_available, reason="the OpenSSL under this Python has no SHA-512/256"
+)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "make", "session"),
+    [
+        pytest.param("SHA-512-256", sha512_256, False, marks=needs_sha512_256),
+        pytest.param("SHA-512-256-sess", sha512_256, True, marks=needs_sha512_256),
+        ("SHA-256-sess", sha256, True),
+        ("sha-256-SESS", sha256, True),
+        ("MD5-sess", md5, True),
+    ],
+)
+def test_what_servers_ask_for_beyond_what_ours_does_is_answered_by_its_formula(
+    algorithm: str, make: Callable[[str], str], session: bool
+) -> None:
+    """RFC 7616 3.4.1 to 3.4.3, written out."""
+    _, value = answer_challenge(
+        [f'Digest realm="r", nonce="n", qop="auth", algorithm={algorithm}'],
+        user="ann",
+        password="secret",
+        method="INVITE",
+        uri=URI,
+        cnonce="c",
+        nc=2,
+    )
+    a1 = make("ann:r:secret")
+    if session:
+        a1 = make(f"{a1}:n:c")
+    params = parse_auth(value).params
+    assert params["response"] == make(f"{a1}:n:00000002:c:auth:{make(f'INVITE:{URI}')}")
+    assert params["algorithm"].upper() == algorithm.upper()
+    assert params["algorithm"].endswith("-sess") is session
+
+
+def test_the_strongest_that_can_be_answered_is() -> None:
+    strength = ["SHA-512-256", "SHA-512-256-sess", "SHA-256", "SHA-256-sess", "MD5", "MD5-sess"]
+    if "sha512_256" not in hashlib.algorithms_available:
+        strength = strength[2:]
+    challenges = [f'Digest realm="r", nonce="n", qop="auth", algorithm={each}' for each in reversed(strength)]
+    while challenges:
+        auth, name = best_challenge(["Digest realm=x, nonce=y, algorithm=SHA-1", *challenges])
+        assert name == strength[0].upper()
+        assert auth.params["algorithm"] == strength.pop(0)
+        challenges.pop()
+
+
 def test_quotes_in_names_cannot_break_out() -> None:
     digest = DigestServer('r"ealm', b"0123456789abcdef", 60.0)
     value = answer(digest.challenges(100.0), user='ann", x="', password="secret")
     assert parse_auth(value).params["username"] == 'ann", x="'
-    assert verify(digest, value) == Verdict(outcome=Outcome.DENIED, user='ann", x="', proved=True)
+    assert verify(digest, value) == Verdict(outcome=Outcome.DENIED, user='ann", x="')
 
 
 def test_what_is_not_offered_is_not_taken() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 import pytest
 
 from engine.sip.accounts import Login
-from engine.sip.auth import DigestServer, Outcome, ha1
+from engine.sip.auth import DigestServer, Outcome, ha1, response_digest
 from engine.sip.endpoint import LiveCounts, Target
 from engine.sip.events import (
     EndedBy,
@@ -448,3 +449,58 @@ def test_whatever_a_challenge_holds_the_outcome_is_told_and_the_next_call_goes_o
     wire.run(0.1)
     assert last(raw).call_id != first.call_id
     assert not station.endpoint.defects
+
+
+SESSION = 'Digest realm="provider", nonce="{}", qop="auth", algorithm=MD5-sess'
+
+
+def test_a_session_keeps_both_its_nonces_and_counts_on() -> None:
+    station, raw, wire, session, first = challenged()
+    raw.respond(first, 401, fields=[("WWW-Authenticate", SESSION.format("one"))])
+    wire.run(0.1)
+    raw.respond(last(raw), 200, sdp=SDP_ANSWER)
+    wire.run(0.1)
+    station.endpoint.bye(session, now=wire.now)
+    wire.run(0.1)
+    # A second challenge with the same nonce, of another call, goes on with the same session.
+    station.endpoint.invite(aim_at(station, raw), from_user="4711", sdp=SDP, now=wire.now)
+    wire.run(0.1)
+    said = [parse_auth(each.headers.get("Authorization") or "").params for each in (*raw.requests("INVITE")[1:],)]
+    said.insert(1, parse_auth(last(raw, "BYE").headers.get("Authorization") or "").params)
+    assert [each["nc"] for each in said] == ["00000001", "00000002", "00000003"]
+    assert len({each["cnonce"] for each in said}) == 1
+    key = ha1("4711", "provider", "secret", "MD5")
+    key = hashlib.md5(f"{key}:one:{said[0]['cnonce']}".encode(), usedforsecurity=False).hexdigest()
+    for each, method in zip(said, ("INVITE", "BYE", "INVITE"), strict=True):
+        wanted = response_digest(
+            *(key, "MD5"),
+            **{"nonce": "one", "method": method, "uri": each["uri"], "qop": "auth", "nonce_count": each["nc"]},
+            cnonce=each["cnonce"],
+        )
+        assert each["response"] == wanted
+
+
+def test_a_session_that_is_asked_for_again_is_the_same() -> None:
+    _, raw, wire, _, first = challenged()
+    raw.respond(first, 401, fields=[("WWW-Authenticate", SESSION.format("one"))])
+    wire.run(0.1)
+    once = parse_auth(last(raw).headers.get("Authorization") or "").params
+    raw.respond(last(raw), 401, fields=[("WWW-Authenticate", SESSION.format("one") + ", stale=true")])
+    wire.run(0.1)
+    again = parse_auth(last(raw).headers.get("Authorization") or "").params
+    assert (once["cnonce"], once["nc"], again["nc"]) == (again["cnonce"], "00000001", "00000002")
+
+
+def test_the_next_nonce_of_a_session_is_not_used_unasked() -> None:
+    station, raw, wire, session, first = challenged()
+    raw.respond(first, 401, fields=[("WWW-Authenticate", SESSION.format("one"))])
+    wire.run(0.1)
+    raw.respond(last(raw), 200, sdp=SDP_ANSWER, fields=[("Authentication-Info", 'nextnonce="two"')])
+    wire.run(0.1)
+    station.endpoint.bye(session, now=wire.now)
+    wire.run(0.1)
+    assert "Authorization" not in last(raw, "BYE").headers
+
+
+def test_a_login_that_is_printed_keeps_its_password_to_itself() -> None:
+    assert repr(LOGIN) == str(LOGIN) == "Login(user='4711', password=...)"

@@ -99,12 +99,6 @@ def test_contact_of_the_answer_is_where_requests_are_addressed() -> None:
     assert {ack.request_uri, bye.request_uri} == {"sip:desk%2035@10.0.0.7:5999;transport=udp"}
 
 
-@pytest.mark.parametrize("contact", ["<sip:a@h>, <sip:b@h>", "<tel:123>", "nonsense"])
-def test_an_answer_with_a_bad_contact_is_acknowledged_all_the_same(contact: str) -> None:
-    ack, bye = placed(record_routes=[], contact=contact)
-    assert ack.request_uri == bye.request_uri == "sip:100@192.0.2.1:5060"
-
-
 @pytest.mark.parametrize(
     ("options", "status"),
     [
@@ -112,8 +106,8 @@ def test_an_answer_with_a_bad_contact_is_acknowledged_all_the_same(contact: str)
         ({"contact": "<sip:a@h>, <sip:b@h>"}, 400),
         ({"contact": "<mailto:x@y>"}, 400),
         ({"fields": [("Record-Route", "nonsense")]}, 400),
+        ({"fields": [("Record-Route", "<tel:1>")]}, 400),
         ({"fields": [("Record-Route", ", ".join(["<sip:p;lr>"] * 40))]}, 400),
-        ({"fields": [("From", "<sip:raw@192.0.2.1>")]}, 400),
     ],
 )
 def test_an_invite_that_makes_no_dialog_is_refused_and_forgotten(options: dict[str, object], status: int) -> None:

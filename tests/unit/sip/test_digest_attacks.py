@@ -8,7 +8,6 @@ from collections import Counter
 
 import pytest
 
-from engine.sip import auth
 from engine.sip.auth import DigestServer, Outcome, answer_challenge, ha1
 
 REALM = "hearthline"
@@ -97,6 +96,20 @@ def test_what_was_heard_before_a_restart_is_stale_after_it_though_the_secret_is_
     assert outcome(restarted, fresh, "sip:100@h", now=101.0) is Outcome.OK
 
 
+@pytest.mark.parametrize("password", ["secret", "wrong"])
+@pytest.mark.parametrize("algorithm", ["SHA-256", "MD5-sess"])
+def test_a_nonce_that_was_sent_elsewhere_tells_nothing_of_the_password(password: str, algorithm: str) -> None:
+    digest = server()
+    text = credentials(digest.challenges(100.0, source="192.0.2.1"), "sip:1@h", password=password)
+    text = text.replace("SHA-256", algorithm)
+
+    def verified(source: str) -> Outcome:
+        return digest.verify(text, "INVITE", "sip:1@h", b"", lookup, 100.0, source).outcome
+
+    assert verified("192.0.2.2") is Outcome.STALE
+    assert verified("192.0.2.1") is (Outcome.OK if (password, algorithm) == ("secret", "SHA-256") else Outcome.DENIED)
+
+
 def test_gaps_in_the_count_are_taken_and_what_was_skipped_serves_once() -> None:
     digest = server()
     challenges = digest.challenges(100.0)
@@ -170,7 +183,7 @@ def test_an_unknown_user_takes_as_many_hashes_and_comparisons_as_a_wrong_passwor
         return real(one, two)
 
     hashes = {"SHA-256": counted("sha256", hashlib.sha256), "MD5": counted("md5", hashlib.md5)}
-    monkeypatch.setattr(auth, "_HASHES", hashes)
+    monkeypatch.setattr("engine.sip.hashes._HASHES", hashes)
     monkeypatch.setattr("engine.sip.auth.hmac.compare_digest", compare)
     done = {}
     for user, text in tries.items():

@@ -292,6 +292,23 @@ def test_a_forged_source_bans_nobody() -> None:
     assert rig.guess(udp("192.0.2.1"), "bob", "hidden") == 200
 
 
+def test_forged_sources_lock_nobody_out_and_every_guess_counts_where_it_is_made() -> None:
+    rig = Rig()
+    challenged = rig.ask("REGISTER", udp("192.0.2.66"))
+    assert challenged is not None
+    for number in range(100):
+        rig.now += 0.1
+        source = udp(f"198.18.0.{number}")
+        # Neither a wrong password nor the right one is told apart with a nonce that was sent to another address.
+        assert {rig.answer(source, "ann", password, challenged) for password in ("wrong", "secret")} == {401}
+        text = 'Digest username="ann", realm="hearthline", nonce="x", uri="sip:hearthline", response="x", algorithm=SHA'
+        answered = rig.ask("REGISTER", source, fields=[("Authorization", text)])
+        assert answered is not None
+        assert answered.status == 401
+    assert rig.bans() == []
+    assert rig.guess(udp("203.0.113.77"), "ann", "secret") == 200
+
+
 def test_where_ann_is_registered_a_guess_of_bobs_password_bans_only_bob_there() -> None:
     rig, home = Rig(), udp("192.0.2.1")
     assert rig.guess(home, "ann", "secret") == 200
@@ -336,6 +353,37 @@ def test_a_flood_on_a_connection_is_banned_and_closed() -> None:
     assert len(answers) == 40
     assert rig.bans() == [("192.0.2.1", None)]
     assert rig.endpoint.connections_to_close() == [flow]
+
+
+def test_a_flood_of_keep_alives_on_a_connection_is_banned_and_closed() -> None:
+    rig = Rig()
+    flow, honest = rig.open("192.0.2.1"), rig.open("192.0.2.2", 2)
+    for number in range(200):
+        rig.endpoint.receive_stream(b"\r\n\r\n", flow, rig.now)
+        if number % 10 == 0:
+            rig.now += 0.01
+            rig.endpoint.receive_stream(b"\r\n\r\n", honest, rig.now)
+    pongs = rig.endpoint.datagrams_to_send()
+    assert sum(each.flow == flow for each in pongs) < 50
+    assert sum(each.flow == honest for each in pongs) == 20
+    assert rig.bans() == [("192.0.2.1", None)]
+    assert rig.endpoint.connections_to_close() == [flow]
+
+
+def test_the_ban_itself_is_told_though_nothing_comes_of_the_message_that_earned_it() -> None:
+    rig = Rig()
+    flow = udp("192.0.2.1")
+    assert rig.guess(flow, "ann", "wrong") == 403
+    guard = rig.endpoint.guard
+    assert guard is not None
+    heard = []
+    for number in range(2000):
+        heard.append(bool(rig.endpoint.receive_datagram(request("OPTIONS", flow, 1000 + number), flow, rig.now)))
+        if guard.imposed:
+            break
+    assert guard.imposed
+    assert heard[-2:] == [False, True]
+    rig.endpoint.datagrams_to_send()
 
 
 def test_messages_that_cannot_be_read_count_on_a_connection_too() -> None:

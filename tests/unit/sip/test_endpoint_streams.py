@@ -64,7 +64,8 @@ def test_a_stream_that_cannot_be_framed_is_answered_and_closed() -> None:
     station.endpoint.datagrams_to_send()
     broken = raw.request("OPTIONS").to_bytes().replace(b"Content-Length: 0\r\n", b"")
     station.endpoint.receive_stream(broken, flow, wire.now)
-    assert [each.data[:11] for each in station.endpoint.datagrams_to_send()] == [b"SIP/2.0 400"]
+    sent = [(each.data[:11], each.flow.connection) for each in station.endpoint.datagrams_to_send()]
+    assert sent == [(b"SIP/2.0 400", flow.connection), (b"SIP/2.0 100", 0)], "the line's call goes on by another one"
     assert station.endpoint.connections_to_close() == [flow]
     assert station.endpoint.connections_to_close() == []
     station.endpoint.receive_stream(raw.request("OPTIONS").to_bytes(), flow, wire.now)
@@ -72,15 +73,19 @@ def test_a_stream_that_cannot_be_framed_is_answered_and_closed() -> None:
     assert station.endpoint.datagrams_to_send() == []
 
 
-def test_a_caller_whose_connection_is_lost_has_left() -> None:
-    station, raw, wire = pair()
-    client_flow, _ = wire.connect(raw, station)
-    raw.ask("INVITE")
+def test_a_phone_that_calls_and_whose_connection_is_lost_has_left() -> None:
+    engine = make_station("e", "192.0.2.9", trunks={}, passwords={"ada": "secret"})
+    phone = SipPhone("ada", "secret", "192.0.2.1", engine)
+    wire = Wire(engine, phone)
+    phone.flow, _ = wire.connect(phone, engine)
+    phone.register(wire.now)
     wire.run(1)
-    wire.cut(client_flow)
-    wire.run()
-    assert [type(each) for each in station.told()] == [InviteReceived, InviteCancelled]
-    assert station.endpoint.live() == NOTHING
+    phone.call("100", wire.now)
+    wire.run(1)
+    wire.cut(phone.flow)
+    wire.run(100)
+    assert [type(each) for each in engine.told((InviteReceived, InviteCancelled))] == [InviteReceived, InviteCancelled]
+    assert engine.endpoint.live() == NOTHING
 
 
 def test_a_trunk_that_is_called_on_demand_may_lose_its_connection() -> None:

@@ -201,6 +201,7 @@ def test_what_a_server_says_too_late_is_taken_back() -> None:
     first.respond(late, 200, sdp=SDP_ANSWER)
     servers.wire.run(0.1)
     assert (servers.heard("ACK"), servers.heard("BYE")) == ([1, 0], [1, 0])
+    assert first.requests("BYE")[0].request_uri == "sip:raw@192.0.2.1:5060"
     first.respond(first.requests("BYE")[0], 200)
     second.respond(second.requests("INVITE")[0], 200, sdp=SDP_ANSWER)
     servers.wire.run(0.1)
@@ -210,6 +211,16 @@ def test_what_a_server_says_too_late_is_taken_back() -> None:
     second.respond(second.requests("BYE")[0], 200)
     servers.wire.run()
     assert servers.station.endpoint.live() == NOTHING
+
+
+def test_what_comes_too_late_and_leads_nowhere_is_taken_back_too() -> None:
+    servers = Servers()
+    first, _ = servers.all
+    servers.call()
+    servers.wire.run(4.1)
+    first.respond(first.requests("INVITE")[0], 200, fields=[("Contact", "<sip:>")], sdp=SDP_ANSWER)
+    servers.wire.run(0.1)
+    assert [each.request_uri for each in first.requests("ACK") + first.requests("BYE")] == [str(URI)] * 2
 
 
 def test_the_dead_are_remembered_in_bounds() -> None:

@@ -7,6 +7,7 @@ import pytest
 from engine.sip.accounts import Accounts, NoAccounts
 from engine.sip.attempts import Retries, RetryRules
 from engine.sip.dialog import Dialogs
+from engine.sip.drops import UNEXPECTED
 from engine.sip.flow import Address, Flow, Transport
 from engine.sip.fsm import (
     INVITE_CLIENT,
@@ -25,6 +26,7 @@ from engine.sip.message import Request, Response
 from engine.sip.outbox import Outbox
 from engine.sip.timers import TimerHeap, Timers
 from engine.sip.transaction import ClientTransaction, ServerTransaction, server_key
+from engine.sip.transaction_base import NOBODY
 from engine.sip.transactions import Transactions
 from tests.support.sip_phone import CountingIds
 
@@ -127,6 +129,11 @@ class Silent:
     def request_failed(self, transaction: ClientTransaction, now: float) -> None: ...
 
 
+class Deaf:
+    def cancelled(self, transaction: ServerTransaction, cancel: Request, now: float) -> None: ...
+    def ack_received(self, transaction: ServerTransaction, ack: Request, now: float) -> None: ...
+
+
 def make_request(method: str) -> Request:
     return Request.build(
         method,
@@ -174,3 +181,35 @@ def make_transaction(layer: Transactions, name: str) -> ClientTransaction | Serv
         client.start(0.0)
         return client
     return layer.server(request, server_key(request), FLOW)
+
+
+def test_who_is_given_up_while_he_is_called_has_one_end() -> None:
+    layer = make_layer()
+    client = make_transaction(layer, "INVITE client")
+    armed = len(layer.heap)
+    client.abandon_in(7.0, 1.0)
+    assert len(layer.heap) == armed, "in the place of Timer B"
+    layer.heap.ring(8.0)
+    assert (client.state, len(layer.heap)) == (State.TERMINATED, 0)
+
+
+def test_who_answers_after_he_was_given_up_is_waited_for_once() -> None:
+    layer = make_layer()
+    client = make_transaction(layer, "INVITE client")
+    client.handle(Input.PROVISIONAL, 0.0, MESSAGES[Input.PROVISIONAL])
+    client.abandon_in(7.0, 0.0)
+    client.handle(Input.SUCCESS, 1.0, MESSAGES[Input.SUCCESS])
+    assert len(layer.heap) == 1, "Timer M in the place of the end that was set"
+    layer.heap.ring(8.0)
+    assert client.state is State.ACCEPTED
+    assert layer.drops[UNEXPECTED] == 0
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_transaction_that_is_over_holds_nobody(name: str) -> None:
+    transaction = make_transaction(make_layer(), name)
+    if isinstance(transaction, ServerTransaction):
+        transaction.user = Deaf()
+    transaction.abandon(0.0)
+    assert transaction.state is State.TERMINATED
+    assert transaction.user in (None, NOBODY)

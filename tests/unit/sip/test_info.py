@@ -69,7 +69,7 @@ def test_an_info_outside_of_calls_is_not_for_us() -> None:
     _, raw, wire = pair()
     raw.ask("INFO", fields=[RELAY], body=b"Signal=5")
     wire.run(0.1)
-    assert raw.statuses() == [405]
+    assert raw.statuses() == [481]  # RFC 6086 4.2.2
 
 
 def test_a_key_is_sent() -> None:

@@ -124,3 +124,12 @@ def test_a_text_of_ours_and_its_outcome() -> None:
     silent = station.endpoint.send_message(way, from_user="anna", text="x", now=wire.now)
     wire.run(40.0)
     assert station.told()[-1] == MessageAnswered(message=silent, status=None)
+
+
+def test_a_text_that_cannot_be_sent_was_not_delivered() -> None:
+    station, raw, wire = pair()
+    message = station.endpoint.send_message(target(station, raw), from_user="anna", text="x", now=wire.now)
+    wire.run(0.1)
+    station.endpoint.send_failed(station.flow_to(raw), wire.now)
+    wire.run(0.1)
+    assert station.told() == [MessageAnswered(message=message, status=None)]

@@ -14,7 +14,7 @@ from engine.sip.events import (
     SessionId,
 )
 from tests.support.sip_phone import SDP, SDP_ANSWER, make_station, target
-from tests.support.sip_raw import RawPeer, calling, pair, session_of
+from tests.support.sip_raw import RawPeer, calling, pair, session_of, taken
 from tests.support.wire import EndpointStation, Wire
 
 NOTHING = LiveCounts(0, 0, 0, 0, 0)
@@ -139,3 +139,11 @@ def test_two_actions_at_once_leave_nothing_behind(race: str, after: float, lost:
     assert len([each for each in a.told() if isinstance(each, ends)]) == 1
     rejected = race == "cancel-reject" and not b.told(InviteCancelled)
     assert len([each for each in b.told() if isinstance(each, ends)]) == (0 if rejected else 1)
+
+
+def test_terminate_leaves_a_bye_under_way_alone_also_where_they_called() -> None:
+    station, raw, wire, session, _ = taken()
+    station.endpoint.terminate(session, now=wire.now)
+    station.endpoint.terminate(session, now=wire.now)
+    wire.run(0.1)
+    assert len(raw.requests("BYE")) == 1

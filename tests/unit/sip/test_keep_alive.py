@@ -116,6 +116,27 @@ def test_a_registrar_that_promised_must_answer_from_the_first_ping_on() -> None:
     assert it.endpoint.connections_to_close() == [STREAM]
 
 
+def test_a_registrars_time_holds_at_once_on_a_connection_that_is_kept_already() -> None:
+    it = called()
+    it.keep(STREAM, every_s=20)
+    it.until(80)
+    (sent_at,) = it.times()
+    assert 76 <= sent_at <= 80
+    it.keep(STREAM, every_s=10)
+    it.until(sent_at + 9.9)
+    assert it.failed == []
+    it.until(sent_at + 10)
+    assert it.failed == [(STREAM, sent_at + 10)], "the ping that is out must still be answered"
+
+
+def test_a_longer_time_leaves_the_next_ping_where_it_is() -> None:
+    it = rig(stream=True)
+    it.keep(STREAM, every_s=50)
+    it.keep(STREAM, every_s=500)
+    it.until(50)
+    assert len(it.sent) == 1
+
+
 def test_a_pong_in_time_keeps_the_flow() -> None:
     it = rig(stream=True)
     it.keep(STREAM, every_s=50)

@@ -137,6 +137,23 @@ def test_secrets_are_masked_and_nothing_changes_its_length(clear: str, hidden: s
     assert len(safe) == len(data)
 
 
+@pytest.mark.parametrize(
+    ("kind", "body", "hidden"),
+    [
+        ("application/dtmf-relay", b"Signal=5\r\nDuration=160\r\n", b"Signal=*\r\nDuration=160\r\n"),
+        ("application/dtmf-relay", b"Duration=160\r\nsignal = 11", b"Duration=160\r\nsignal = **"),
+        ("application/dtmf", b"7\r\n", b"*\r\n"),
+        ("Application/DTMF", b"d", b"*"),
+        ("application/media_control+xml", b"7\r\n", b"7\r\n"),
+    ],
+)
+def test_what_a_caller_presses_is_masked(kind: str, body: bytes, hidden: bytes) -> None:
+    data = sip("INFO sip:x SIP/2.0", "2 INFO", f"Content-Type: {kind}", body=body)
+    assert masked(data) == sip("INFO sip:x SIP/2.0", "2 INFO", f"Content-Type: {kind}", body=hidden)
+    other = sip("MESSAGE sip:x SIP/2.0", "2 MESSAGE", f"Content-Type: {kind}", body=body)
+    assert masked(other) == other
+
+
 def test_what_is_passed_on_has_no_secret() -> None:
     data = sip("REGISTER sip:x SIP/2.0", "1 REGISTER", 'Authorization: Digest response="feed"')
     (message,) = passed([trace("r", (1.0, "in", PBX, data))])

@@ -48,6 +48,7 @@ A = {("A", "example.com"): ["192.0.2.1", "192.0.2.2"]}
         ("sips:1@192.0.2.1:5080;transport=tcp", ("TLS", "192.0.2.1", 5080)),
         ("sip:1@[2001:db8::1]", ("UDP", "2001:db8::1", 5060)),
         ("sip:1@example.com;maddr=192.0.2.9", ("UDP", "192.0.2.9", 5060)),
+        ("sip:1@example.com;maddr=[2001:db8::9]", ("UDP", "2001:db8::9", 5060)),
     ],
 )
 def test_a_numeric_host_asks_nothing(uri: str, hop: tuple[str, str, int]) -> None:

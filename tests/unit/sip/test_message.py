@@ -326,6 +326,15 @@ def test_a_hop_is_read_as_strictly_as_a_via(via: str) -> None:
         assert caught.value.status_hint == 400
 
 
+def test_note_source_refuses_what_could_not_be_written_back() -> None:
+    request = parse_datagram(
+        invite().to_bytes().replace(b"\r\nVia: ", b"\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1,\0, ", 1)
+    )
+    assert isinstance(request, Request)
+    with pytest.raises(RemoteSipError, match="NUL in Via"):
+        request.note_source("192.0.2.7", 1025)
+
+
 def test_note_source_keeps_the_rest_of_a_list() -> None:
     request = without("Via")
     request.headers.add("Via", "SIP/2.0/UDP h1;rport;branch=z9hG4bK1, SIP/2.0/TCP h2;branch=z9hG4bK2")

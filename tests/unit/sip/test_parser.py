@@ -67,6 +67,8 @@ def test_malformed_status_line(line: bytes) -> None:
         (b"OPT IONS sip:b@h SIP/2.0", 400),
         (b"OPT@ONS sip:b@h SIP/2.0", 400),
         (b"OPTIONS\tsip:b@h SIP/2.0", 400),
+        (b"OPTIONS sip:b\t@h SIP/2.0", 400),
+        (b"OPTIONS sip:b@h\t SIP/2.0", 400),
         (b" sip:b@h SIP/2.0", 400),
         (b"SIP/7.0 200 OK", 505),
     ],
@@ -208,6 +210,13 @@ def test_a_head_over_the_limit_is_513() -> None:
     assert refused(START + HEAD + b"X: " + b"x" * MAX_HEAD_BYTES + b"\r\n\r\n").status_hint == 513
     error = refused(START + HEAD + b"X: y\r\n" * MAX_HEADER_FIELDS + b"\r\n")
     assert error.status_hint == 513
+
+
+def test_a_head_of_the_limit_is_taken_and_one_octet_more_is_not() -> None:
+    head = START + HEAD + b"X: "
+    fill = b"x" * (MAX_HEAD_BYTES - len(head) - 4)
+    assert request(head + fill + b"\r\n\r\n").headers.get("X") == fill.decode()
+    assert refused(head + fill + b"x\r\n\r\n").status_hint == 513
 
 
 def test_latin_1_is_read_where_utf_8_fails() -> None:

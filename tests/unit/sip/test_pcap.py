@@ -55,7 +55,7 @@ def test_a_datagram_of_ipv4_is_right_to_the_checksum(data: bytes) -> None:
 
 
 def test_a_datagram_of_ipv6_is_right_to_the_checksum() -> None:
-    flow = Flow(Transport.TLS, US6, PEER6, 3)
+    flow = Flow(Transport.UDP, US6, PEER6)
     ((_, packet),) = packets(pcap([message(b"hello", "out", flow)], ours=lambda flow: flow.local))
     assert (packet[0] >> 4, packet[6]) == (6, 17)
     udp = packet[40:]
@@ -63,6 +63,60 @@ def test_a_datagram_of_ipv6_is_right_to_the_checksum() -> None:
     assert packet[8:24].hex() == "20010db8000000000000000000000001"
     assert struct.unpack("!HH", udp[:4]) == (5061, 5070)
     assert sums_to_nothing(packet[8:40] + struct.pack("!IHBB", len(udp), 0, 0, 17) + udp)
+
+
+CONNECTIONS = [
+    Flow(Transport.TCP, ANY, PEER, 3),
+    Flow(Transport.TLS, US6, PEER6, 4),
+]
+
+
+def segments(data: bytes) -> list[tuple[int, int, int, int, int, bytes]]:
+    """Both ports, both numbers, flags and data of each, lengths and checksums found right."""
+    found = []
+    for _, packet in packets(data):
+        head = 20 if packet[0] >> 4 == 4 else 40
+        tcp = packet[head:]
+        if head == 20:
+            assert (packet[9], struct.unpack("!H", packet[2:4])[0]) == (6, len(packet))
+            assert sums_to_nothing(packet[:20])
+            pseudo = packet[12:20] + struct.pack("!HH", 6, len(tcp))
+        else:
+            assert (packet[6], struct.unpack("!H", packet[4:6])[0]) == (6, len(tcp))
+            pseudo = packet[8:40] + struct.pack("!IHBB", len(tcp), 0, 0, 6)
+        assert sums_to_nothing(pseudo + tcp)
+        source, target, number, acknowledged, offset, flags, window = struct.unpack("!HHIIBBH", tcp[:16])
+        assert (offset, window > 0) == (5 << 4, True)
+        found.append((source, target, number, acknowledged, flags, tcp[20:]))
+    return found
+
+
+@pytest.mark.parametrize("flow", CONNECTIONS)
+def test_a_connection_is_one_run_of_octets_each_way(flow: Flow) -> None:
+    us, them = (US.port, PEER.port) if flow.transport is Transport.TCP else (US6.port, PEER6.port)
+    passed = [
+        message(b"INVITE", "in", flow),
+        message(b"100", "out", flow),
+        message(b"200", "out", flow._replace(connection=9)),
+        message(b"x", "in", Flow(flow.transport, flow.local, Address(flow.remote.host, 7))),
+        message(b"ACK", "in", flow),
+    ]
+    assert segments(pcap(passed, ours=lambda flow: US if flow.local == ANY else flow.local)) == [
+        (them, us, 1, 1, 0x18, b"INVITE"),
+        (us, them, 1, 7, 0x18, b"100"),
+        (us, them, 4, 7, 0x18, b"200"),
+        (7, us, 1, 1, 0x18, b"x"),
+        (them, us, 7, 7, 0x18, b"ACK"),
+    ]
+
+
+@pytest.mark.parametrize("flow", CONNECTIONS)
+def test_what_no_packet_holds_is_several_of_a_connection(flow: Flow) -> None:
+    data = bytes(range(256)) * 600
+    found = segments(pcap([message(data, "in", flow), message(b"y", "in", flow)], ours=lambda flow: US6))
+    assert [len(each[-1]) for each in found] == [65_475, 65_475, len(data) - 2 * 65_475, 1]
+    assert b"".join(each[-1] for each in found) == data + b"y"
+    assert [each[2] for each in found] == [1, 65_476, 130_951, len(data) + 1]
 
 
 def test_a_sum_of_zero_is_written_as_ones() -> None:

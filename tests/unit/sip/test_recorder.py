@@ -172,6 +172,28 @@ def test_of_one_name_the_latest_messages_stay(small: Recorder) -> None:
     assert not other.cut
 
 
+def test_of_a_stranger_fewer_are_kept_until_he_is_known() -> None:
+    recorder = Recorder(RecorderLimits(messages=6, stranger_messages=3), lambda: 0.0)
+
+    def note(first: int, last: int) -> list[bytes]:
+        for number in range(first, last):
+            recorder.note("in", FLOW, "a", b"%d" % number)
+        trace = recorder.find("a")
+        assert trace is not None
+        return [data for _, _, _, data in trace]
+
+    assert note(0, 4) == [b"1", b"2", b"3"]
+    recorder.keep("a", Kind.REGISTRATION, "ada")
+    assert note(4, 6) == [b"1", b"2", b"3", b"4", b"5"]
+    (trace,) = recorder.of(Kind.REGISTRATION)
+    assert trace.user == "ada"
+    recorder.keep("a", Kind.CALL)
+    assert note(6, 8) == [b"2", b"3", b"4", b"5", b"6", b"7"]
+    assert names(recorder, Kind.CALL) == ["a"]
+    recorder.keep("a", Kind.CALL, "bob")
+    assert [trace.user for trace in recorder.of(Kind.CALL)] == ["bob"]
+
+
 def test_past_the_bytes_strangers_go_first_then_the_oldest_calls(small: Recorder) -> None:
     small.note("out", FLOW, "old", b"INVITE " + bytes(293))
     small.note("in", FLOW, "s", bytes(300))

@@ -7,6 +7,7 @@ import pytest
 from engine.sip.auth import answer_challenge
 from engine.sip.errors import LocalSipError
 from engine.sip.events import ReferId, ReferReceived, SessionEnded
+from engine.sip.flow import Address, Flow, Transport
 from engine.sip.message import Request
 from engine.sip.refer import EXPIRES_S
 from tests.support.sip_raw import RawPeer, Taken, answering, pair, session_of, taken
@@ -125,6 +126,23 @@ def test_a_peer_that_does_not_listen_is_told_no_more(answer: int | None) -> None
     assert not any(station.endpoint.live())
 
 
+@pytest.mark.parametrize("answer", [500, None])
+def test_a_peer_that_does_not_listen_keeps_no_hang_up_waiting(answer: int | None) -> None:
+    station, raw, wire, session, tag = taken()
+    raw.ask("REFER", to_tag=tag, number=2, fields=[TO])
+    wire.run(0.1)
+    refer = referred(station).refer
+    station.endpoint.accept_refer(refer, now=wire.now)
+    wire.run(0.1)
+    if answer is not None:
+        raw.respond(raw.requests("NOTIFY")[0], answer)
+    wire.run(40.0)
+    station.endpoint.tell_refer(refer, 200, now=wire.now)
+    station.endpoint.bye(session, now=wire.now)
+    wire.run(0.1)
+    assert len(raw.requests("BYE")) == 1
+
+
 def test_refer_sub_false_makes_no_subscription() -> None:
     station, raw, wire, _, tag = taken()
     fields = [TO, ("Refer-Sub", "false"), ("Require", "norefersub")]
@@ -187,6 +205,16 @@ def test_a_referral_that_cannot_be_read_is_refused(fields: list[tuple[str, str]]
     assert station.told(ReferReceived) == []
 
 
+def test_an_unreadable_contact_leaves_nothing_of_the_referral() -> None:
+    station, raw, wire, _, tag = taken()
+    raw.ask("REFER", to_tag=tag, number=2, fields=[TO], contact="<sip:>")
+    wire.run(0.1)
+    assert raw.statuses()[-1] == 400
+    raw.ask("REFER", to_tag=tag, number=3, fields=[TO])
+    wire.run(0.1)
+    assert len(station.told(ReferReceived)) == 1
+
+
 def test_tel_and_target_dialog_are_understood() -> None:
     station, raw, wire, _, tag = taken()
     dialog = ("Target-Dialog", f"raw-call;local-tag={tag};remote-tag=rawtag")
@@ -232,15 +260,21 @@ def test_a_subscription_ends_with_its_time() -> None:
         station.endpoint.tell_refer(referred(station).refer, 200, now=wire.now)
 
 
-def elsewhere(station: EndpointStation, wire: Wire) -> RawPeer:
-    other = RawPeer("192.0.2.77", station)
+AWAY = Address("192.0.2.77", 5060)
+
+
+def elsewhere(station: EndpointStation, wire: Wire, at: Address = AWAY) -> RawPeer:
+    other = RawPeer(at.host, station)
+    other.address = at
+    other.flow = other.flow._replace(local=at)
     wire.join(other)
     return other
 
 
-def test_from_elsewhere_a_phone_must_prove_itself() -> None:
+@pytest.mark.parametrize("at", [AWAY, Address("192.0.2.1", 5062)], ids=["another address", "the same home"])
+def test_from_elsewhere_a_phone_must_prove_itself(at: Address) -> None:
     station, _, wire, _, tag = agent_call()
-    other = elsewhere(station, wire)
+    other = elsewhere(station, wire, at)
     request = other.ask("REFER", to_tag=tag, number=12, fields=[TO])
     wire.run(0.1)
     challenge = other.responses()[-1]
@@ -284,6 +318,37 @@ def agent_call() -> Taken:
     return station, raw, wire, session_of(station), tag
 
 
+def test_a_connection_from_the_same_address_is_elsewhere() -> None:
+    station, raw, wire, _, tag = agent_call()
+    wire.connect(raw, station)
+    raw.ask("REFER", to_tag=tag, number=12, fields=[TO])
+    wire.run(0.1)
+    assert raw.statuses()[-1] == 401
+    same_port = Flow(Transport.TCP, station.address, raw.address, 99)
+    station.opened(same_port, wire.now)
+    station.receive(raw.request("REFER", to_tag=tag, number=13, fields=[TO]).to_bytes(), same_port, wire.now)
+    assert station.endpoint.datagrams_to_send()[-1].data.startswith(b"SIP/2.0 401")
+    assert station.told(ReferReceived) == []
+
+
+def test_a_line_may_ask_from_another_port_of_its_address() -> None:
+    station, _, wire, _, tag = taken()
+    other = elsewhere(station, wire, Address("192.0.2.1", 5062))
+    other.ask("REFER", to_tag=tag, number=2, fields=[TO])
+    wire.run(0.1)
+    assert referred(station).by is None
+
+
+def test_a_line_that_no_address_tells_may_ask_from_another_port_too() -> None:
+    """As a provider where we are registered, whose calls are known by our Contact."""
+    station, _, wire, _, tag = taken()
+    station.endpoint._stack.admission = None
+    other = elsewhere(station, wire, Address("192.0.2.1", 5062))
+    other.ask("REFER", to_tag=tag, number=2, fields=[TO])
+    wire.run(0.1)
+    assert referred(station).by is None
+
+
 def test_from_elsewhere_no_trunk_may_speak_for_another() -> None:
     station, _, wire, _, tag = taken(trunks={"192.0.2.1": "pbx", "192.0.2.77": "other"})
     other = elsewhere(station, wire)
@@ -323,3 +388,18 @@ def test_a_status_must_fit_what_is_said() -> None:
         station.endpoint.tell_refer(refer, 180, now=wire.now)
     with pytest.raises(LocalSipError, match="is over"):
         station.endpoint.accept_refer(ReferId(99), now=wire.now)
+
+
+def test_a_peer_that_cannot_be_told_is_told_no_more_and_keeps_no_hang_up_waiting() -> None:
+    station, raw, wire, session, tag = taken()
+    raw.ask("REFER", to_tag=tag, number=2, fields=[TO])
+    wire.run(0.1)
+    refer = referred(station).refer
+    station.endpoint.accept_refer(refer, now=wire.now)
+    wire.run(0.1)
+    station.endpoint.send_failed(station.flow_to(raw), wire.now)
+    station.endpoint.tell_refer(refer, 200, now=wire.now)
+    station.endpoint.bye(session, now=wire.now)
+    wire.run(0.1)
+    assert len(fragments(raw)) == 1
+    assert len(raw.requests("BYE")) == 1

@@ -55,6 +55,13 @@ def test_what_the_peer_says_is_told_up_to_its_last_word() -> None:
     assert notify(raw, wire, tag, 4, "SIP/2.0 200 OK") == 481
 
 
+def test_what_the_peer_says_is_told_without_line_breaks() -> None:
+    (station, raw, wire, _, tag), _, refer = sent()
+    raw.respond(refer, 202)
+    notify(raw, wire, tag, 2, "SIP/2.0 180 Ring\u2028ing\r\n")
+    assert told(station) == [(180, "Ring ing", False)]
+
+
 def test_replaces_goes_with_the_target_escaped() -> None:
     replaces = Replaces(call_id="a@b", to_tag="1", from_tag="2", early_only=True)
     _, _, request = sent(replaces=replaces)
@@ -135,3 +142,48 @@ def test_a_call_that_is_not_up_refers_nobody() -> None:
     wire.run(0.1)
     with pytest.raises(LocalSipError, match="not up"):
         station.endpoint.refer(session, TARGET, now=wire.now)
+
+
+@pytest.mark.parametrize(
+    "expires", ["", ";expires", ";expires=", ";expires=٣", ";expires=²", ";expires=9999999999", ";x=5"]
+)
+def test_without_a_time_that_can_be_read_an_hour_is_waited(expires: str) -> None:
+    (station, raw, wire, _, tag), _, request = sent()
+    raw.respond(request, 202)
+    assert notify(raw, wire, tag, 2, "SIP/2.0 100 Trying", Subscription_State=f"active{expires}") == 200
+    wire.run(3590.0)
+    assert told(station) == [(100, "Trying", False)]
+    wire.run(20.0)
+    assert told(station) == [(100, "Trying", False), (None, "", True)]
+
+
+def test_a_notify_must_say_how_the_subscription_stands() -> None:
+    (station, raw, wire, _, tag), _, request = sent()
+    raw.respond(request, 202)
+    raw.ask("NOTIFY", to_tag=tag, number=2, fields=[("Event", "refer")])
+    wire.run(0.1)
+    assert (raw.statuses()[-1], told(station)) == (400, [])
+
+
+@pytest.mark.parametrize("answer", [200, 603, None])
+def test_what_is_over_makes_room_and_leaves_no_timer(answer: int | None) -> None:
+    (station, raw, wire, session, tag), _, request = sent()
+    if answer is None:
+        wire.run(40.0)
+    elif answer == 200:
+        raw.respond(request, 202)
+        notify(raw, wire, tag, 2, "SIP/2.0 200 OK", Subscription_State="terminated")
+    else:
+        raw.respond(request, answer)
+    wire.run(60.0)
+    assert station.endpoint.next_deadline() is None
+    for _ in range(4):
+        station.endpoint.refer(session, TARGET, now=wire.now)
+
+
+def test_what_cannot_be_sent_has_failed() -> None:
+    (station, raw, wire, _, tag), refer, _ = sent()
+    station.endpoint.send_failed(station.flow_to(raw), wire.now)
+    wire.run(0.1)
+    assert station.told(ReferAnswered) == [ReferAnswered(refer=refer, status=503)]
+    assert notify(raw, wire, tag, 2, "SIP/2.0 200 OK") == 481

@@ -303,7 +303,7 @@ def test_a_lost_connection_ends_its_bindings_and_what_rings_on_it() -> None:
     assert removed(engine.told()) == [("sip:ada@192.0.2.1:30001;transport=tcp", BindingEnd.CONNECTION_LOST, 0)]
     assert engine.told(InviteFailed) == [InviteFailed(session=session, status=503, reason="Service Unavailable")]
     session = engine.endpoint.invite(aim, from_user="caller", sdp=SDP, now=wire.now)
-    wire.run()
+    wire.run(100)
     assert engine.told()[-1] == InviteFailed(session=session, status=503, reason="Service Unavailable")
     assert engine.endpoint.live() == NOTHING
 
@@ -352,3 +352,19 @@ def test_a_bye_on_a_lost_connection_ends_the_call_at_once() -> None:
     wire.run()
     assert engine.told(SessionEnded) == [SessionEnded(session=session, by=EndedBy.CONNECTION_LOST)]
     assert engine.endpoint.live() == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("uri", "status"), [("tel:201", 416), ("*", 416), ("urn:x:y", 416), ("sip:[x", 400), ("SIPS:192.0.2.9", 200)]
+)
+def test_rfc3261_8_2_2_1_a_registrar_is_asked_at_a_sip_uri(uri: str, status: int) -> None:
+    it = Registering()
+    assert it.ask(uri=uri).status == status
+    assert len(it.contacts()) == (status == 200)
+
+
+def test_rfc3261_10_3_only_a_sip_address_is_registered() -> None:
+    it = Registering()
+    assert it.ask(to="<tel:ada>").status == 404
+    assert it.contacts() == []
+    assert it.ask(to="<sips:ada@192.0.2.9>").status == 200

@@ -75,6 +75,7 @@ def test_a_phone_that_keeps_its_flow_is_told_so() -> None:
         (PHONE, "outbound"),
         (PHONE + ";reg-id=1", "path"),
         ("<sip:ada@192.0.2.1:5060>;reg-id=1", "outbound"),
+        ("<sip:ada@192.0.2.1:5060>;reg-id=nonsense", "outbound"),
     ],
 )
 def test_without_all_of_its_parts_outbound_is_not_promised(contact: str, supported: str) -> None:
@@ -142,6 +143,15 @@ def test_a_flow_that_a_proxy_has_lost_is_forgotten() -> None:
     it.wire.run(0.01)
     assert [each.why for each in it.take() if isinstance(each, BindingRemoved)] == [BindingEnd.CONNECTION_LOST]
     assert [each.instance for each in it.station.endpoint.bindings("ada")] == ["<urn:uuid:1>"]
+
+
+def test_one_of_two_flows_that_a_proxy_has_lost_is_forgotten() -> None:
+    it = Registering()
+    for number, peer in ((1, it.raw), (2, elsewhere(it, "192.0.2.77"))):
+        it.ask(contact=f"{PHONE};reg-id={number}", fields=[OUTBOUND], peer=peer, call_id=f"flow{number}")
+    second, first = it.station.endpoint.bindings("ada")
+    it.station.endpoint.binding_failed(it.station.endpoint.target_of(first))
+    assert it.station.endpoint.bindings("ada") == (second,)
 
 
 # --- Path ---

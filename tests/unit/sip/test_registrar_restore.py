@@ -53,7 +53,7 @@ def test_an_expired_binding_is_a_change_and_a_refused_register_is_none() -> None
 
 def test_a_phone_can_be_called_before_it_is_heard_of_again() -> None:
     first = Registering()
-    first.ask(fields=[("Path", "<sip:192.0.2.50;lr>"), ("User-Agent", "Phone/1")])
+    first.ask(fields=[("Path", "<sip:192.0.2.1;lr>"), ("User-Agent", "Phone/1")])
     it, kept = moved(first)
     it.station.endpoint.restore_bindings(kept, it.wire.now)
     it.wire.run(0.01)
@@ -70,7 +70,7 @@ def test_a_phone_can_be_called_before_it_is_heard_of_again() -> None:
     aim = it.station.endpoint.target_of(it.station.endpoint.bindings("ada")[0])
     it.station.endpoint.invite(aim, from_user="x", sdp=SDP, now=it.wire.now)
     it.wire.run(0.1)
-    assert it.raw.requests("INVITE")[0].headers.get("Route") == "<sip:192.0.2.50;lr>"
+    assert it.raw.requests("INVITE")[0].headers.get("Route") == "<sip:192.0.2.1;lr>"
 
 
 def test_its_next_register_is_a_refresh_and_its_last_one_no_news() -> None:
@@ -122,3 +122,9 @@ def test_a_time_of_day_that_was_set_back_makes_no_binding_last_for_ever() -> Non
     it = Registering()
     it.station.endpoint.restore_bindings([binding(1, expires_at=10.0**9)], 2.0)
     assert [each.expires_at for each in it.station.endpoint.bindings("ada")] == [3602.0]
+
+
+def test_a_binding_has_expired_at_the_very_second() -> None:
+    it = Registering()
+    it.station.endpoint.restore_bindings([binding(1, expires_at=2.0)], 2.0)
+    assert it.contacts() == []

@@ -10,7 +10,7 @@ from engine.sip.accounts import Login
 from engine.sip.endpoint import LiveCounts, Registration
 from engine.sip.events import InviteReceived, LocateWanted, RegistrationDown, RegistrationUp, TrunkPeer
 from engine.sip.flow import Transport
-from engine.sip.message import Request
+from engine.sip.message import Request, Response
 from engine.sip.registration import BASE_DELAY_S, MOST_DELAY_S, TABLE, State
 from engine.sip.stun import is_stun
 from engine.sip.uri import SipUri
@@ -72,6 +72,32 @@ def test_an_instance_asks_for_outbound() -> None:
     assert request.to.uri.host == "voice.example"
 
 
+def test_where_a_proxy_on_the_way_lacks_outbound_it_is_done_without() -> None:
+    station, raw, wire, request = registering(instance="urn:uuid:00000000-0000-1000-8000-000a95a0e128")
+    raw.respond(request, 439)
+    wire.run(0.1)
+    again = raw.requests("REGISTER")[1]
+    assert again.supported == ("path",)
+    assert "reg-id" not in again.contacts[0].params
+    assert again.expires == 300
+    grant(raw, again)
+    wire.run(until=lambda: len(raw.requests("REGISTER")) == 3)
+    assert raw.requests("REGISTER")[2].supported == ("path",), "nor when it is refreshed"
+    raw.respond(raw.requests("REGISTER")[2], 439)
+    wire.run(0.1)
+    assert isinstance(station.told()[-1], RegistrationDown), "who was not asked for it has no reason"
+
+
+def test_a_registration_that_is_taken_back_is_so_without_outbound_too() -> None:
+    station, raw, wire, _ = up(instance="urn:uuid:00000000-0000-1000-8000-000a95a0e128")
+    station.endpoint.unregister_at("line", now=wire.now)
+    wire.run(0.1)
+    raw.respond(raw.requests("REGISTER")[1], 439)
+    wire.run(0.1)
+    last = raw.requests("REGISTER")[2]
+    assert (last.expires, last.supported) == (0, ("path",))
+
+
 def test_a_registrar_that_challenges_is_answered_and_the_calls_come_in_with_the_number_that_was_dialled() -> None:
     provider = make_station("p", "192.0.2.1", trunks={}, passwords={"4711": "secret"})
     station = make_station("e", "192.0.2.9", trunks={}, logins={"provider": LOGIN})
@@ -89,10 +115,16 @@ def test_a_registrar_that_challenges_is_answered_and_the_calls_come_in_with_the_
     (invite,) = station.told(InviteReceived)
     assert isinstance(invite, InviteReceived)
     assert (invite.peer, invite.to_user, invite.from_user) == (TrunkPeer(name="line"), "4711", "030")
+    # A registrar that begins a call itself knows no number but our Contact: it is for who is registered.
+    provider.endpoint.invite(provider.endpoint.target_of(binding), from_user="030", sdp=SDP, now=wire.now)
+    wire.run(0.5)
+    (_, invite) = station.told(InviteReceived)
+    assert isinstance(invite, InviteReceived)
+    assert invite.to_user == "4711"
     # Who does not know the Contact is a stranger.
     provider.endpoint.invite(target(provider, station), from_user="030", sdp=SDP, now=wire.now)
     wire.run(0.5)
-    assert len(station.told(InviteReceived)) == 1
+    assert len(station.told(InviteReceived)) == 2
     # A refresh takes the nonce again and needs no second round; nothing of it is told.
     station.events.clear()
     sent = station.endpoint.counters["out", "REGISTER", "request", Transport.UDP]
@@ -122,6 +154,10 @@ def test_a_trunk_known_by_its_address_calls_for_the_number_that_was_dialled_too(
     raw.ask("INVITE", uri="sip:200@192.0.2.9", call_id="other", from_tag="x")
     wire.run(0.1)
     assert [event.to_user for event in station.told() if isinstance(event, InviteReceived)] == ["+4930123", "200"]
+    elsewhere = ("To", "<tel:201;phone-context=+44>")
+    raw.ask("INVITE", uri="sip:reg@192.0.2.9", fields=[elsewhere], call_id="third", from_tag="y")
+    wire.run(0.1)
+    assert raw.statuses()[-1] == 404
 
 
 def test_it_is_refreshed_in_time_under_one_call_id_with_rising_numbers() -> None:
@@ -216,12 +252,30 @@ def test_a_registration_holds_when_a_refresh_gets_no_answer_until_its_time_is_ov
     assert station.told() == [RegistrationDown(name="line", status=408, reason="Request Timeout")]
 
 
+def test_numbers_rise_also_over_tries_that_nobody_answered() -> None:
+    _, raw, wire, request = registering()
+    challenge = 'Digest realm="r", nonce="n", qop="auth"'
+    raw.respond(request, 401, fields=[("WWW-Authenticate", challenge)])
+    wire.run(200.0)
+    numbers = list({each.via.branch: each.cseq.number for each in raw.requests("REGISTER")}.values())
+    assert len(numbers) > 2
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
 def test_a_refresh_that_is_refused_ends_it_at_once() -> None:
     station, raw, wire, _ = up()
     wire.run(280)
     raw.respond(raw.requests("REGISTER")[-1], 403)
     wire.run(0.1)
     assert station.told() == [RegistrationDown(name="line", status=403, reason="Forbidden")]
+
+
+def test_a_reason_is_told_without_line_breaks() -> None:
+    station, raw, wire, _ = up()
+    wire.run(280)
+    raw.send(Response.build(raw.requests("REGISTER")[-1], 403, "Go\x85away", "rawtag"))
+    wire.run(0.1)
+    assert station.told() == [RegistrationDown(name="line", status=403, reason="Go away")]
 
 
 def test_the_service_route_is_told_also_when_it_changes() -> None:
@@ -286,6 +340,24 @@ def test_leaving_while_it_is_not_registered_is_done_at_once() -> None:
     assert len(raw.requests("REGISTER")) == 1
     assert station.told()[-1] == RegistrationDown(name="line", status=None, reason="unregistered")
     assert station.endpoint.live() == NOTHING
+
+
+def test_a_registration_that_is_asked_for_again_does_not_wait_for_its_next_try() -> None:
+    station, raw, wire, _ = registering()
+    for _ in range(5):
+        raw.respond(raw.requests("REGISTER")[-1], 403)
+        wire.run(0.1)
+        station.endpoint.register_at("line", wanted(station, raw), now=wire.now)
+        wire.run(0.1)
+    assert len(raw.requests("REGISTER")) == 6
+    raw.respond(raw.requests("REGISTER")[-1], 403)
+    wire.run(until=lambda: len(raw.requests("REGISTER")) == 7)
+    assert wire.now - 1000 <= BASE_DELAY_S + 2, "the tries before do not count"
+    grant(raw, raw.requests("REGISTER")[-1])
+    wire.run(0.1)
+    station.endpoint.register_at("line", wanted(station, raw), now=wire.now)
+    wire.run(0.1)
+    assert len(raw.requests("REGISTER")) == 7, "one that holds is left alone"
 
 
 def test_a_lost_connection_is_registered_anew_at_once() -> None:
@@ -369,3 +441,10 @@ def test_the_next_try_comes_before_a_registration_that_holds_runs_out() -> None:
 def test_every_state_is_left_but_the_last() -> None:
     assert {state for state, _ in TABLE} == set(State) - {State.GONE}
     assert {step.to for step in TABLE.values()} == set(State)
+
+
+def test_a_register_that_cannot_be_sent_is_told_as_no_service() -> None:
+    station, raw, wire, _ = registering()
+    station.endpoint.send_failed(station.flow_to(raw), wire.now)
+    wire.run(0.0)
+    assert station.told() == [RegistrationDown(name="line", status=503, reason="Service Unavailable")]

@@ -432,3 +432,39 @@ def test_an_odd_answer_to_our_offer_is_acknowledged_all_the_same(fields: list[tu
     wire.run(0.1)
     assert [type(each) for each in station.told()] == [OfferAnswered]
     assert len(raw.requests("ACK")) == 1
+
+
+def test_our_offer_waits_for_theirs_to_be_refused() -> None:
+    station, raw, wire, session, tag = up()
+    raw.ask("INVITE", number=2, to_tag=tag)
+    wire.run(0.1)
+    station.endpoint.offer(session, HOLD, now=wire.now)
+    station.endpoint.refuse_offer(session, 488, now=wire.now)
+    wire.run(0.1)
+    assert [each.body for each in raw.requests("INVITE")] == [HOLD]
+
+
+def test_an_offer_that_cannot_be_sent_leaves_the_call_and_the_next_goes_out() -> None:
+    station, raw, wire, session = placed()
+    station.endpoint.offer(session, HOLD, now=wire.now)
+    wire.run(0.1)
+    station.endpoint.send_failed(station.flow_to(raw), wire.now)
+    wire.run(0.1)
+    assert station.told() == [OfferRefused(session=session, status=503, reason="Service Unavailable")]
+    station.endpoint.offer(session, SDP, now=wire.now)
+    wire.run(0.1)
+    assert [each.body for each in raw.requests("INVITE")] == [HOLD, SDP]
+
+
+def test_rfc_2543_peers_acknowledge_our_answer_with_the_branch_of_their_offer() -> None:
+    station, raw, wire, session, tag = up()
+    raw.ask("INVITE", number=2, to_tag=tag, branch="z9hG4bKsame", body=b"")
+    wire.run(0.1)
+    station.endpoint.answer_offer(session, SDP, now=wire.now)
+    wire.run(0.1)
+    raw.ask(
+        "ACK", number=2, to_tag=tag, branch="z9hG4bKsame", body=SDP_ANSWER, fields=[("Content-Type", "application/sdp")]
+    )
+    wire.run(40.0)
+    assert [each.sdp for each in station.told(AckReceived) if isinstance(each, AckReceived)] == [SDP_ANSWER]
+    assert raw.statuses() == [100, 200]

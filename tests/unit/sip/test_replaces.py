@@ -65,6 +65,32 @@ def test_one_replaces_and_no_join() -> None:
         assert raw.statuses()[-1] == 400
 
 
+@pytest.mark.parametrize("method", ["BYE", "INFO", "UPDATE", "OPTIONS"])
+def test_only_an_invite_replaces(method: str) -> None:
+    station, raw, wire, _, tag = taken()
+    value = ("Replaces", f"raw-call;to-tag={tag};from-tag=rawtag")
+    raw.ask(method, to_tag=tag, number=2, fields=[value])
+    raw.ask("OPTIONS", call_id="outside", fields=[value])
+    wire.run(0.1)
+    assert raw.statuses()[-2:] == [400, 400]
+    assert station.endpoint.live().sessions == 1
+    raw.ask("BYE", to_tag=tag, number=2)
+    wire.run(0.1)
+    assert raw.statuses()[-1] == 200
+
+
+def test_an_ack_counts_whatever_it_carries() -> None:
+    _, raw, wire, _, tag = taken()
+    raw.ask("INVITE", call_id="other")
+    wire.run(0.1)
+    value = ("Replaces", f"raw-call;to-tag={tag};from-tag=rawtag")
+    raw.ask("ACK", call_id="other", to_tag=raw.responses()[-1].to_tag, fields=[value])
+    wire.run(0.1)
+    before = raw.statuses()
+    wire.run(3.0)
+    assert raw.statuses() == before, "the 200 is not repeated"
+
+
 def test_a_call_that_nobody_answered_is_replaced_only_where_we_began_it() -> None:
     station, raw, wire = pair()
     raw.ask("INVITE")

@@ -98,3 +98,41 @@ def test_a_call_without_one_gets_none() -> None:
     station.endpoint.invite(target(station, raw), from_user="x", sdp=SDP, now=wire.now)
     wire.run(0.1)
     assert "Session-ID" not in raw.requests("INVITE")[0].headers
+
+
+@pytest.mark.parametrize("known", [CALLED, NIL])
+def test_two_that_talk_through_us_are_named_to_each_other(known: str) -> None:
+    station, raw, wire = pair(answering)
+    raw.ask("INVITE", fields=[("Session-ID", CALLER)])
+    wire.run(0.1)
+    ours, tag = raw.responses()[-1].headers.get("Session-ID"), raw.responses()[-1].to_tag
+    raw.ask("ACK", to_tag=tag)
+    far = station.endpoint.invite(
+        target(station, raw), from_user="x", sdp=SDP, carried=Carried(session=CALLER), now=wire.now
+    )
+    wire.run(0.1)
+    raw.respond(raw.requests("INVITE")[0], 200, sdp=SDP_ANSWER, fields=[("Session-ID", known)])
+    wire.run(0.1)
+    near = session_of(station)
+    station.endpoint.name_session(near, far)
+    station.endpoint.bye(near, now=wire.now)
+    wire.run(0.1)
+    said = f"{CALLED};remote={CALLER}" if known == CALLED else ours
+    assert raw.requests("BYE")[0].headers.get("Session-ID") == said
+
+
+def test_who_tells_no_name_leaves_ours_as_it_was() -> None:
+    station, raw, wire = pair(answering)
+    raw.ask("INVITE", fields=[("Session-ID", CALLER)])
+    wire.run(0.1)
+    ours, tag = raw.responses()[-1].headers.get("Session-ID"), raw.responses()[-1].to_tag
+    raw.ask("ACK", to_tag=tag)
+    far = station.endpoint.invite(target(station, raw), from_user="x", sdp=SDP, now=wire.now)
+    wire.run(0.1)
+    raw.respond(raw.requests("INVITE")[0], 200, sdp=SDP_ANSWER)
+    wire.run(0.1)
+    near = session_of(station)
+    station.endpoint.name_session(near, far)
+    station.endpoint.bye(near, now=wire.now)
+    wire.run(0.1)
+    assert raw.requests("BYE")[0].headers.get("Session-ID") == ours

@@ -248,15 +248,16 @@ def test_an_offer_waits_for_the_refresh_under_way_and_refreshes_too() -> None:
     station, raw, wire, session, _ = placed([TAKES, ("Session-Expires", "100;refresher=uac")])
     wire.run(until=lambda: bool(raw.requests("UPDATE")))
     offer = SDP.replace(b"4000", b"4400")
+    station.endpoint.offer(session, SDP, now=wire.now)
     station.endpoint.offer(session, offer, now=wire.now)
-    with pytest.raises(LocalSipError):
-        station.endpoint.offer(session, offer, now=wire.now)
     wire.run(0.1)
     assert raw.requests("INVITE") == []
     raw.respond(raw.requests("UPDATE")[0], 200, fields=[("Session-Expires", "100;refresher=uac")])
     wire.run(0.1)
-    sent = raw.requests("INVITE")[0]
+    (sent,) = raw.requests("INVITE")
     assert (sent.body, sent.headers.get("Session-Expires")) == (offer, "100;refresher=uac")
+    with pytest.raises(LocalSipError):
+        station.endpoint.offer(session, offer, now=wire.now)
     raw.respond(sent, 200, fields=[("Session-Expires", "100;refresher=uac")], sdp=SDP_ANSWER)
     wire.run(0.1)
     assert station.told() == [OfferAnswered(session=session, sdp=SDP_ANSWER)]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from engine.sip import streams
-from engine.sip.endpoint import Endpoint
+from engine.sip.endpoint import Endpoint, Target
+from engine.sip.events import PingAnswered
 from engine.sip.flow import Address, Flow, Transport
+from engine.sip.uri import SipUri
 from tests.support.sip_raw import RawPeer, pair
 
 HERE = Address("192.0.2.9", 5080)
@@ -127,3 +129,17 @@ def test_the_last_offer_counts_and_goes_with_its_connection() -> None:
     assert endpoint.alias_of(way(5071)) is None
     endpoint.connection_lost(second, 1.0)
     assert endpoint.alias_of(way(5072)) is None
+
+
+def test_a_connection_that_we_gave_up_is_lost_once() -> None:
+    flow = opened()
+    on_demand = flow._replace(connection=0)
+    endpoint, _ = fresh(flow)
+    endpoint.receive_stream(b"OPTIONS", flow, 0.0)
+    endpoint.handle_deadline(32.0)
+    assert endpoint.connections_to_close() == [flow]
+    ping = endpoint.ping(Target(uri=SipUri(host="192.0.2.1"), flow=on_demand), now=33.0)
+    endpoint.connection_lost(flow, 34.0)
+    assert endpoint.next_event() is None, "the network tells of the end that we made; another connection is on its way"
+    endpoint.handle_deadline(65.0)
+    assert endpoint.next_event() == PingAnswered(ping=ping, status=None, round_trip_s=32.0)

@@ -95,7 +95,7 @@ def test_an_attribute_that_must_be_understood_and_is_not_is_refused() -> None:
 
 
 def test_credentials_and_what_need_not_be_understood_are_passed_over() -> None:
-    said = answer(request(attribute(0x0006, b"user"), attribute(0x8022, b"software")), PHONE)
+    said = answer(request(attribute(0x0006, b"user"), attribute(0x8000, b"any"), attribute(0x8022, b"software")), PHONE)
     assert said is not None
     assert mapped_address(said) == (ID, PHONE)
 

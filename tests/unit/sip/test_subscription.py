@@ -374,3 +374,70 @@ def test_documents_hold_what_they_are_given_and_nothing_else() -> None:
     hidden = WatchedDialog(id="1", state=DialogState.CONFIRMED, initiator=True)
     assert b"<remote>" not in dialog_info([hidden], resource="a", host="h", version=0)
     assert b"Account: sip:a%0D%0Ab@h\r\n" in message_summary(MessageCounts(), resource="a\r\nb", host="h")
+
+
+def test_rfc6665_8_2_1_another_id_names_another_subscription() -> None:
+    watcher = Watcher()
+    first = watcher.subscribe("dialog;id=7")
+    watcher.confirm()
+    assert watcher.again(first, 2, expires=600, event="dialog;x=y;id=7").status == 200
+    assert watcher.again(first, 3, expires=600, event="dialog;id=8").status == 481
+    assert watcher.again(first, 4, expires=600).status == 481
+
+
+def test_a_subscription_that_was_ended_cannot_be_refreshed_before_its_last_word_is_said() -> None:
+    watcher = Watcher()
+    first = watcher.subscribe()
+    assert watcher.again(first, 2, expires=0).status == 200
+    assert watcher.again(first, 3, expires=600).status == 481
+    watcher.confirm()
+    assert "terminated" in (watcher.notified().headers.get("Subscription-State") or "")
+
+
+def test_rfc6665_4_2_2_a_watcher_that_says_when_is_told_again_then() -> None:
+    watcher = Watcher()
+    _, raw, wire = watcher.parts
+    watcher.subscribe()
+    raw.respond(watcher.notified(), 503, fields=[("Retry-After", "7")])
+    wire.run(6.5)
+    watcher.change(call(DialogState.CONFIRMED))
+    assert watcher.states() == [""]
+    wire.run(1)
+    assert watcher.states() == ["", "confirmed"]
+
+
+@pytest.mark.parametrize(
+    ("status", "fields"), [(481, [("Retry-After", "7")]), (503, []), (503, [("Retry-After", "x")])]
+)
+def test_rfc6665_4_2_2_any_other_refusal_ends_it(status: int, fields: list[tuple[str, str]]) -> None:
+    watcher = Watcher()
+    station, raw, wire = watcher.parts
+    watcher.subscribe()
+    raw.respond(watcher.notified(), status, fields=fields)
+    wire.run(10)
+    watcher.change(call(DialogState.CONFIRMED))
+    wire.run(40)
+    assert len(watcher.states()) == 1
+    assert station.endpoint.live().dialogs == 0
+
+
+def test_the_last_word_is_said_once() -> None:
+    watcher = Watcher()
+    _, raw, wire = watcher.parts
+    first = watcher.subscribe()
+    watcher.confirm()
+    watcher.again(first, 2, expires=0)
+    raw.respond(watcher.notified(), 503, fields=[("Retry-After", "1")])
+    wire.run(10)
+    assert {each.cseq.number for each in raw.requests("NOTIFY")} == {1, 2}
+
+
+def test_it_ends_where_nobody_can_be_told() -> None:
+    watcher = Watcher()
+    watcher.subscribe()
+    assert watcher.watched
+    watcher.station.endpoint.send_failed(watcher.station.flow_to(watcher.raw), watcher.wire.now)
+    watcher.wire.run(0.1)
+    assert watcher.watched == set()
+    watcher.wire.run()
+    assert not any(watcher.station.endpoint.live())

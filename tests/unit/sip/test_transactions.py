@@ -81,6 +81,8 @@ def test_finished_transactions_are_forgotten_together_at_the_next_half_second() 
     assert station.endpoint.next_deadline() == began + 5.5
     station.endpoint.handle_deadline(began + 5.5)
     assert station.endpoint.live() == NOTHING
+    # Timer F is gone too.
+    assert station.endpoint.next_deadline() is None
 
 
 def test_options_in_proceeding_is_repeated_every_t2() -> None:

@@ -195,7 +195,7 @@ def test_without_a_reliable_answer_the_called_side_may_not_offer() -> None:
     wire.run(0.1)
     raw.ask("UPDATE", call_id=invite.call_id, to_tag=invite.from_tag, body=OFFER, fields=TYPED)
     wire.run(0.1)
-    assert raw.statuses() == [500]
+    assert raw.statuses() == [491]
     station.endpoint.cancel(session, now=wire.now)
 
 
@@ -286,16 +286,18 @@ def test_an_offer_that_comes_at_a_bad_time_is_made_again(
     station.endpoint.bye(session, now=wire.now)
 
 
-@pytest.mark.parametrize("fields", [[], [("Retry-After", "600")]])
-def test_an_offer_refused_for_long_is_refused(fields: Fields) -> None:
+@pytest.mark.parametrize(
+    ("status", "fields"), [(500, []), (500, [("Retry-After", "600")]), (488, [("Retry-After", "1")])]
+)
+def test_an_offer_refused_for_long_is_refused(status: int, fields: Fields) -> None:
     station, raw, wire, session, _ = up()
     station.endpoint.update(session, OFFER, now=wire.now)
     wire.run(0.1)
-    raw.respond(raw.requests("UPDATE")[0], 500, fields=fields)
+    raw.respond(raw.requests("UPDATE")[0], status, fields=fields)
     wire.run(0.1)
     told = station.told(OfferRefused)[0]
     assert isinstance(told, OfferRefused)
-    assert told.status == 500
+    assert told.status == status
     station.endpoint.bye(session, now=wire.now)
 
 

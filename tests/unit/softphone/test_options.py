@@ -54,6 +54,9 @@ def test_who_vouches_for_the_server(tmp_path: Path) -> None:
     file = Authority(tmp_path).file
     assert parsed(*ACCOUNT, "--transport", "tls", "--tls-ca", str(file)).sip.trust == str(file)
     assert parsed(*ACCOUNT).sip.trust == ""
+    assert parsed(*ACCOUNT).sip.codecs == ("PCMU", "PCMA")
+    assert parsed(*ACCOUNT, "--codec", "G722", "--codec", "PCMA", "--codec", "G722").sip.codecs == ("G722", "PCMA")
+    assert (parsed(*ACCOUNT).sip.srtp, parsed(*ACCOUNT, "--srtp", "mandatory").sip.srtp) == ("off", "mandatory")
 
 
 def test_by_tls_the_system_vouches_for_the_server(

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from engine.calls.causes import EndCause, Outcome, Reason
 from engine.calls.journal import Record
-from engine.calls.log import AgentStatusChanged, CallEnded, EngineStarted, LegClosed, LogBody, OfferMade
+from engine.calls.log import (
+    AgentStatusChanged,
+    CallEnded,
+    EngineStarted,
+    LogBody,
+    OfferMade,
+)
+from engine.calls.media_records import LegClosed
 from engine.store.codec import decode, encode, feed_json
 from engine.store.errors import UnreadableRecord
 from tests.support.records import call_ended, leg_closed, queue_call, record

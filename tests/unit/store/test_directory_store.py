@@ -40,6 +40,7 @@ PROVIDER = Trunk(
     secret="hush",
     registers=True,
     register_expires_s=600,
+    outbound=False,
     from_user="4930555",
     from_domain="example.com",
     called_out=("e164:49",),
@@ -63,6 +64,7 @@ PROVIDER = Trunk(
     circuit_after=7,
     patience_s=2.0,
     setup_s=20.0,
+    record=True,
 )
 
 
@@ -73,9 +75,13 @@ def store(database: Engine) -> DirectoryStore:
 
 def fill(store: DirectoryStore) -> list[Entity]:
     entities: list[Entity] = [
-        Agent(name=ANNA, display="Anna B.", context="night", status=AgentStatus.BREAK, status_reason="lunch"),
+        Agent(
+            name=ANNA, display="Anna B.", context="night", status=AgentStatus.BREAK, status_reason="lunch", record=True
+        ),
         Agent(name=BERT),
-        Queue(name=SALES, strategy=StrategyName.RINGALL, ring_timeout_s=7.5, max_callers=3, rona_break=False),
+        Queue(
+            name=SALES, strategy=StrategyName.RINGALL, ring_timeout_s=7.5, max_callers=3, rona_break=False, record=True
+        ),
         Queue(name=HELP),
         Member(queue=SALES, agent=BERT, penalty=2),
         Member(queue=SALES, agent=ANNA),
@@ -116,7 +122,9 @@ def test_dropping_takes_memberships_along(store: DirectoryStore) -> None:
 
 
 def store_agent() -> Agent:
-    return Agent(name=ANNA, display="Anna B.", context="night", status=AgentStatus.BREAK, status_reason="lunch")
+    return Agent(
+        name=ANNA, display="Anna B.", context="night", status=AgentStatus.BREAK, status_reason="lunch", record=True
+    )
 
 
 def test_modes_of_writing(store: DirectoryStore) -> None:
@@ -272,10 +280,17 @@ GOOD: dict[Kind, tuple[str, dict[str, object]]] = {
         ("trunk", {"called_out": ["strip:x"]}, "called_out: 'strip:x': needs a whole number"),
         ("trunk", {"called_in": ["anonymous"]}, "called_in: 'anonymous' is for callers"),
         ("trunk", {"headers_out": ["header-add:Via:x"]}, "headers_out: the header 'Via' may not be changed"),
-        ("trunk", {"codecs": ["G729"]}, "codecs has 'G729', which is not known; there are: PCMU, PCMA"),
+        (
+            "trunk",
+            {"codecs": ["PCNU"]},
+            "trunk pbx: codecs has 'PCNU', which is not known; there are: PCMU, PCMA, G722",
+        ),
+        ("trunk", {"codecs": ["CN"]}, "codecs has no codec, only comfort noise"),
+        ("agent", {"codecs": ["opus", "opus"]}, "codecs names one more than once"),
         ("trunk", {"codecs": ["PCMA", "PCMA"]}, "codecs names one more than once"),
-        ("trunk", {"srtp": "required"}, "srtp 'required' cannot be had: this version has no SRTP"),
-        ("trunk", {"srtp": "optional"}, "srtp 'optional' cannot be had"),
+        ("trunk", {"srtp": "dtls"}, "trunk pbx: srtp 'dtls' is not known; there are: off, optional, required"),
+        ("agent", {"srtp": ""}, "srtp '' is not known"),
+        ("trunk", {"dtmf": "4733"}, "trunk pbx: dtmf '4733' is not known; there are: auto, rfc4733, inband, info"),
         ("trunk", {"max_out": -1}, "max_out -1 is out of range"),
         ("trunk", {"cps_out": float("nan")}, "cps_out nan is out of range"),
         ("trunk", {"daily_spend": -1.0}, "daily_spend -1.0 is out of range"),
@@ -309,6 +324,12 @@ def test_what_cannot_be_used_is_refused_with_reason(
     assert store.load() == before
 
 
+@pytest.mark.parametrize("md5", ["0" * 31, "0" * 33, "g" * 32, "A" * 32])
+def test_digests_that_would_let_nobody_in_are_refused(store: DirectoryStore, md5: str) -> None:
+    with pytest.raises(InvalidRequest, match="ha1_md5 must be 32 characters of lower-case hex, or empty"):
+        store.put(Agent(name=ANNA, ha1_md5=md5))
+
+
 @pytest.mark.parametrize("name", ["", "Anna", "an na", "a/b", "a" * 65, "ä", "anna\n"])
 @pytest.mark.parametrize("kind", ["agent", "queue", "trunk"])
 def test_names_are_small_and_plain(store: DirectoryStore, kind: Kind, name: str) -> None:
@@ -338,5 +359,22 @@ def test_the_tables_hold_every_field() -> None:
     for kind, cls in CLASSES.items():
         columns = {column.name for column in TABLES[kind].columns}
         assert columns == {field.name for field in fields(cls)} | extra.get(kind, set())
-    assert SETTABLE["agent"] == ("display", "context", "destinations", "max_outbound", "daily_spend")
+    assert SETTABLE["agent"] == (
+        "display",
+        "context",
+        "destinations",
+        "max_outbound",
+        "daily_spend",
+        "srtp",
+        "codecs",
+        "record",
+    )
     assert members.c.position.nullable is False
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+@pytest.mark.parametrize("kind", ["agent", "queue", "trunk", "group"])
+def test_no_name_is_a_step_in_a_path(store: DirectoryStore, kind: Kind, name: str) -> None:
+    store.write("trunk", "pbx", GOOD["trunk"][1], "create")
+    with pytest.raises(InvalidRequest, match="step in the path"):
+        store.write(kind, name, GOOD[kind][1], "create")

@@ -197,6 +197,8 @@ def test_a_backup_is_one_private_file_that_overwrites_nothing(database: Engine, 
     backup(url, target)
     assert target.stat().st_mode & 0o777 == 0o600
     assert not list(tmp_path.glob("copy.db?*"))
+    # 18 and 19 in the head of the file: 2 would want a -wal beside it.
+    assert target.read_bytes()[18:20] == b"\1\1"
     with pytest.raises(AlreadyExists, match=r"copy\.db is there already"):
         backup(url, target)
     with pytest.raises(Unavailable, match="could not be written"):

@@ -47,7 +47,7 @@ class Machine:
 
 
 def run(pytester: pytest.Pytester, machine: Machine, source: str) -> pytest.RunResult:
-    pytester.makeini("[pytest]\nmarkers = timing: measures real time\n")
+    pytester.makeini("[pytest]\nmarkers =\n timing: measures real time\n integration: real programs\n")
     pytester.makepyfile(source)
     return pytester.runpytest_inprocess("-p", "no:rerunfailures", plugins=[Repeats(watch=machine)])
 
@@ -88,6 +88,19 @@ def test_the_last_attempt_counts_whatever_the_machine_did(pytester: pytest.Pytes
     result = run(pytester, Machine(*[500] * 10), FAILS_TWICE.replace("> 2", "> 99"))
     assert result.ret == 1
     assert result.parseoutcomes() == {"failed": 1, "repeated": ATTEMPTS - 1}
+
+
+def test_an_integration_test_is_excused_by_a_long_stall_only(pytester: pytest.Pytester) -> None:
+    source = FAILS_TWICE.replace("mark.timing", "mark.integration")
+    assert run(pytester, Machine(249, 249), source).parseoutcomes() == {"failed": 1}
+    assert run(pytester, Machine(250, 250), source).parseoutcomes() == {"passed": 1, "repeated": 2}
+    bounded = FAILS_TWICE.replace("mark.timing", "mark.integration\n@pytest.mark.timing")
+    assert run(pytester, Machine(20, 20), bounded).parseoutcomes() == {"passed": 1, "repeated": 2}
+
+
+def test_a_wait_that_ends_in_vain_is_excused_as_an_assertion_is(pytester: pytest.Pytester) -> None:
+    source = FAILS_TWICE.replace('assert len(ran) > 2, "a gap"', "if len(ran) < 2: raise TimeoutError")
+    assert run(pytester, Machine(500), source).parseoutcomes() == {"passed": 1, "repeated": 1}
 
 
 def test_a_test_without_the_mark_has_one_attempt(pytester: pytest.Pytester) -> None:

@@ -10,9 +10,11 @@ from engine.media.commands import Codec
 from tests.support.tones import (
     SILENCE_DBFS,
     Audio,
+    away_s,
     dominant_frequency,
     from_pcm16,
     gaps,
+    held_dbfs,
     line_dbfs,
     onset_s,
     read_wav,
@@ -206,3 +208,19 @@ def test_pcm_is_clipped_and_not_wrapped() -> None:
 
 def test_a_part_of_a_recording_is_cut_by_time() -> None:
     assert tone(440, seconds=2).between(0.5, 1.25).seconds == 0.75
+
+
+def test_what_is_held_is_not_lowered_by_turned_phases_as_the_projection_is() -> None:
+    jumping = tone(1004, dbfs=-12, seconds=2)
+    jumping.samples[:] = np.concatenate(
+        [np.roll(part, 3 * index) for index, part in enumerate(jumping.samples.reshape(20, -1))]
+    )
+    assert held_dbfs(jumping, 1004) == pytest.approx(-12, abs=0.1)
+    assert tone_dbfs(jumping, 1004) < -14
+
+
+def test_how_long_a_tone_is_away_is_the_sum_of_its_gaps() -> None:
+    once = with_silence(tone(440), start_s=1.2, length_s=0.1)
+    assert away_s(once, 440) == pytest.approx(0.1, abs=0.004)
+    assert away_s(with_silence(once, start_s=2.0, length_s=0.2), 440) == pytest.approx(0.3, abs=0.008)
+    assert away_s(tone(440), 440) == 0
