@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,11 @@ from tests.support.leftovers import Leftovers
 from tests.support.parts import PARTS, explain_missing
 from tests.support.ports import PortPool
 from tests.support.procs import Processes
+
+
+def pytest_configure() -> None:
+    """Who runs in the background of a shell ignores SIGINT, and so would the programs that tests interrupt."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

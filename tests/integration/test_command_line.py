@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.command_line import CommandLine
 from tests.support.engine import Engine
+from tests.support.procs import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -126,6 +127,8 @@ def test_status_and_queue_log_show_the_running_engine(
     assert "engine.media.plane" in psutil.Process(int(media[2])).cmdline()
     assert hearthline.json("status")["queues"][0]["members"][0]["agent"] == "anna"
 
+    # Records are written four times a second.
+    wait_until(lambda: "|PAUSE|" in hearthline("queue-log"), timeout=5, what="the break in the queue_log")
     lines = hearthline("queue-log").splitlines()
     assert [line.split("|")[4] for line in lines] == ["QUEUESTART", "ADDMEMBER", "PAUSEALL", "PAUSE"]
     assert hearthline("queue-log", "-n", "1").splitlines() == lines[-1:]

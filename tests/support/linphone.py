@@ -88,17 +88,18 @@ class Linphone:
 
     def hear_itself(self, tone: int) -> None:
         """Within an echo test: speak, and return once there is half a second of our own tone at the recording's end.
-        What linphone is told before its stream has begun it forgets; then it is told again."""
+        What linphone is told before its stream has begun it forgets, and each file but the first that it opens stays
+        mute every other time (its packets are silence then): so it is told again."""
         path = self._directory / "heard.wav"
 
         def there() -> bool:
             sound = from_pcm16(path.read_bytes()[44:]) if self.recorded() > 10_000 else np.zeros(0)
             return tone_dbfs(Audio(rate=8000, samples=sound[-4000:]), tone) > -30
 
-        for _ in range(3):
+        for _ in range(15):
             self.speak()
             with suppress(WaitedInVain):
-                wait_until(there, timeout=4, what="an echo")
+                wait_until(there, timeout=1.5, what="an echo")
                 return
         raise WaitedInVain(f"no {tone} Hz in {path}")
 

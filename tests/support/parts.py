@@ -30,6 +30,7 @@ PartName = Literal[
     "pjsua2",
     "promtool",
     "rtpengine",
+    "espeak-ng",
     "capture",
 ]
 
@@ -107,6 +108,7 @@ PARTS: dict[PartName, Part] = {
         Part(name="pjsua2", lack=_lack_pjsua2, remedy="make venv"),
         Part(name="promtool", lack=_lack_programs("promtool")),
         Part(name="rtpengine", lack=_lack_programs("rtpengine")),
+        Part(name="espeak-ng", lack=_lack_programs("espeak-ng")),
         Part(name="capture", lack=_lack_capture, remedy="sudo"),
     )
 }

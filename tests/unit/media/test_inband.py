@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 
 import numpy as np
@@ -14,6 +13,7 @@ from engine.media.codecs import PEAK_0DBM0, decode, encode
 from engine.media.commands import Codec
 from engine.media.dtmf_out import DigitSender
 from engine.media.inband import HIGH_HZ, KEYS, LOW_HZ, InbandDetector, Toned
+from tests.support.parts import require
 
 Sound = NDArray[np.float64]
 PAIRS = [(low, high) for low in LOW_HZ for high in HIGH_HZ]
@@ -201,9 +201,9 @@ def test_noise_presses_no_keys(level: int) -> None:
     assert hear(np.random.default_rng(level).normal(0, level, 20 * 8000)) == []
 
 
-@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="takes espeak-ng")
 @pytest.mark.parametrize("speaker", ["en", "en+f3", "de+m3"])
 def test_minutes_of_words_press_no_keys(speaker: str) -> None:
+    require("espeak-ng")
     words = "Please hold the line. Your call is number seven in the queue, for invoices press three. " * 20
     made = subprocess.run(["espeak-ng", "-v", speaker, "--stdout", words], capture_output=True, check=True).stdout
     samples = np.frombuffer(made[44 : len(made) // 2 * 2], np.int16).astype(float)
