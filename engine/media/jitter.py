@@ -27,7 +27,7 @@ MAX_PAYLOAD: Final = 6
 MAX_LATE: Final = 5
 """So many late packets on end, over as many ticks, are no accident of the network: the clock is laid anew."""
 
-SAFETY_MS: Final = 3
+SAFETY_MS: Final = 2
 """The first packet of a stream is to come so long before its tick; by so much may others come later, unheard."""
 
 MAX_BEHIND: Final = 6 * FRAME

@@ -37,6 +37,16 @@ class Row:
     beside: int = 0
     jitter_ms: float = 0.0
 
+    @property
+    def settle_s(self) -> float:
+        """After so long depths of jitter buffers have come to rest, eight at a time and four seconds each. Until then
+        sound is played a little faster or slower than it was said, and what is written into it cannot be read."""
+        if self.jitter_ms:
+            return 40.0
+        return 16.0 if self.path in _BUFFERED else 2.5
+
+
+_BUFFERED = (Path.MIXED, Path.TRANSCODED, Path.CONFERENCE)
 
 ROWS = (
     *(Row(name=path.value, path=path) for path in Path if path is not Path.BESIDE),
@@ -129,7 +139,9 @@ def main() -> None:
             for count in chosen.curve or [calls]:
                 for side in here if turn % 2 == 0 else reversed(here):
                     load = Load(path=row.path, calls=count, beside=row.beside)
-                    outcomes.append(run(row.name, side, load, seconds=seconds, jitter_ms=row.jitter_ms))
+                    settle_s = 2.5 if chosen.short else row.settle_s
+                    jitter_ms = row.jitter_ms
+                    outcomes.append(run(row.name, side, load, settle_s=settle_s, seconds=seconds, jitter_ms=jitter_ms))
                     print(line(f"{turn + 1}: {side} {row.name} ({count})", outcomes[-1:]), flush=True)
     report(outcomes)
     RESULT.parent.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,6 @@ from tests.bench.media_traffic import as_json
 from tests.support.ports import PortPool
 from tests.support.procs import Processes
 
-WARM_S = 2.5
 _SIDES: dict[str, Callable[[Processes, PortPool, File, Load], AbstractContextManager[Bridged]]] = {
     "hearthline": hearthline,
     "asterisk": asterisk,
@@ -52,18 +51,18 @@ class Outcome:
     load_average: float
 
 
-def run(row: str, side: str, load: Load, *, seconds: float, jitter_ms: float = 0.0) -> Outcome:
-    """Set calls up, let them talk, measure."""
+def run(row: str, side: str, load: Load, *, settle_s: float, seconds: float, jitter_ms: float = 0.0) -> Outcome:
+    """Set calls up, let them talk for `settle_s`, measure for `seconds`."""
     with tempfile.TemporaryDirectory() as name, Processes(File(name) / "procs") as procs:
         directory = File(name)
         with _SIDES[side](procs, PortPool(), directory, load) as bridged:
             plan = directory / "plan.json"
             told = {"address": bridged.address, "ends": as_json(bridged.ends), "jitter_ms": jitter_ms}
-            plan.write_text(json.dumps({**told, "warm_s": WARM_S, "run_s": seconds}))
+            plan.write_text(json.dumps({**told, "warm_s": settle_s, "run_s": seconds}))
             traffic = procs.start("traffic", [sys.executable, "-m", "tests.bench.media_traffic", plan], stdin=True)
             traffic.wait_for_line("ready", timeout=60)
             traffic.send_line("go")
-            traffic.wait_for_line("warm")
+            traffic.wait_for_line("warm", timeout=settle_s + 10)
             started, cpu, machine = time.monotonic(), _cpu(bridged), _machine()
             ticks = _watch(bridged, seconds)
             spent, elapsed = _cpu(bridged) - cpu, time.monotonic() - started

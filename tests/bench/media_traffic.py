@@ -35,6 +35,8 @@ LOOK_S: Final = 0.0005
 PTIME_US: Final = 20_000
 READ_US: Final = 200_000
 """Every socket is read so often."""
+TAIL_S: Final = 0.3
+"""Said after measuring, and not counted."""
 _TYPES: Final = {Codec.PCMU: 0, Codec.PCMA: 8}
 _SILENCE: Final = {Codec.PCMU: 0xFF, Codec.PCMA: 0xD5}
 
@@ -159,7 +161,8 @@ class Traffic:
         receiver = Receiver()
         share = max(1, round(len(self.ears) * LOOK_S * 1e6 / READ_US) + 1)
         told, at = False, 0
-        while (now := time.time_ns() / 1000) < end:
+        # Who falls silent is repeated for a moment by whoever hides what is lost: nobody does before all is heard.
+        while (now := time.time_ns() / 1000) < end + TAIL_S * 1e6:
             if not told and now >= begin:
                 told = True
                 print("warm", flush=True)

@@ -46,9 +46,9 @@ def test_steady_senders_wait_for_one_tick_and_no_longer() -> None:
         waits.append(waits_ms(sent, played_at(rig, 155)))
         assert rig.table.late(rig.row) == 0
         assert rig.table.depth_ms(rig.row) == pytest.approx(np.mean(waits[-1]), abs=1)
-    assert np.percentile(waits, 99) < 23.5
-    assert np.min(waits) >= 3
-    assert np.mean(waits) < 14
+    assert np.percentile(waits, 99) < 22.5
+    assert np.min(waits) >= 2
+    assert np.mean(waits) < 13
 
 
 @pytest.mark.parametrize("jitter_ms", [3, 20, 40])
@@ -152,13 +152,13 @@ def test_what_comes_in_time_is_played_once_and_in_order(fates: list[tuple[int, i
 
 
 @pytest.mark.parametrize(("level", "sliding"), [(5000, range(190, 205)), (40, range(2))])
-@pytest.mark.parametrize(("pace", "first"), [(1 + 200e-6, -22), (1 - 200e-6, -26)])
+@pytest.mark.parametrize(("pace", "first"), [(1 + 200e-6, -14), (1 - 200e-6, -18)])
 def test_where_it_is_quiet_the_depth_is_changed_at_once(level: int, sliding: range, pace: float, first: int) -> None:
     """Drift until the depth is another; where there is sound it takes four seconds."""
     rig = Rig()
-    rig.send(*stream(np.full(FRAME * 1400, level, np.int16), first=first, pace=pace))
+    rig.send(*stream(np.full(FRAME * 1850, level, np.int16), first=first, pace=pace))
     busy = 0
-    for _ in range(1390):
+    for _ in range(1840):
         rig.tick()
         busy += bool(rig.table._slides._place)
 
