@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -84,6 +85,9 @@ class Dialog:
         self._acknowledge(heard)
         if moved:
             self.station.voices.give_back(before)
+        if heard.status == 400:  # what was wrong with it?
+            lines = [line for line in body.decode().splitlines() if not line.startswith("a=crypto")]
+            raise Missed(f"400 to a re-INVITE of {re.sub('[0-9]+', '#', ' '.join(lines))}")
         if heard.status != 200:
             raise Missed(f"{heard.status} to a re-INVITE")
         self.talk(heard.body)
