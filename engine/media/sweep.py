@@ -28,8 +28,9 @@ from engine.media.wire import Wire
 MOST: Final = 32
 """Packets of one leg that are read before a tick. What is more waits; what is too much the kernel drops."""
 
-WAITED_S: Final = 0.016
-"""A packet that has waited longer may have its next one behind it."""
+WAITED_S: Final = 0.022
+"""A packet that has waited longer has its next one behind it, which may be due too. What comes less than 2 ms before a
+tick (jitter.SAFETY_MS) is for the one after."""
 
 
 class Scoop(Protocol):
@@ -121,6 +122,8 @@ class Sweep:
             if rx is not None:
                 rx.leg.tx.failed(OSError(-result, ""))
         came = np.flatnonzero(sizes >= 0)
+        if not len(came) and not broken:
+            return came
         mine, sizes, heard_at = places[came], sizes[came], heard_at[came]
         kept, uneven = tray.sort(mine, sizes, heard_at)
         odd = [(streams[mine[at]], int(mine[at]), at) for at in np.flatnonzero(~kept).tolist()]
