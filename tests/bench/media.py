@@ -41,9 +41,7 @@ class Row:
     def settle_s(self) -> float:
         """After so long depths of jitter buffers have come to rest, eight at a time and four seconds each. Until then
         sound is played a little faster or slower than it was said, and what is written into it cannot be read."""
-        if self.jitter_ms:
-            return 40.0
-        return 16.0 if self.path in _BUFFERED else 2.5
+        return 40.0 if self.path in _BUFFERED else 2.5
 
 
 _BUFFERED = (Path.MIXED, Path.TRANSCODED, Path.CONFERENCE)
